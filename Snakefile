@@ -1,0 +1,32 @@
+"""From raw heads to the report: a table of contents. The rules are in rules/, the work is done by `python -m madad`."""
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+report: "report/workflow.rst"
+
+
+pathvars:
+    run="results/runs/{cohort}/{modality}/{method}/seed{seed}",
+
+
+include: "rules/common.smk"
+include: "rules/cohorts.smk"
+include: "rules/preprocessing.smk"
+include: "rules/anomalies.smk"
+include: "rules/training.smk"
+include: "rules/inference.smk"
+include: "rules/evaluation.smk"
+include: "rules/reporting.smk"
+
+
+rule all:
+    """Everything the report shows."""
+    default_target: True
+    input:
+        deliverables(),

@@ -1,0 +1,7 @@
+"""`python -m madad`."""
+
+import sys
+
+from madad.cli import main
+
+sys.exit(main())

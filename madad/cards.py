@@ -1,0 +1,167 @@
+"""Method cards: what a method is, what it needs and every hyper-parameter it takes. Read without torch.
+
+A card is the file `madad/methods/<name>.yaml` beside the method's code. A parameter is a JSON-schema property with
+`type`, `default`, `description` and `source` (and, where they mean something, `unit`, `minimum`, `maximum`, `enum`,
+`items`). `modality_defaults` gives a default that depends on the modality.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import math
+from functools import cache, lru_cache
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from madad.errors import UserError
+
+FOLDER = Path(__file__).parent / "methods"
+TRACKS = ("none", "healthy", "lesion-masks", "image-labels", "supervised")
+KEYS = [
+    "name",
+    "title",
+    "summary",
+    "authors",
+    "year",
+    "venue",
+    "doi",
+    "code",
+    "code_licence",
+    "track",
+    "modalities",
+    "spatial_dims",
+    "capabilities",
+    "resources",
+    "requires",
+    "parameters",
+    "training",
+    "tiny",
+    "deviations",
+]
+
+
+@lru_cache(maxsize=1)
+def names() -> tuple[str, ...]:
+    """Every method that has a card, in alphabetical order."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+def load(name: str) -> dict:
+    """The card of a method, as a fresh dict.
+
+    Raises:
+        UserError: no such method; the message names the nearest.
+    """
+    return copy.deepcopy(_load(name))
+
+
+def resolve(name: str, parameters: dict, training: dict, modality: str | None) -> dict[str, dict]:
+    """Complete hyper-parameters and training options: what is given, checked, over the defaults of the card.
+
+    Args:
+        name: the method.
+        parameters: hyper-parameters that differ from the card's defaults.
+        training: training options that differ from the card's defaults.
+        modality: what it will run on, for defaults that depend on it; None where any will do.
+
+    Returns:
+        {"parameters": {...}, "training": {...}}, each with every key of the card.
+
+    Raises:
+        UserError: unknown method or key, wrong type, or a value out of range; all problems in one message.
+    """
+    card = _load(name)
+    given = {"parameters": parameters, "training": training}
+    problems = [p for section, values in given.items() for p in _problems(name, section, card[section], values)]
+    if problems:
+        raise UserError("\n".join(problems))
+    return {section: _complete(card[section], values, modality) for section, values in given.items()}
+
+
+def tiny(name: str, modality: str | None = None) -> dict[str, dict]:
+    """As `resolve`, with the card's smallest sizes: they show that a method works, not how well."""
+    sizes = _load(name)["tiny"]
+    return resolve(name, sizes["parameters"], sizes["training"], modality)
+
+
+@cache
+def _load(name: str) -> dict:
+    if name not in names():
+        raise UserError(f"methods: there is no method {name!r}{_nearest(name, names())}; the methods are {', '.join(names())}")
+    card = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    missing = [key for key in KEYS if key not in card]
+    if missing:
+        raise UserError(f"{FOLDER / name}.yaml: the card lacks {', '.join(missing)}; see docs on adding a method")
+    return card
+
+
+def _problems(name: str, section: str, properties: dict, values: object) -> list[str]:
+    """Every problem of one section, one line each."""
+    if not isinstance(values, dict):
+        return [f"{name}.{section}: {values!r} is not a mapping of keys to values"]
+    lines = [_unknown(name, section, key, properties) for key in values if key not in properties]
+    schema = {"type": "object", "properties": properties}
+    known = {key: value for key, value in values.items() if key in properties}
+    for error in Draft202012Validator(schema).iter_errors(known):
+        where = ".".join(str(part) for part in (name, section, *error.absolute_path))
+        lines.append(f"{where}: {_explain(error)}")
+    lines += [f"{name}.{section}.{key}: {value} is not a finite number" for key, value in known.items() if _not_finite(value)]
+    return lines
+
+
+def _unknown(name: str, section: str, key: object, properties: dict) -> str:
+    if not properties:
+        return f"{name}.{section}: unknown key {key!r}; {name} has no {section} settings"
+    return f"{name}.{section}: unknown key {key!r}{_nearest(key, properties)}; the keys are {', '.join(sorted(properties))}"
+
+
+def _explain(error: ValidationError) -> str:
+    if error.validator == "type" and isinstance(error.instance, str) and _is_number(error.instance):
+        return (
+            f"{error.instance!r} is text, a number is needed; "
+            f"YAML reads 1e-4 as text, write {float(error.instance)!r} with a point as in 1.0e-4, without quotes"
+        )
+    if error.validator == "type":
+        return f"{error.instance!r} is not of type {error.validator_value}"
+    if error.validator == "enum":
+        allowed = [str(value) for value in error.validator_value]
+        return f"{error.instance!r} is not one of {', '.join(allowed)}{_nearest(error.instance, allowed)}"
+    return error.message
+
+
+def _complete(properties: dict, values: dict, modality: str | None) -> dict:
+    complete = {}
+    for key, schema in properties.items():
+        default = schema.get("modality_defaults", {}).get(modality, schema["default"])
+        complete[key] = _typed(copy.deepcopy(values.get(key, default)), schema)
+    return complete
+
+
+def _typed(value: object, schema: dict) -> object:
+    """JSON schema takes 32.0 for an integer and 1 for a number; Python and a content hash do not."""
+    if isinstance(value, list):
+        return [_typed(item, schema.get("items", {})) for item in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return {"integer": int, "number": float}.get(schema.get("type"), type(value))(value)
+
+
+def _nearest(word: object, known: object) -> str:
+    match = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.5)  # type: ignore[attr-defined]
+    return f", did you mean {match[0]!r}?" if match else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _not_finite(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

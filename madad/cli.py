@@ -1,0 +1,196 @@
+"""`python -m madad <verb>`: one verb a stage, introducing the parts to each other.
+
+Every verb imports what it needs when it is called, so that a stage loads no library of another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from madad import logs
+from madad.errors import UserError
+
+Arguments = argparse.Namespace
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. Returns the exit status; what a user can cause is told without a traceback."""
+    parsed = parser().parse_args(arguments)
+    with logs.capture(parsed.log):
+        try:
+            parsed.run(parsed)
+        except UserError as error:
+            logs.say(f"error: {error}")
+            return 1
+        except Exception:  # a defect: its traceback belongs into the log as well
+            logs.say(traceback.format_exc())
+            return 1
+    return 0
+
+
+def cohort(arguments: Arguments) -> None:
+    """List a cohort's images; a phantom cohort is made first."""
+    from madad.cohorts import bids, phantom
+    from madad.manifest import write_manifest, write_table
+
+    options, folder = arguments.options, arguments.folder
+    root = Path(options.get("root") or folder / "bids")
+    if options["kind"] == "phantom":
+        phantom.build(root, options, arguments.workers)
+    rows, excluded = bids.read(root, options, arguments.modalities)
+    for entry in excluded:
+        logs.warn(f"{arguments.name}: {entry['subject']} is left out: {entry['reason']}")
+    write_table(folder / "excluded.tsv", excluded, ("subject", "path", "reason"))
+    write_manifest(folder / "manifest.tsv", rows)
+
+
+def preprocess(arguments: Arguments) -> None:
+    """Preprocess one shard of a cohort."""
+    from madad.manifest import read_manifest
+    from madad.preprocessing import shards
+
+    rows = read_manifest(arguments.manifest)
+    shards.run(rows, arguments.shard, arguments.shards, arguments.folder, arguments.options, arguments.table)
+
+
+def intensity(arguments: Arguments) -> None:
+    """Fit the intensity normalisation on training subjects."""
+    from madad.preprocessing import intensity as normalisation
+    from madad.provenance import write_json
+
+    write_json(arguments.out, normalisation.fit_tables(arguments.tables, arguments.modality, arguments.options))
+
+
+def pack(arguments: Arguments) -> None:
+    """Put the normalised images of a split into one file."""
+    from madad.preprocessing import packing
+
+    model = json.loads(arguments.intensity.read_text())
+    packing.pack(arguments.tables, arguments.split, arguments.modality, model, arguments.out, arguments.cohort)
+
+
+def implant(arguments: Arguments) -> None:
+    """Make the semi-synthetic version of a pack."""
+    from madad.anomalies.testsets import implant_pack
+
+    implant_pack(arguments.pack, arguments.out, arguments.table, arguments.options)
+
+
+def train(arguments: Arguments) -> None:
+    """Train a method."""
+    from madad.engine.training import train as run_training
+
+    run_training(
+        _method(arguments),
+        train_pack=arguments.train,
+        validation_pack=arguments.validation,
+        options=arguments.options["training"],
+        identity=_identity(arguments),
+        seed=arguments.seed,
+        run=arguments.run_folder,
+        checkpoints=arguments.checkpoints,
+        device=arguments.device,
+    )
+
+
+def infer(arguments: Arguments) -> None:
+    """Reconstruct and map the subjects of packs."""
+    from madad.engine.inference import infer as run_inference
+
+    run_inference(
+        _method(arguments),
+        model=arguments.model,
+        packs=arguments.packs,
+        identity=_identity(arguments),
+        seed=arguments.seed,
+        out=arguments.out,
+        device=arguments.device,
+    )
+
+
+def evaluate(arguments: Arguments) -> None:
+    """Score stored maps."""
+    from madad.evaluation import protocol
+
+    protocol.evaluate(arguments.maps, arguments.packs, arguments.options, _identity(arguments), arguments.out)
+
+
+def export(arguments: Arguments) -> None:
+    """Write stored maps as NIfTI files."""
+    from madad.reporting.nifti import export_maps
+
+    export_maps(arguments.maps, arguments.packs, arguments.folder)
+
+
+def provenance(arguments: Arguments) -> None:
+    """Write the effective configuration, the versions and the state of the code."""
+    from madad.provenance import environment, write_json
+
+    write_json(arguments.out, {"configuration": arguments.options, "environment": environment()})
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="madad", description="Benchmark unsupervised anomaly detection in brain MRI.")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="verb")
+    integer, many = {"type": int}, {"type": Path, "nargs": "+"}
+    _verb(verbs, cohort, "options", "folder", name={}, modalities={"type": json.loads}, workers=integer)
+    _verb(verbs, preprocess, "options", "manifest", "folder", "table", shard=integer, shards=integer)
+    _verb(verbs, intensity, "options", "out", tables=many, modality={})
+    _verb(verbs, pack, "out", "intensity", tables=many, cohort={}, modality={}, split={})
+    _verb(verbs, implant, "options", "pack", "out", "table")
+    for run in (train, infer, evaluate):
+        _verb(verbs, run, "options", cohort={}, modality={}, method={}, seed=integer)
+    _add(verbs.choices["train"], "train", "validation", "checkpoints")
+    verbs.choices["train"].add_argument("--run", dest="run_folder", type=Path, required=True)
+    _add(verbs.choices["infer"], "model", "out", testset={}, packs=many)
+    _add(verbs.choices["evaluate"], "maps", "out", testset={}, packs=many)
+    for name in ("train", "infer"):
+        verbs.choices[name].add_argument(
+            "--device", default=os.environ.get("MADAD_DEVICE", "auto"), help="auto, cpu, cuda or cuda:N"
+        )
+        verbs.choices[name].add_argument("--threads", type=int, default=0, help="CPU threads; all when 0")
+    _verb(verbs, export, "maps", "folder", packs=many)
+    _verb(verbs, provenance, "options", "out")
+    return top
+
+
+def _verb(verbs: argparse._SubParsersAction, run: Callable[[Arguments], None], *paths: str, **named: dict) -> None:
+    summary = (run.__doc__ or "").strip()
+    verb = verbs.add_parser(run.__name__, help=summary, description=summary)
+    verb.set_defaults(run=run)
+    verb.add_argument("--log", help="file to which everything said is written as well")
+    _add(verb, *paths, **named)
+
+
+def _add(verb: argparse.ArgumentParser, *paths: str, **named: dict) -> None:
+    for name in paths:
+        verb.add_argument(f"--{name}", type=json.loads if name == "options" else Path, required=True)
+    for name, details in named.items():
+        verb.add_argument(f"--{name}", required=True, **details)
+
+
+def _identity(arguments: Arguments) -> dict[str, str]:
+    keys = ("cohort", "modality", "testset", "method", "seed")
+    return {key: str(getattr(arguments, key)) for key in keys if hasattr(arguments, key)}
+
+
+def _method(arguments: Arguments) -> object:
+    import torch
+
+    from madad.methods import registry
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    options = arguments.options
+    return registry.load(options["base"])(**options["parameters"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""The embedded cohort: heads made from the ICBM152 template, written as a BIDS data set, so that nothing need be downloaded.
+
+It exists to try the pipeline and to test it. Everything after it is the same code as for real data.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from madad import logs, provenance
+from madad.cohorts import phantom_contrast, phantom_head, phantom_lesions, phantom_shape, phantom_tissue
+from madad.cohorts.phantom_atlas import atlas
+from madad.cohorts.phantom_recipe import Recipe, recipes
+from madad.errors import UserError
+from madad.manifest import write_table
+from madad.seeds import numpy_generator
+from madad.volumes import Volume, save_volume
+
+GENERATOR = "madad phantom"
+COLUMNS = ("participant_id", "age", "sex", "group", "site", "lesion_kind")
+README = """Made by a program, not by a scanner: heads derived from the ICBM152 template (Fonov et al. 2011) for trying and testing
+a pipeline. Nothing here says anything about people. `derivatives/recipes` holds what each subject was made from.
+"""
+
+
+def build(root: Path, options: dict, workers: int = 1) -> None:
+    """Write the cohort as a BIDS data set; subjects that are there and were made alike are kept.
+
+    Args:
+        root: folder of the data set.
+        options: healthy, patients (numbers of subjects), seed, spacing_mm (about; each subject varies), modalities.
+        workers: processes.
+
+    Raises:
+        UserError: a modality the phantom does not know, or `root` holds another data set.
+    """
+    root = Path(root)
+    _check(root, options)
+    people = recipes(options["healthy"], options["patients"], options["seed"])
+    _write_descriptions(root)
+    _remove_strangers(root, {person.subject for person in people})
+    missing = [person for person in people if not _is_complete(root, person, options)]
+    make = partial(make_subject, root, options)
+    done = len(people) - len(missing)
+    for _ in logs.progress(_mapped(make, missing, workers), "phantom heads", total=len(people), start=done):
+        pass
+    write_table(root / "participants.tsv", [person.participant() for person in people], COLUMNS)
+
+
+def make_subject(root: Path, options: dict, recipe: Recipe) -> None:
+    """Make one subject and write its files, the recipe last: where it is, the subject is complete."""
+    for folder in _folders(root, recipe.subject):
+        shutil.rmtree(folder, ignore_errors=True)
+    images, brain, lesion = synthesise(recipe, options)
+    for modality, image in images.items():
+        save_volume(root / recipe.subject / "anat" / f"{recipe.subject}_{modality}.nii.gz", image)
+    masks, lesions = _folders(root, recipe.subject)[1:3]
+    save_volume(masks / "anat" / f"{recipe.subject}_desc-brain_mask.nii.gz", brain)
+    if lesion is not None:
+        save_volume(lesions / "anat" / f"{recipe.subject}_label-lesion_mask.nii.gz", lesion)
+    record = {"fingerprint": _fingerprint(recipe, options), "recipe": recipe.as_dict()}
+    provenance.write_json(_recipe_file(root, recipe.subject), record)
+
+
+def synthesise(recipe: Recipe, options: dict) -> tuple[dict[str, Volume], Volume, Volume | None]:
+    """One subject: an image a modality, the brain mask, and the lesion mask of a patient, all on one native grid."""
+    seed, maps = options["seed"], atlas()
+
+    def stream(purpose: str) -> np.random.Generator:
+        return numpy_generator(seed, "phantom", recipe.subject, purpose)
+
+    frame = phantom_shape.frame(recipe, maps, options["spacing_mm"], stream("shape"))
+    frame, lesion = phantom_lesions.place(recipe, maps, frame, stream("lesion"))
+    tissue = phantom_tissue.tissue(recipe, maps, frame, stream("tissue"))
+    lesion = phantom_lesions.grow(recipe, maps, frame, tissue, lesion, stream("growth"))
+    head = phantom_head.head(recipe, maps, frame, stream("head"))
+    images = {}
+    for modality in options["modalities"]:
+        clean = phantom_contrast.signal(modality, recipe, frame, tissue, head, stream(modality))
+        clean = phantom_lesions.show(lesion, modality, clean, stream(f"{modality} lesion"))
+        images[modality] = frame.grid.with_array(phantom_contrast.acquire(clean, recipe, frame, stream(f"{modality} scan")))
+    shape = frame.grid.array.shape
+    brain = frame.grid.with_array((tissue.brain > 0.5).astype(np.uint8).reshape(shape))
+    mask = None if lesion is None else frame.grid.with_array(lesion.mask.astype(np.uint8).reshape(shape))
+    return images, brain, mask

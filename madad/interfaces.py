@@ -1,0 +1,45 @@
+"""What the parts promise each other: the batch, the method and the shapes of their tensors.
+
+Axes: B batch, C channel (one a modality), S slice (inferior to superior), H row (posterior to anterior),
+W column (left to right). A volume in memory is the RAS+ array (I, J, K) transposed to (S, H, W) = (K, J, I).
+Intensities are in [0, 1] inside the brain and exactly 0 outside.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class Batch(TypedDict):
+    """Training data. Slices for 2D methods, (B, C, S, H, W) volumes for 3D ones."""
+
+    image: Tensor  # (B, C, H, W) float32
+    brain: Tensor  # (B, 1, H, W) bool
+
+
+class Method(Protocol):
+    """An anomaly detector: an `nn.Module` with three verbs.
+
+    It never opens a file, never picks a threshold and never sees a lesion mask unless its track says so.
+    Its constructor takes the hyper-parameters of its card as keyword-only arguments without defaults.
+    All randomness comes from the CPU generator that is passed in.
+    """
+
+    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Scalars to log; the one to minimise is called `loss`."""
+        ...
+
+    def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor | None:
+        """Pseudo-healthy volume (S, C, H, W) of a volume (S, C, H, W), or None when the method makes none."""
+        ...
+
+    def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
+        """Map (S, H, W), larger where more abnormal, 0 outside the brain mask (S, H, W) bool.
+
+        `reconstruction` is what `reconstruct` returned for this volume, so that nothing is computed twice.
+        """
+        ...

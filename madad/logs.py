@@ -1,0 +1,109 @@
+"""Progress bars and messages that read well on a terminal and in a log file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+
+# In a log file a bar cannot move: one line every so many seconds instead.
+LOG_INTERVAL_S = 10.0
+
+
+def say(message: str) -> None:
+    """Write one line of information."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def warn(message: str) -> None:
+    """Write one line the user should act on."""
+    say(f"warning: {message}")
+
+
+def progress(items: Iterable[T], description: str, total: int | None = None, start: int = 0) -> Iterator[T]:
+    """Yield the items and show how far it is: a bar on a terminal, a line now and then in a log.
+
+    Args:
+        items: what to go through.
+        description: what is being done, in a few words.
+        total: number of items including those before `start`; taken from `len` when absent.
+        start: number already done, when resuming.
+    """
+    total = total if total is not None else start + len(items)  # type: ignore[arg-type]
+    draw = _bar if sys.stderr.isatty() else _lines
+    yield from draw(items, description, total, start)
+
+
+def _bar(items: Iterable[T], description: str, total: int, start: int) -> Iterator[T]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=False) as bars:
+        task = bars.add_task(description, total=total, completed=start)
+        for item in items:
+            yield item
+            bars.advance(task)
+
+
+def _lines(items: Iterable[T], description: str, total: int, start: int) -> Iterator[T]:
+    begun = last = time.monotonic()
+    for done, item in enumerate(items, start=start + 1):
+        yield item
+        now = time.monotonic()
+        if now - last >= LOG_INTERVAL_S or done == total:
+            rate = (done - start) / max(now - begun, 1e-9)
+            left = (total - done) / rate
+            say(f"{description}: {done}/{total}, {now - begun:.0f} s, about {left:.0f} s left")
+            last = now
+
+
+class _Tee:
+    """Writes to the terminal and to a log file; never pretends to be a terminal, so that bars become lines."""
+
+    def __init__(self, stream: TextIO, file: TextIO) -> None:
+        self._targets = (stream, file)
+
+    def write(self, text: str) -> int:
+        for target in self._targets:
+            with suppress(BrokenPipeError):  # a terminal that is gone must not end the work
+                target.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        for target in self._targets:
+            with suppress(BrokenPipeError):
+                target.flush()
+
+    def isatty(self) -> bool:
+        return False
+
+
+@contextmanager
+def capture(path: str | None) -> Iterator[None]:
+    """Copy what is written to stderr inside the block to a log file as well.
+
+    The file is appended to, because a retry must not wipe out what the first attempt said.
+    """
+    if path is None:
+        yield
+        return
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    terminal = sys.stderr
+    with open(path, "a") as file:
+        sys.stderr = _Tee(terminal, file)  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            sys.stderr = terminal

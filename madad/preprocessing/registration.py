@@ -1,0 +1,116 @@
+"""Linear registration to the template, and what travels with it.
+
+A transform is kept as one (4, 4) matrix that maps template points to points of the image, both in RAS+ mm, so that
+every output is interpolated once, from the voxels of the file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ants
+import numpy as np
+from scipy import ndimage
+
+from madad.errors import SubjectError
+from madad.preprocessing import itk
+from madad.template import Template
+from madad.volumes import Volume
+
+# What a linear map of one head to another can do; beyond it the optimiser went astray.
+VOLUME_RATIO = (0.4, 2.5)
+
+SCHEDULE = {"aff_iterations": (500, 300, 100), "aff_shrink_factors": (4, 2, 1), "aff_smoothing_sigmas": (3, 2, 1)}
+KINDS = {"affine": "Affine", "rigid": "Rigid"}
+
+
+def register(brain: Volume, template: Template, kind: str = "affine") -> np.ndarray:
+    """Matrix (4, 4) from template to image points in RAS+ mm.
+
+    Mattes mutual information (Mattes et al. 2003, doi:10.1109/TMI.2003.809072) by ANTs; the contrast need not be that
+    of the template. The first guess puts the centres of mass of both brains on each other.
+
+    Args:
+        brain: intensities, 0 outside the brain.
+        template: fixed image.
+        kind: "affine" (12 parameters) or "rigid" (6).
+
+    Raises:
+        SubjectError: the result squeezes or stretches the brain beyond what heads differ by.
+    """
+    with itk.scratch() as prefix:
+        done = ants.registration(
+            itk.to_ants(template.t1w), itk.to_ants(brain), type_of_transform=KINDS[kind], outprefix=prefix, **SCHEDULE
+        )
+        matrix = itk.affine_matrix(done["fwdtransforms"][0])
+    check(matrix)
+    return matrix
+
+
+def check(matrix: np.ndarray) -> None:
+    """Refuse a matrix that is no plausible map between heads."""
+    ratio = abs(float(np.linalg.det(matrix[:3, :3])))
+    if not VOLUME_RATIO[0] < ratio < VOLUME_RATIO[1]:
+        raise SubjectError(
+            f"registration to the template failed: it scales the brain's volume by {1 / max(ratio, 1e-6):.2f}; "
+            "look at the image, and at its brain mask in the quality picture"
+        )
+
+
+def carry_image(image: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
+    """The image on the grid of the template, by cubic B-splines from its own voxels. Returns float32.
+
+    Directions that get coarser are smoothed first (as in `madad.template.resample`); values stay within the image's range.
+    """
+    ratio = np.array(grid.spacing_mm) / np.array(image.spacing_mm)
+    sigma = np.sqrt(np.maximum(ratio**2 - 1, 0)) / 2.3548
+    smooth = ndimage.gaussian_filter(image.array.astype(np.float32), sigma)
+    carried = ndimage.affine_transform(smooth, *_steps(image, matrix, grid), grid.array.shape, order=3, mode="constant")
+    return np.clip(carried, image.array.min(), image.array.max()).astype(np.float32)
+
+
+def carry_label(label: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
+    """A label image on the grid of the template; every value of the result is one of the label's. Returns uint8.
+
+    ITK's generic label interpolation: each label is interpolated linearly by itself and the largest wins
+    (Schaerer et al. 2014, Insight Journal 920).
+    """
+    with itk.scratch() as prefix:
+        file = write_transform(Path(f"{prefix}affine.txt"), matrix)
+        carried = ants.apply_transforms(itk.to_ants(grid), itk.to_ants(label), [str(file)], interpolator="genericLabel")
+    return np.round(carried.numpy()).astype(np.uint8)
+
+
+def write_transform(path: Path, matrix: np.ndarray) -> Path:
+    """Write a matrix as an ITK text transform that `antsApplyTransforms` reads (fixed image: the template)."""
+    lps = itk.FLIP @ matrix @ itk.FLIP
+    parameters = " ".join(repr(float(value)) for value in (*lps[:3, :3].ravel(), *lps[:3, 3]))
+    text = f"#Insight Transform File V1.0\n#Transform 0\nTransform: AffineTransform_double_3_3\nParameters: {parameters}\n"
+    path.write_text(text + "FixedParameters: 0 0 0\n")
+    return path
+
+
+def normalised_mutual_information(first: np.ndarray, second: np.ndarray, inside: np.ndarray, bins: int = 32) -> float:
+    """Similarity of two images on one grid, 1 (independent) to 2 (one determines the other).
+
+    Studholme et al. 1999, doi:10.1016/S0031-3203(98)00091-0.
+
+    Args:
+        first, second: (I, J, K) intensities.
+        inside: (I, J, K) where to compare.
+        bins: histogram bins of each image.
+    """
+    joint, _, _ = np.histogram2d(first[inside], second[inside], bins=bins)
+    joint = joint / joint.sum()
+    return float((_entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))) / max(_entropy(joint), 1e-12))
+
+
+def _entropy(probabilities: np.ndarray) -> float:
+    positive = probabilities[probabilities > 0]
+    return float(-(positive * np.log(positive)).sum())
+
+
+def _steps(image: Volume, matrix: np.ndarray, grid: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """Matrix and offset from voxel indices of the grid to those of the image."""
+    to_index = np.linalg.inv(image.affine) @ matrix @ grid.affine
+    return to_index[:3, :3], to_index[:3, 3]

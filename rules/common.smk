@@ -1,0 +1,96 @@
+"""The configuration, and the names that the rules of every stage share. Nothing here imports torch or ants."""
+
+import json
+import os
+import shlex
+import sys
+
+sys.path.insert(0, workflow.basedir)
+
+from madad import cards, config as configuration
+from madad.errors import UserError
+from madad.manifest import SPLITS
+from madad.provenance import content_hash, fingerprint
+from snakemake.exceptions import WorkflowError
+
+# A clone runs without being installed, also with another --directory.
+shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}:$PYTHONPATH; ")
+
+try:
+    CONFIG = configuration.resolve(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+RUNS = configuration.runs(CONFIG)
+RUNS_EVAL = configuration.evaluations(CONFIG)
+COHORTS = configuration.used_cohorts(CONFIG)
+
+
+wildcard_constraints:
+    cohort="|".join(COHORTS),
+    testset="|".join(CONFIG["test_on"]),
+    modality="|".join(CONFIG["modalities"]),
+    method="|".join(CONFIG["methods"]),
+    pipeline="|".join(CONFIG["pipelines"]),
+    split="|".join(SPLITS),
+    seed=r"\d+",
+    shard=r"\d+",
+
+
+def as_json(value):
+    """A value as one shell argument; equal values give equal text, so that nothing reruns for the order of keys."""
+    return json.dumps(value, sort_keys=True)
+
+
+def method_card(wildcards):
+    """Card of the published method behind a method's name."""
+    return cards.load(CONFIG["methods"][wildcards.method]["base"])
+
+
+def pipeline_of(cohort):
+    """Name of the pipeline that preprocesses a cohort."""
+    return CONFIG["cohorts"][cohort]["pipeline"]
+
+
+def shard_tables(cohort=None):
+    """Tables of the preprocessed shards, of one cohort or of all."""
+    return [
+        f"results/preprocessed/{name}/{pipeline_of(name)}/shards/{shard}.tsv"
+        for name in ([cohort] if cohort else COHORTS)
+        for shard in range(CONFIG["cohorts"][name]["shards"])
+    ]
+
+
+def packs_for(testset, modality):
+    """The packs a test set is inferred and evaluated on: validation for the thresholds, test for the numbers."""
+    return [f"results/packs/{testset}/{modality}/{split}.h5" for split in ("validation", "test")]
+
+
+def excluded_tables():
+    """What each cohort could not use, and why."""
+    return [f"results/cohorts/{cohort}/excluded.tsv" for cohort in COHORTS]
+
+
+def _of_runs(name, runs):
+    folder = "results/runs/{cohort}/{modality}/{method}/seed{seed}/"
+    return [(folder + name).format(**run) for run in runs]
+
+
+def metrics_files(runs=RUNS_EVAL):
+    """Long tables of every evaluation."""
+    return _of_runs("eval/{testset}/metrics.tsv", runs)
+
+
+def maps_files(runs=RUNS_EVAL):
+    """Stored maps of every evaluation."""
+    return _of_runs("eval/{testset}/maps.h5", runs)
+
+
+def train_json_files():
+    """What every training says of itself."""
+    return _of_runs("train.json", RUNS)
+
+
+def history_files():
+    """Losses of every training."""
+    return _of_runs("history.csv", RUNS)

@@ -1,0 +1,80 @@
+"""Budgets that keep the code readable: sizes, nesting, empty packages, a short Snakefile, thin scripts."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted((ROOT / "madad").rglob("*.py"))
+BLOCKS = (ast.For, ast.While, ast.If, ast.Try)
+
+
+def named(paths: list[Path]) -> list:
+    return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in paths]
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+def body_length(function: ast.FunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def depth(node: ast.AST, level: int = 0) -> int:
+    def inner(child: ast.AST) -> int:
+        # `elif` is parsed as an `if` in `else`, yet reads as the same level
+        chained = isinstance(node, ast.If) and isinstance(child, ast.If) and child in node.orelse
+        return level + (isinstance(child, BLOCKS) and not chained)
+
+    return max([level, *(depth(child, inner(child)) for child in ast.iter_child_nodes(node))])
+
+
+def functions(path: Path) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+
+
+@pytest.mark.parametrize("path", named(MODULES))
+def test_module_is_small(path: Path) -> None:
+    assert len(lines(path)) <= 300
+    assert all(body_length(function) <= 40 for function in functions(path))
+    assert all(depth(function) <= 3 for function in functions(path)), "nested deeper than three levels"
+
+
+@pytest.mark.parametrize("path", named([path for path in MODULES if path.name == "__init__.py"]))
+def test_package_file_is_empty(path: Path) -> None:
+    assert path.read_text() == ""
+
+
+@pytest.mark.parametrize("path", named([path for path in MODULES if path.name != "__init__.py"]))
+def test_public_things_are_documented(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+    public = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")]
+    assert not [node.name for node in public if not ast.get_docstring(node)]
+
+
+def test_snakefile_is_a_table_of_contents() -> None:
+    assert len(lines(ROOT / "Snakefile")) <= 40
+
+
+@pytest.mark.parametrize("path", named(sorted((ROOT / "rules").glob("*.smk"))))
+def test_rule_files_are_short(path: Path) -> None:
+    assert len(lines(path)) <= 250
+
+
+@pytest.mark.parametrize("path", named(sorted((ROOT / "workflow_scripts").glob("*.py"))))
+def test_scripts_are_thin(path: Path) -> None:
+    assert len(lines(path)) <= 15
+    allowed = (ast.Expr, ast.Import, ast.ImportFrom)
+    assert all(isinstance(node, allowed) for node in ast.parse(path.read_text()).body)
+
+
+@pytest.mark.parametrize("path", named(MODULES))
+def test_package_does_not_know_the_workflow(path: Path) -> None:
+    assert not re.search(r"^\s*(import|from)\s+snakemake|\bsnakemake\.(input|output|params|wildcards)", path.read_text(), re.M)

@@ -1,0 +1,112 @@
+"""A configuration is complete and right before the first job, or refused with every problem in one list."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from madad import config as configuration
+from madad.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def changed(**values: object) -> dict:
+    return configuration.merge(copy.deepcopy(DEFAULT), values)
+
+
+def problems(**values: object) -> str:
+    with pytest.raises(UserError) as caught:
+        configuration.resolve(changed(**values))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("preset", [path.stem for path in (ROOT / "presets").glob("*.yaml")])
+def test_every_preset_resolves(preset: str) -> None:
+    config = configuration.resolve(changed(preset=preset))
+    assert set(config["methods"]) == set(DEFAULT["methods"])
+    assert config["cohorts"]["phantom"]["skull_strip"] == "bet"
+
+
+def test_order_of_precedence_is_schema_preset_config() -> None:
+    preset = yaml.safe_load((ROOT / "presets" / "smoke.yaml").read_text())
+    plain = configuration.resolve(changed(preset="smoke"))
+    assert plain["pipelines"]["standard"]["spacing_mm"] == preset["pipelines"]["spacing_mm"]
+    mine = configuration.resolve(changed(preset="smoke", pipelines={"standard": {"spacing_mm": 2.5}}))
+    assert mine["pipelines"]["standard"]["spacing_mm"] == 2.5
+    assert mine["pipelines"]["standard"]["bias_field"] == "n4"
+
+
+def test_hyper_parameters_come_from_card_preset_and_config() -> None:
+    options = {"ddpm": {"training": {"steps": 7}}, "wide": {"base": "ddpm", "parameters": {"channels": 32}}}
+    config = configuration.resolve(changed(methods=["ddpm", "wide"], method_options=options))
+    ddpm, wide = (config["methods"][name]["options"]["FLAIR"] for name in ("ddpm", "wide"))
+    assert ddpm["training"]["steps"] == 7 and wide["training"]["steps"] != 7
+    assert wide["parameters"]["channels"] == 32 and config["methods"]["wide"]["base"] == "ddpm"
+
+
+def test_text_of_the_command_line_becomes_numbers() -> None:
+    config = configuration.resolve(changed(seeds=["7"], method_options={"ddpm": {"training": {"learning_rate": "1e-4"}}}))
+    assert config["seeds"] == [7]
+    assert config["methods"]["ddpm"]["options"]["FLAIR"]["training"]["learning_rate"] == 1e-4
+
+
+def test_resolving_leaves_the_input_alone() -> None:
+    raw = changed()
+    configuration.resolve(raw)
+    assert raw == DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"methdos": []}, "unknown key 'methdos', did you mean 'methods'?"),
+        ({"methods": ["ddmp"]}, "no method is called 'ddmp', did you mean 'ddpm'?"),
+        ({"preset": "papr"}, "no preset is called 'papr', did you mean 'paper'?"),
+        ({"train_on": ["fantom"]}, "train_on: no cohort is called 'fantom', did you mean 'phantom'?"),
+        ({"test_on": ["fantom-implanted"]}, "test_on: no cohort is called 'fantom'"),
+        ({"seeds": [-1]}, "seeds.0: -1 is less than the minimum of 0"),
+        ({"seeds": ["one"]}, "seeds.0: 'one' is not of type 'integer'"),
+        ({"modalities": ["T2w"]}, "modalities: T2w is not among cohorts.phantom.modalities (FLAIR)"),
+        ({"cohorts": {"phantom": {"healty": 3}}}, "cohorts.phantom: unknown key 'healty', did you mean 'healthy'?"),
+        ({"cohorts": {"phantom": {"pipeline": "x"}}}, "cohorts.phantom.pipeline: no pipeline is called 'x'"),
+        ({"cohorts": {"phantom": {"split": {"train": 0.9}}}}, "cohorts.phantom.split: the fractions add up to 1.275"),
+        ({"pipelines": {"standard": {"intensity": {"method": "nyull"}}}}, "'nyull' is not one of"),
+        ({"method_options": {"ddpm": {"training": {"stepps": 1}}}}, "stepps"),
+        ({"method_options": {"ddpn": {"training": {"steps": 1}}}}, "no method is called 'ddpn', did you mean 'ddpm'?"),
+    ],
+)
+def test_bad_value_is_named_with_what_is_allowed(values: dict, says: str) -> None:
+    assert says in problems(**values)
+
+
+def bids(**options: object) -> dict:
+    return {"cohorts": {"mine": {"kind": "bids", **options}}, "train_on": ["mine"], "test_on": ["mine"]}
+
+
+def test_data_root_must_exist() -> None:
+    assert "cohorts.mine.root: there is no folder '/no/such/folder'" in problems(**bids(root="/no/such/folder"))
+    assert "cohorts.mine.root: missing" in problems(**bids())
+
+
+def test_all_problems_come_at_once() -> None:
+    said = problems(**bids(root="/no"), methods=["nothing"], seeds=[0])
+    assert "no method" in said and "there is no folder" in said
+
+
+def test_unused_cohort_is_not_checked(tmp_path: Path) -> None:
+    cohorts = {"mine": {"kind": "bids", "root": str(tmp_path)}, "other": {"kind": "bids", "root": "/not/mounted"}}
+    config = configuration.resolve(changed(cohorts=cohorts, train_on=["mine"], test_on=["mine"]))
+    assert configuration.used_cohorts(config) == ["mine"]
+    assert config["pipelines"]["standard"]["reference"] == "mine"
+
+
+def test_untrained_methods_run_with_one_seed() -> None:
+    config = configuration.resolve(changed(seeds=[0, 1, 2]))
+    count = {name: sum(run["method"] == name for run in configuration.runs(config)) for name in config["methods"]}
+    assert count == {"intensity": 1, "ddpm": 3}
+    assert len(configuration.evaluations(config)) == 4 * len(config["test_on"])
