@@ -31,7 +31,8 @@ def draw(
         shape: (B, C, H, W); give B = 1 for one field that all images share.
         generator: CPU generator.
         octaves: most octaves of simplex and pyramid noise.
-        persistence: amplitude of an octave relative to the next coarser one (simplex) or finer one (pyramid).
+        persistence: amplitude of an octave relative to the one before it, which is twice as coarse (simplex) or as
+            fine (pyramid).
         scale: factor on the field.
 
     Returns:
@@ -91,7 +92,7 @@ def pyramid(
 ) -> Tensor:
     """Sum of Gaussian fields at halved resolutions, the k-th with weight persistence^k, scaled to unit variance.
 
-    Source: multi-resolution noise as in Frotscher et al. 2023 (arXiv 2312.04292) and Whitaker 2023.
+    Source: the multi-resolution noise of Frotscher et al. 2023 (ANDi, arXiv 2312.01904), where the weight is 0.9^k.
     """
     height, width = shape[2:]
     field = torch.randn(shape, generator=generator)
