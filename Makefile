@@ -32,7 +32,7 @@ report: $(INSTALLED)
 	$(SNAKEMAKE) --report report.html $(if $(CONFIG),--config $(CONFIG))
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

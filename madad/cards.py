@@ -2,7 +2,8 @@
 
 A card is the file `madad/methods/<name>.yaml` beside the method's code. A parameter is a JSON-schema property with
 `type`, `default`, `description` and `source` (and, where they mean something, `unit`, `minimum`, `maximum`, `enum`,
-`items`). `modality_defaults` gives a default that depends on the modality.
+`items`). `modality_defaults` gives a default that depends on the modality. The training options are the same for every
+method that trains (`madad/engine/options.yaml`); a card gives what is its own of them, such as defaults.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from jsonschema.exceptions import ValidationError
 from madad.errors import UserError
 
 FOLDER = Path(__file__).parent / "methods"
+OPTIONS = Path(__file__).parent / "engine" / "options.yaml"
 TRACKS = ("none", "healthy", "lesion-masks", "image-labels", "supervised")
 KEYS = [
     "name",
@@ -95,7 +97,10 @@ def _load(name: str) -> dict:
     card = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     missing = [key for key in KEYS if key not in card]
     if missing:
-        raise UserError(f"{FOLDER / name}.yaml: the card lacks {', '.join(missing)}; see docs on adding a method")
+        raise UserError(f"{FOLDER / name}.yaml: the card lacks {', '.join(missing)}")
+    if card["capabilities"]["trains"]:
+        options = yaml.safe_load(OPTIONS.read_text())
+        card["training"] = {key: schema | card["training"].get(key, {}) for key, schema in options.items()}
     return card
 
 
@@ -121,10 +126,7 @@ def _unknown(name: str, section: str, key: object, properties: dict) -> str:
 
 def _explain(error: ValidationError) -> str:
     if error.validator == "type" and isinstance(error.instance, str) and _is_number(error.instance):
-        return (
-            f"{error.instance!r} is text, a number is needed; "
-            f"YAML reads 1e-4 as text, write {float(error.instance)!r} with a point as in 1.0e-4, without quotes"
-        )
+        return f"{error.instance!r} is text, a number is needed; {_as_number(error.instance)}"
     if error.validator == "type":
         return f"{error.instance!r} is not of type {error.validator_value}"
     if error.validator == "enum":
@@ -161,6 +163,12 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _as_number(text: str) -> str:
+    if "e" in text.lower() and "." not in text:
+        return f"YAML reads {text} as text, write {float(text):.1e} or {float(text)!r}"
+    return f"write {text} without quotes"
 
 
 def _not_finite(value: object) -> bool:

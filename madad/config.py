@@ -170,10 +170,18 @@ def _inconsistencies(config: Options) -> Iterator[str]:
     for name, pipeline in config["pipelines"].items():
         if pipeline["reference"] not in [None, *cohorts]:
             yield _unknown(f"pipelines.{name}.reference", "cohort", pipeline["reference"], cohorts)
+    yield from _method_problems(config)
+
+
+def _method_problems(config: Options) -> Iterator[str]:
     known = [*config["methods"], *cards.names()]
     for name, given in config["method_options"].items():
         if name not in known and "base" not in given:
             yield _unknown("method_options", "method", name, known)
+    bases = [config["method_options"].get(name, {}).get("base", name) for name in config["methods"]]
+    idle = [modality for modality in config["modalities"] if not any(_accepts(base, modality) for base in bases)]
+    for modality in idle:
+        yield f"modalities: none of the methods ({', '.join(config['methods'])}) is made for {modality}; their cards say for what"
 
 
 def _cohort_problems(name: str, cohort: Options, config: Options) -> Iterator[str]:
@@ -255,8 +263,12 @@ def _from_text(text: str, kinds: list[str]) -> Any:
 
 
 def _modalities(base: str, config: Options) -> list[str]:
-    allowed = cards.load(base)["modalities"]
-    return [modality for modality in config["modalities"] if not allowed or modality in allowed]
+    return [modality for modality in config["modalities"] if _accepts(base, modality)]
+
+
+def _accepts(base: str, modality: str) -> bool:
+    # an unknown method is reported as such, not as one that accepts nothing
+    return base not in cards.names() or modality in cards.load(base)["modalities"]
 
 
 def _seeds(base: str, config: Options) -> list[int]:

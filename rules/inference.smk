@@ -18,7 +18,7 @@ rule infer:
     resources:
         gpu=card_resource("gpu"),
         mem_mb=card_resource("mem_mb"),
-        runtime=card_resource("runtime"),
+        runtime=card_resource("runtime_min"),
     params:
         method=method_options,
         code=method_code("madad.engine.inference"),

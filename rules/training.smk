@@ -40,7 +40,7 @@ rule train:
     resources:
         gpu=card_resource("gpu"),
         mem_mb=card_resource("mem_mb"),
-        runtime=card_resource("runtime"),
+        runtime=card_resource("runtime_min"),
     params:
         method=method_options,
         run="results/runs/{cohort}/{modality}/{method}/seed{seed}",

@@ -42,11 +42,11 @@ def test_order_of_precedence_is_schema_preset_config() -> None:
 
 
 def test_hyper_parameters_come_from_card_preset_and_config() -> None:
-    options = {"ddpm": {"training": {"steps": 7}}, "wide": {"base": "ddpm", "parameters": {"channels": 32}}}
+    options = {"ddpm": {"training": {"steps": 7}}, "wide": {"base": "ddpm", "parameters": {"base_channels": 64}}}
     config = configuration.resolve(changed(methods=["ddpm", "wide"], method_options=options))
     ddpm, wide = (config["methods"][name]["options"]["FLAIR"] for name in ("ddpm", "wide"))
     assert ddpm["training"]["steps"] == 7 and wide["training"]["steps"] != 7
-    assert wide["parameters"]["channels"] == 32 and config["methods"]["wide"]["base"] == "ddpm"
+    assert wide["parameters"]["base_channels"] == 64 and config["methods"]["wide"]["base"] == "ddpm"
 
 
 def test_text_of_the_command_line_becomes_numbers() -> None:
@@ -72,6 +72,7 @@ def test_resolving_leaves_the_input_alone() -> None:
         ({"seeds": [-1]}, "seeds.0: -1 is less than the minimum of 0"),
         ({"seeds": ["one"]}, "seeds.0: 'one' is not of type 'integer'"),
         ({"modalities": ["T2w"]}, "modalities: T2w is not among cohorts.phantom.modalities (FLAIR)"),
+        ({"modalities": ["bold"]}, "none of the methods (intensity, ddpm) is made for bold"),
         ({"cohorts": {"phantom": {"healty": 3}}}, "cohorts.phantom: unknown key 'healty', did you mean 'healthy'?"),
         ({"cohorts": {"phantom": {"pipeline": "x"}}}, "cohorts.phantom.pipeline: no pipeline is called 'x'"),
         ({"cohorts": {"phantom": {"split": {"train": 0.9}}}}, "cohorts.phantom.split: the fractions add up to 1.275"),

@@ -5,6 +5,7 @@ It exists to try the pipeline and to test it. Everything after it is the same co
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import shutil
 from collections.abc import Iterator
@@ -90,3 +91,63 @@ def synthesise(recipe: Recipe, options: dict) -> tuple[dict[str, Volume], Volume
     brain = frame.grid.with_array((tissue.brain > 0.5).astype(np.uint8).reshape(shape))
     mask = None if lesion is None else frame.grid.with_array(lesion.mask.astype(np.uint8).reshape(shape))
     return images, brain, mask
+
+
+def _mapped(make: partial, people: list[Recipe], workers: int) -> Iterator[None]:
+    if workers <= 1 or len(people) <= 1:
+        yield from map(make, people)
+        return
+    # Spawned, not forked: a fork would copy the threads' locks of libraries already loaded.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(people)), mp_context=context) as pool:
+        yield from pool.map(make, people)
+
+
+def _fingerprint(recipe: Recipe, options: dict) -> str:
+    """What a subject is made from: code, recipe and the options that shape it, not the number of subjects."""
+    kept = {key: options[key] for key in ("seed", "spacing_mm", "modalities")}
+    return provenance.content_hash([provenance.fingerprint(__name__), recipe.as_dict(), kept])
+
+
+def _is_complete(root: Path, recipe: Recipe, options: dict) -> bool:
+    try:
+        record = json.loads(_recipe_file(root, recipe.subject).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    return record.get("fingerprint") == _fingerprint(recipe, options)
+
+
+def _recipe_file(root: Path, subject: str) -> Path:
+    return root / "derivatives" / "recipes" / subject / f"{subject}_recipe.json"
+
+
+def _folders(root: Path, subject: str) -> tuple[Path, ...]:
+    """The subject's folders, that of the recipe first."""
+    derivatives = root / "derivatives"
+    return (_recipe_file(root, subject).parent, derivatives / "brainmask" / subject, derivatives / "lesions" / subject, root / subject)
+
+
+def _remove_strangers(root: Path, subjects: set[str]) -> None:
+    """Remove phantom subjects of an earlier, larger cohort; only folders that a recipe shows to be ours."""
+    for folder in sorted((root / "derivatives" / "recipes").glob("sub-*")):
+        if folder.name not in subjects:
+            for path in reversed(_folders(root, folder.name)):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _check(root: Path, options: dict) -> None:
+    unknown = [m for m in options["modalities"] if m not in phantom_contrast.MODALITIES]
+    if unknown:
+        raise UserError(f"modalities: the phantom cannot make {', '.join(unknown)}; it makes {', '.join(phantom_contrast.MODALITIES)}")
+    description = root / "dataset_description.json"
+    if description.exists() and GENERATOR not in description.read_text():
+        raise UserError(f"{description}: this folder holds another data set; give the phantom a folder of its own")
+
+
+def _write_descriptions(root: Path) -> None:
+    for folder, name in (("", "phantom"), ("derivatives/brainmask", "brain masks"), ("derivatives/lesions", "lesion masks")):
+        kind = "derivative" if folder else "raw"
+        text = {"Name": name, "BIDSVersion": "1.9.0", "DatasetType": kind, "GeneratedBy": [{"Name": GENERATOR}]}
+        provenance.write_json(root / folder / "dataset_description.json", text)
+    with provenance.complete(root / "README") as unfinished:
+        unfinished.write_text(README)

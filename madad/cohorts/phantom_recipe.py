@@ -75,19 +75,20 @@ def draw(seed: int, subject: str, kind: str) -> Recipe:
     age = float(rng.uniform(*AGES[kind or "healthy"]))
     sex = "F" if rng.random() < 0.5 else "M"
     old = max(age - 25, 0) / 50
-    size = (1.025 if sex == "M" else 0.975) + 0.02 * rng.standard_normal()
+    # The template is some 8 % larger than an average head in every direction.
+    size = (0.94 if sex == "M" else 0.90) + 0.018 * rng.standard_normal()
     return Recipe(
         subject=subject,
         kind=kind,
         age=round(age, 1),
         sex=sex,
         site=str(rng.choice(SITES)),
-        scale=tuple(float(s) for s in size * (1 + 0.025 * rng.standard_normal(3))),
+        scale=tuple(float(s) for s in size * np.array([0.97, 1.02, 1.0]) * (1 + 0.025 * rng.standard_normal(3))),
         ventricles_mm=float(-0.7 + 2.6 * old**1.5 + 0.7 * rng.standard_normal()),
         sulci=float(-0.3 + 1.1 * old + 0.3 * rng.standard_normal()),
         gap_mm=float(1.2 + 1.8 * old + rng.uniform(0, 0.8)),
-        skull_mm=float(rng.uniform(5.5, 8.0)),
-        scalp_mm=float(rng.uniform(4.0, 7.5)),
+        skull_mm=float(rng.uniform(5.0, 7.5)),
+        scalp_mm=float(rng.uniform(3.5, 6.5)),
         warp_mm=tuple(float(a) for a in np.array([3.0, 1.6, 0.9]) * rng.uniform(0.75, 1.25, 3)),
         angles_deg=tuple(float(a) for a in rng.normal(0, [7.0, 4.0, 4.0])),
         shift_mm=tuple(float(s) for s in rng.normal(0, 6.0, 3)),

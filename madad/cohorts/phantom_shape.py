@@ -16,6 +16,8 @@ from madad.volumes import Volume
 # Scales of the velocity field in mm (full width at half maximum of its kernel) and the spacing of its lattice.
 WARP_SCALES_MM = (48.0, 20.0, 10.0)
 WARP_SPACING_MM = 4.0
+# Share of each scale that also reaches the skull: brains differ in small things, skulls stay smooth.
+WARP_OUTSIDE = (0.5, 0.0, 0.0)
 # What every scanner sees at least, in head coordinates (mm): the brain with a margin.
 VIEW_LOW, VIEW_HIGH = (-84.0, -122.0, -78.0), (84.0, 88.0, 98.0)
 
@@ -52,9 +54,11 @@ def frame(recipe: Recipe, atlas: Atlas, spacing_mm: float, rng: np.random.Genera
 def displacement(recipe: Recipe, atlas: Atlas, rng: np.random.Generator) -> list[Volume]:
     """Three fields in mm: from a point of the head to where in the template its tissue comes from."""
     grid = head_lattice(WARP_SPACING_MM)
+    depth = sample(atlas.surface_mm, lattice_points(grid)).reshape(grid.array.shape)
     velocity = np.zeros((3, *grid.array.shape), np.float32)
-    for scale, amplitude in zip(WARP_SCALES_MM, recipe.warp_mm, strict=True):
-        velocity += amplitude * np.stack([random_field(rng, grid, scale).array for _ in range(3)])
+    for scale, amplitude, outer in zip(WARP_SCALES_MM, recipe.warp_mm, WARP_OUTSIDE, strict=True):
+        held = outer + (1 - outer) * np.clip(0.2 - depth / 12, 0, 1)
+        velocity += amplitude * held * np.stack([random_field(rng, grid, scale).array for _ in range(3)])
     velocity += recipe.ventricles_mm * _pull(atlas, grid)
     return [grid.with_array(part) for part in exponential(velocity, grid)]
 

@@ -13,11 +13,11 @@ from madad.cohorts.phantom_recipe import Recipe
 from madad.cohorts.phantom_shape import Frame
 from madad.volumes import Volume
 
-# Folds: a kernel of 7 mm puts the zero sheets of the random field about 12 mm apart, a gyrus and its two banks.
-FOLD_FWHM_MM = 7.0
+# Folds: a kernel of 6 mm puts the zero sheets of the random field about 11 mm apart, a gyrus and its two banks.
+FOLD_FWHM_MM = 6.0
 FOLD_LOW, FOLD_HIGH = (-80.0, -115.0, -75.0), (80.0, 82.0, 92.0)
 # Half-widths of a fold's fluid and of its grey banks, in standard deviations of the field; log-odds they gain.
-FLUID_WIDTH, GREY_WIDTH, FLUID_GAIN, GREY_GAIN = 0.20, 0.75, 3.5, 3.0
+FLUID_WIDTH, GREY_WIDTH, FLUID_GAIN, GREY_GAIN = 0.22, 0.9, 5.0, 3.5
 
 
 @dataclass(frozen=True)

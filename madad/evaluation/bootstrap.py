@@ -62,7 +62,11 @@ def weights(subjects: Sequence[str], resamples: int, generator: np.random.Genera
 
 
 def percentile_interval(
-    statistic: Callable[[np.ndarray], np.ndarray], value: float, subjects: Sequence[str], resamples: int, generator: np.random.Generator
+    statistic: Callable[[np.ndarray], np.ndarray],
+    value: float,
+    subjects: Sequence[str],
+    resamples: int,
+    generator: np.random.Generator,
 ) -> Interval:
     """Interval of a statistic that is no mean, such as a pooled AUPRC, from the percentiles of its resamples.
 

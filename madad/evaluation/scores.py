@@ -7,10 +7,14 @@ counts of lesion and healthy voxels per ordinal then give every ranking metric e
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+
+from madad.evaluation.long_table import Who
+from madad.stores import Pack
 
 BINS = 1 << 16
 _SIGN = np.uint16(1 << 15)
@@ -22,13 +26,15 @@ def to_ordinals(scores: np.ndarray) -> np.ndarray:
     return np.where(bits & _SIGN, ~bits, bits | _SIGN)
 
 
+def to_scores(ordinals: np.ndarray) -> np.ndarray:
+    """Scores (float32) of ordinals of any shape."""
+    bits = np.where(ordinals & _SIGN, ordinals ^ _SIGN, ~ordinals)
+    return bits.view(np.float16).astype(np.float32)
+
+
 def to_score(ordinal: int) -> float:
-    """Score of an ordinal; −1, below every score, gives −inf."""
-    if ordinal < 0:
-        return -np.inf
-    bits = np.uint16(ordinal)
-    bits = bits ^ _SIGN if bits & _SIGN else ~bits
-    return float(np.asarray(bits, dtype=np.uint16).view(np.float16))
+    """Score of one ordinal; −1, below every score, gives −inf."""
+    return -np.inf if ordinal < 0 else float(to_scores(np.array([ordinal], dtype=np.uint16))[0])
 
 
 def count(ordinals: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -53,6 +59,24 @@ def coarse_groups(counts: np.ndarray, groups: int) -> np.ndarray:
     return np.unique(np.append(0, np.searchsorted(lesion, wanted, side="right")))
 
 
+@dataclass(frozen=True)
+class Scored:
+    """One subject after the first pass.
+
+    Attributes:
+        who: whose it is.
+        pack, index: where its truth lies.
+        place: its number in the score store.
+        has_lesion: whether its reference mask holds a voxel of the brain.
+    """
+
+    who: Who
+    pack: Pack
+    index: int
+    place: int
+    has_lesion: bool
+
+
 class ScoreStore:
     """The scores and references of many subjects in a temporary file, to be read again one subject at a time.
 
@@ -61,7 +85,7 @@ class ScoreStore:
 
     def __init__(self, folder: str | Path) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        self._stream = tempfile.TemporaryFile(dir=folder)
+        self._stream = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115, closed by __exit__
         self._places: list[tuple[int, int]] = []
 
     def __enter__(self) -> Self:

@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from madad.evaluation.scores import to_score
+from madad.evaluation.scores import to_scores
 
 # How brain voxels become one score: the mean sees large and faint lesions, the 99th percentile small and bright ones.
 REDUCTIONS: dict[str, Callable[[np.ndarray], float]] = {
     "mean": lambda scores: float(scores.mean()),
     "p99": lambda scores: float(np.percentile(scores, 99)),
 }
-_SCORES = np.array([to_score(ordinal) for ordinal in range(1 << 16)], dtype=np.float32)
 
 
 def subject_scores(ordinals: np.ndarray) -> dict[str, float]:
@@ -24,7 +23,7 @@ def subject_scores(ordinals: np.ndarray) -> dict[str, float]:
     """
     if not ordinals.size:
         return dict.fromkeys(REDUCTIONS, np.nan)
-    scores = _SCORES[ordinals].astype(np.float64)
+    scores = to_scores(ordinals).astype(np.float64)
     return {name: reduce(scores) for name, reduce in REDUCTIONS.items()}
 
 

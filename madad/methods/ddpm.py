@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from madad.diffusion import noise, sampling, schedules
 from madad.diffusion.forward import add_noise, from_signed, to_signed
+from madad.errors import UserError
 from madad.interfaces import Batch
 from madad.networks.unet import UNet
 
@@ -47,6 +48,7 @@ class DDPM(nn.Module):
         slices_per_pass: int,
     ) -> None:
         super().__init__()
+        _check(base_channels, norm_groups, test_timesteps, num_train_timesteps)
         self.unet = UNet(
             in_channels=1,
             out_channels=1,
@@ -91,3 +93,13 @@ class DDPM(nn.Module):
         """One field for all images (as published) or one each."""
         count = 1 if self.noise_shared else len(images)
         return noise.draw(shape=(count, *images.shape[1:]), generator=generator, **self.noise_law).to(images)
+
+
+def _check(base_channels: int, norm_groups: int, test_timesteps: list[int], num_train_timesteps: int) -> None:
+    if base_channels % norm_groups:
+        raise UserError(f"ddpm.parameters.norm_groups: {norm_groups} does not divide base_channels = {base_channels}")
+    if max(test_timesteps) > num_train_timesteps:
+        raise UserError(
+            f"ddpm.parameters.test_timesteps: {max(test_timesteps)} is beyond the last level, "
+            f"num_train_timesteps = {num_train_timesteps}"
+        )

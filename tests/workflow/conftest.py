@@ -1,0 +1,92 @@
+"""A copy of the project in a temporary folder, with Snakemake to run in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PARTS = (
+    "Snakefile",
+    "config.yaml",
+    "presets",
+    "schemas",
+    "rules",
+    "workflow_scripts",
+    "profiles",
+    "envs",
+    "report",
+    "madad",
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A working copy.
+
+    Attributes:
+        folder: where it lies.
+    """
+
+    folder: Path
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "MADAD_DEVICE": "cpu", "PYTHONPATH": ""}
+
+    def run(self, *arguments: str, config: str = "preset=smoke") -> subprocess.CompletedProcess[str]:
+        """Run Snakemake to its end; stdout and stderr come together."""
+        return subprocess.run(
+            [*self.command(*arguments), "--config", *config.split(" ")],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=1800,
+            check=False,
+        )
+
+    def jobs(self, *arguments: str, config: str = "preset=smoke") -> dict[str, int]:
+        """Rules a dry run would execute, with the number of jobs."""
+        done = self.run("-n", *arguments, config=config)
+        assert done.returncode == 0, done.stdout
+        table = re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M)
+        return {rule: int(count) for rule, count in table if rule not in ("total", "all")}
+
+
+def copy_project(folder: Path) -> Project:
+    """Copy what a run needs, without results and caches."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / part)
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The smoke preset, run to its end once for all tests that look at the outcome."""
+    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
+    done = project.run("--cores", "2")
+    assert done.returncode == 0, done.stdout[-6000:]
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh copy in which nothing has been run."""
+    return copy_project(tmp_path / "project")

@@ -1,0 +1,50 @@
+"""The job graph for presets and profiles, and what happens to a bad configuration; nothing is executed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.workflow.conftest import Project
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("preset", ["smoke", "quickstart", "paper"])
+def test_preset_plans(project: Project, preset: str) -> None:
+    jobs = project.jobs(config=f"preset={preset}")
+    assert jobs["train"] == (4 if preset == "paper" else 2)
+    assert sum(jobs.values()) < 200
+
+
+def test_slurm_profile_plans(project: Project) -> None:
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    assert project.jobs("--workflow-profile", "profiles/slurm")["train"] == 2
+
+
+def test_two_cohorts_and_seeds_multiply(project: Project) -> None:
+    (project.folder / "mine.yaml").write_text(
+        "cohorts: {second: {kind: phantom, seed: 5}}\ntrain_on: [phantom, second]\ntest_on: [second-implanted, phantom]\nseeds: [0, 1]\n"
+    )
+    jobs = project.jobs("--configfile", "mine.yaml")
+    assert jobs["cohort"] == 2 and jobs["train"] == 2 * (2 + 1) and jobs["evaluate"] == 2 * 2 * (2 + 1)
+
+
+def test_unchosen_method_plans_nothing(project: Project) -> None:
+    (project.folder / "mine.yaml").write_text("methods: [intensity]\n")
+    assert project.jobs("--configfile", "mine.yaml")["train"] == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ("preset=smoke sedes=1", "unknown key 'sedes', did you mean 'seeds'?"),
+        ("preset=smoke methods=[ddmp]", "no method is called 'ddmp', did you mean 'ddpm'?"),
+    ],
+)
+def test_bad_configuration_is_told_at_once_and_without_traceback(project: Project, config: str, says: str) -> None:
+    begun = time.monotonic()
+    done = project.run("-n", config=config)
+    assert done.returncode != 0 and says in done.stdout and "Traceback" not in done.stdout
+    assert time.monotonic() - begun < 60

@@ -1,0 +1,82 @@
+"""What a finished run left, and what the next run would do."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import Project
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_second_run_has_nothing_to_do(finished: Project) -> None:
+    assert "Nothing to be done" in finished.run("--cores", "2").stdout
+
+
+def test_every_method_and_test_set_is_in_the_long_table(finished: Project) -> None:
+    rows = list(csv.DictReader((finished.folder / "results/tables/metrics.csv").open()))
+    pairs = {(row["method"], row["testset"]) for row in rows}
+    assert pairs == {(method, testset) for method in ("intensity", "ddpm") for testset in ("phantom", "phantom-implanted")}
+
+
+def test_comment_reruns_nothing(finished: Project) -> None:
+    path = finished.folder / "madad" / "methods" / "ddpm.py"
+    path.write_text(path.read_text() + "\n# a remark\n")
+    assert finished.jobs() == {}
+
+
+def test_editing_one_method_reruns_it_alone(finished: Project) -> None:
+    path = finished.folder / "madad" / "methods" / "intensity.py"
+    before = path.read_text()
+    path.write_text(before + "\nUNUSED = 1\n")
+    jobs = finished.jobs()
+    path.write_text(before)
+    assert jobs["train"] == 1 and jobs["infer"] == 2 and jobs["evaluate"] == 2
+    assert not {"cohort", "preprocess", "pack", "implant"} & set(jobs)
+
+
+def test_editing_the_evaluation_trains_nothing(finished: Project) -> None:
+    path = finished.folder / "madad" / "evaluation" / "protocol.py"
+    before = path.read_text()
+    path.write_text(before + "\nUNUSED = 1\n")
+    jobs = finished.jobs()
+    path.write_text(before)
+    assert jobs["evaluate"] == 4 and not {"train", "infer"} & set(jobs)
+
+
+def test_another_hyper_parameter_retrains_that_method(finished: Project) -> None:
+    jobs = finished.jobs(config="preset=smoke method_options={ddpm:{training:{steps:7}}}".replace(":", ": "))
+    assert jobs["train"] == 1 and jobs["infer"] == 2
+
+
+def test_provenance_tells_configuration_and_versions(finished: Project) -> None:
+    told = json.loads((finished.folder / "results/provenance.json").read_text())
+    assert told["configuration"]["preset"] == "smoke" and told["environment"]["torch"][0].isdigit()
+
+
+def test_nothing_is_written_outside_results(finished: Project) -> None:
+    known = {"results", ".snakemake", "LICENSE"} | {path.name for path in finished.folder.iterdir() if path.name in _parts()}
+    assert {path.name for path in finished.folder.iterdir()} <= known
+
+
+def test_maps_can_be_exported(finished: Project) -> None:
+    target = "results/runs/phantom/FLAIR/ddpm/seed0/eval/phantom/nifti"
+    done = finished.run("--cores", "1", target)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert list((finished.folder / target / "test").glob("sub-*_desc-map.nii.gz"))
+
+
+def _parts() -> set[str]:
+    from tests.workflow.conftest import PARTS
+
+    return set(PARTS)
