@@ -22,6 +22,9 @@ def averaged(method: nn.Module, decay: float) -> AveragedModel:
 
     @torch.no_grad()
     def update(averages: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+        if not averages[0].is_floating_point():  # counters among the buffers
+            torch._foreach_copy_(list(averages), list(current))
+            return
         n = float(count)
         weight = 1 - min(decay, (1 + n) / (10 + n)) if decay > 0 else 1.0
         torch._foreach_lerp_(list(averages), list(current), weight)

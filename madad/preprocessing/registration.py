@@ -24,27 +24,48 @@ SCHEDULE = {"aff_iterations": (500, 300, 100), "aff_shrink_factors": (4, 2, 1), 
 KINDS = {"affine": "Affine", "rigid": "Rigid"}
 
 
-def register(brain: Volume, template: Template, kind: str = "affine") -> np.ndarray:
+def register(brain: Volume, template: Template, kind: str = "affine", start: np.ndarray | None = None) -> np.ndarray:
     """Matrix (4, 4) from template to image points in RAS+ mm.
 
     Mattes mutual information (Mattes et al. 2003, doi:10.1109/TMI.2003.809072) by ANTs; the contrast need not be that
-    of the template. The first guess puts the centres of mass of both brains on each other.
+    of the template.
 
     Args:
         brain: intensities, 0 outside the brain.
         template: fixed image.
         kind: "affine" (12 parameters) or "rigid" (6).
+        start: a first guess; the centres of mass on each other when absent.
 
     Raises:
         SubjectError: the result squeezes or stretches the brain beyond what heads differ by.
     """
-    with itk.scratch() as prefix:
-        done = ants.registration(
-            itk.to_ants(template.t1w), itk.to_ants(brain), type_of_transform=KINDS[kind], outprefix=prefix, **SCHEDULE
-        )
-        matrix = itk.affine_matrix(done["fwdtransforms"][0])
+    matrix = fit(itk.to_ants(template.t1w), itk.to_ants(brain), KINDS[kind], SCHEDULE, start=start)
     check(matrix)
     return matrix
+
+
+def fit(
+    fixed: ants.ANTsImage,
+    moving: ants.ANTsImage,
+    kind: str,
+    schedule: dict[str, tuple[int, ...]],
+    start: np.ndarray | None = None,
+    mask: ants.ANTsImage | None = None,
+) -> np.ndarray:
+    """One linear stage of ANTs; the matrix (4, 4) from fixed to moving points in RAS+ mm.
+
+    Args:
+        kind: ANTs' name of the transform.
+        schedule: iterations, shrink factors and smoothing a level.
+        start: where to begin; the centres of mass on each other when absent.
+        mask: where the fixed image is compared; everywhere when absent.
+    """
+    with itk.scratch() as prefix:
+        initial = None if start is None else [str(write_transform(Path(f"{prefix}start.txt"), start))]
+        done = ants.registration(
+            fixed, moving, kind, initial_transform=initial, outprefix=prefix, mask=mask, mask_all_stages=True, **schedule
+        )
+        return itk.affine_matrix(done["fwdtransforms"][0])
 
 
 def check(matrix: np.ndarray) -> None:
@@ -101,7 +122,12 @@ def normalised_mutual_information(first: np.ndarray, second: np.ndarray, inside:
         bins: histogram bins of each image.
     """
     joint, _, _ = np.histogram2d(first[inside], second[inside], bins=bins)
-    joint = joint / joint.sum()
+    return mutual_information_of(joint)
+
+
+def mutual_information_of(joint: np.ndarray) -> float:
+    """Normalised mutual information of a joint histogram of counts."""
+    joint = joint / max(joint.sum(), 1)
     return float((_entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))) / max(_entropy(joint), 1e-12))
 
 

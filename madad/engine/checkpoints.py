@@ -1,0 +1,44 @@
+"""Where an interrupted training goes on: one file, whole or absent, that belongs to one fingerprint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from madad.logs import warn
+from madad.provenance import complete
+
+NAME = "checkpoint.pt"
+
+
+def save(folder: Path, state: dict, fingerprint: str) -> None:
+    """Write tensors, numbers, texts, lists and dicts. The old checkpoint stays until the new one is complete."""
+    with complete(folder / NAME) as partial, open(partial, "wb") as stream:
+        torch.save({"fingerprint": fingerprint, "state": state}, stream)
+
+
+def load(folder: Path, fingerprint: str) -> dict | None:
+    """The saved state, or None where there is none to go on from. Says so when a checkpoint is damaged or of another run."""
+    path = folder / NAME
+    for leftover in folder.glob(f".*-{NAME}"):  # of a process that was killed while writing
+        leftover.unlink()
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        found, state = str(content["fingerprint"]), dict(content["state"])
+    except Exception as error:  # zip, pickle and key errors have no common ancestor
+        warn(f"{path}: the checkpoint is damaged ({type(error).__name__}); training starts from the beginning")
+        return None
+    if found != fingerprint:
+        warn(
+            f"{path}: the checkpoint is of other options, data or code ({found}, not {fingerprint}); training starts from the beginning"
+        )
+        return None
+    return state
+
+
+def remove(folder: Path) -> None:
+    """The final files are written; the next training starts from the beginning."""
+    (folder / NAME).unlink(missing_ok=True)

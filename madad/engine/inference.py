@@ -1,0 +1,99 @@
+"""Inference, the same for every method: one map a subject, with the time and the memory it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from madad.engine import devices
+from madad.engine.models import load_model
+from madad.errors import UserError
+from madad.logs import progress
+from madad.provenance import PACKAGE, content_hash, fingerprint
+from madad.seeds import seed_from, torch_generator
+from madad.stores import Pack, Prediction, write_maps
+
+
+def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, seed: int, out: Path, device: str) -> None:
+    """Write the anomaly map and the reconstruction of every subject of the packs into one file.
+
+    Args:
+        method: from `madad.methods.registry.build`, with the model's hyper-parameters.
+        model: its trained weights.
+        packs: usually the validation and the test split of a test set.
+        identity: cohort, modality, method, seed and test set as text, for the file.
+        seed: of everything random; a map depends on it and on the subject's name, not on the other subjects.
+        out: the HDF5 file.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+
+    Raises:
+        UserError: the model is of another method, parameters, modality or grid, or a map is not finite.
+    """
+    with ExitStack() as stack:
+        chosen = stack.enter_context(devices.lease(device))
+        opened = [stack.enter_context(Pack(path)) for path in packs]
+        metadata = load_model(method, Path(model), _expected(method, identity, opened))
+        method.to(chosen).eval()
+        code = fingerprint(*(m for m in (type(method).__module__, "madad.engine.inference") if m.startswith(f"{PACKAGE}.")))
+        parts = [metadata["fingerprint"], code, seed, [pack.content for pack in opened]]
+        attributes = {key: str(value) for key, value in identity.items()} | {"fingerprint": content_hash(parts)}
+        write_maps(out, _predictions(method, opened, seed, chosen), attributes)
+
+
+def _expected(method: nn.Module, identity: dict, packs: list[Pack]) -> dict:
+    expected = {"method": identity["method"], "modality": identity["modality"], "parameters": dict(method.hyperparameters)}
+    for pack in packs:
+        if pack.modality != identity["modality"]:
+            raise UserError(f"{pack.path}: holds {pack.modality}, {identity['modality']} is needed")
+    shapes = {pack.shape for pack in packs if len(pack)}
+    if len(shapes) > 1:
+        raise UserError(f"{packs[0].path}: volumes of several shapes in one test set: {sorted(shapes)}")
+    return expected | ({"image_shape": list(shapes.pop())} if shapes else {})
+
+
+def _predictions(method: nn.Module, packs: list[Pack], seed: int, device: torch.device) -> Iterator[Prediction]:
+    jobs = [(pack, index) for pack in packs for index in range(len(pack))]
+    if jobs:
+        _predict(method, *jobs[0], seed, device)  # so that the first subject's time holds no start-up costs
+    for pack, index in progress(jobs, "inference"):
+        yield _predict(method, pack, index, seed, device)
+
+
+@torch.inference_mode()
+def _predict(method: nn.Module, pack: Pack, index: int, seed: int, device: torch.device) -> Prediction:
+    name = pack.names[index]
+    volume = torch.from_numpy(pack.image(index)).unsqueeze(1).to(device)
+    brain = torch.from_numpy(pack.brain(index)).to(device)
+    generator = torch_generator(seed, "inference", name)
+    torch.manual_seed(seed_from(seed, "inference layers", name))
+    devices.reset_peak_memory(device)
+    devices.synchronise(device)
+    begun = time.perf_counter()
+    reconstruction = method.reconstruct(volume, generator)
+    anomaly_map = method.anomaly_map(volume, reconstruction, brain, generator)
+    devices.synchronise(device)
+    seconds = time.perf_counter() - begun
+    return Prediction(
+        name=name,
+        split=pack.split,
+        anomaly_map=_finite(anomaly_map.float().cpu().numpy(), name, pack),
+        reconstruction=None if reconstruction is None else _finite(reconstruction[:, 0].float().cpu().numpy(), name, pack),
+        seconds=seconds,
+        peak_memory_mb=devices.peak_memory_mb(device),
+    )
+
+
+def _finite(array: np.ndarray, name: str, pack: Pack) -> np.ndarray:
+    bad = int(array.size - np.isfinite(array).sum())
+    if bad:
+        raise UserError(
+            f"{pack.path}: the method's output for {name} has {bad} of {array.size} voxels that are NaN or infinite; "
+            "look at the subject's image, or train again with a lower training.learning_rate"
+        )
+    return array

@@ -1,0 +1,71 @@
+"""The model file: weights with what is needed to refuse them where they do not belong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from madad.errors import UserError
+from madad.provenance import complete
+
+
+def save_model(path: Path, weights: dict[str, Tensor], metadata: dict) -> None:
+    """Write weights and JSON-able metadata."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    with complete(path) as partial:
+        save_file(tensors, partial, metadata={key: json.dumps(value, sort_keys=True) for key, value in metadata.items()})
+
+
+def read_metadata(path: Path) -> dict:
+    """What `save_model` wrote beside the weights.
+
+    Raises:
+        UserError: no such file, or not a model of ours.
+    """
+    return _read(path)[0]
+
+
+def load_model(method: nn.Module, path: Path, expected: dict) -> dict:
+    """Load weights into a method and return the metadata of the file.
+
+    Args:
+        method: built with the model's hyper-parameters.
+        path: a file of `save_model`.
+        expected: metadata that must be equal; the first that differs is named.
+
+    Raises:
+        UserError: unreadable, of another method, parameters, modality or shape, or with other weights.
+    """
+    metadata, weights = _read(path)
+    for key, value in expected.items():
+        if metadata.get(key) != value:
+            raise UserError(f"{path}: the model's {key.replace('_', ' ')} {_difference(metadata.get(key), value)}; train again")
+    try:
+        method.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(
+            f"{path}: the weights do not fit the method ({str(error).splitlines()[-1].strip()}); train again"
+        ) from None
+    return metadata
+
+
+def _read(path: Path) -> tuple[dict, dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = {key: json.loads(text) for key, text in (file.metadata() or {}).items()}
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such model; train it first") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable model ({error}); delete it and train again") from None
+
+
+def _difference(found: object, wanted: object) -> str:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        keys = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+        return "differ: " + ", ".join(f"{key} is {found.get(key)!r}, not {wanted.get(key)!r}" for key in keys)
+    return f"is {found!r}, not {wanted!r}"

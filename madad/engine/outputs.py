@@ -1,0 +1,118 @@
+"""What a training leaves behind: the model, its history and the record of how it came about."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from madad.engine import devices
+from madad.engine.data import Slices
+from madad.engine.models import save_model
+from madad.provenance import PACKAGE, complete, content_hash, environment, fingerprint, write_json
+
+COLUMNS = ("step", "loss", "validation_loss", "seconds", "slices_per_s")
+# These cannot change a result, so that they may change between two sittings.
+OPERATIONAL = ("checkpoint_every_s",)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a training is a function of.
+
+    Attributes:
+        identity: cohort, modality, method, seed as text.
+        parameters: hyper-parameters of the method.
+        options: training options.
+        seed: of everything random.
+        data: content hashes and sizes of what was read.
+        image_shape: (S, H, W) of a volume.
+        parameter_count: trainable weights.
+        fingerprint: hash of everything above and of the code.
+    """
+
+    identity: dict
+    parameters: dict
+    options: dict
+    seed: int
+    data: dict
+    image_shape: list[int]
+    parameter_count: int
+    fingerprint: str = field(default="")
+
+    @classmethod
+    def of(cls, method: nn.Module, options: dict, identity: dict, seed: int, data: Slices, validation: Slices) -> Self:
+        """The record of a training that is about to start."""
+        parts = {
+            "identity": dict(identity),
+            "parameters": dict(method.hyperparameters),
+            "options": dict(options),
+            "seed": seed,
+            "data": {"training": _summary(data), "validation": _summary(validation)},
+            "image_shape": list(data.volume_shape),
+            "parameter_count": sum(weight.numel() for weight in method.parameters() if weight.requires_grad),
+        }
+        lasting = {**parts, "options": {key: value for key, value in options.items() if key not in OPERATIONAL}}
+        modules = {type(method).__module__, "madad.engine.training"}
+        code = fingerprint(*sorted(module for module in modules if module.startswith(f"{PACKAGE}.")))
+        return cls(**parts, fingerprint=content_hash({**lasting, "code": code}))
+
+    def metadata(self) -> dict:
+        """What goes into the model file; `expected_metadata` is its counterpart."""
+        return {
+            "method": self.identity["method"],
+            "modality": self.identity["modality"],
+            "parameters": self.parameters,
+            "image_shape": self.image_shape,
+            "cohort": self.identity["cohort"],
+            "seed": self.seed,
+            "fingerprint": self.fingerprint,
+        }
+
+
+def write_outputs(
+    run: Path,
+    record: Record,
+    weights: dict[str, Tensor],
+    history: list[dict] | None = None,
+    best: dict | None = None,
+    seconds: float = 0.0,
+    device: torch.device = torch.device("cpu"),
+) -> None:
+    """Write the three files; `train.json` comes last."""
+    history = history or []
+    save_model(run / "model.safetensors", weights, record.metadata())
+    with complete(run / "history.csv") as partial, open(partial, "w", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: _text(row[key]) for key in COLUMNS} for row in history)
+    summary = {
+        "steps": history[-1]["step"] if history else 0,
+        "best_step": best["step"] if best else 0,
+        "best_validation_loss": _number(best["validation_loss"]) if best else None,
+        "seconds": round(seconds, 3),
+        "device": str(device),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "peak_memory_mb": round(devices.peak_memory_mb(device), 1),
+        "environment": environment(),
+    }
+    write_json(run / "train.json", {**asdict(record), **summary})
+
+
+def _summary(slices: Slices) -> dict:
+    return {"content": slices.content, "subjects": slices.subjects, "slices": len(slices)}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _text(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.9g}" if math.isfinite(value) else ""

@@ -1,0 +1,217 @@
+"""Training, the same for every method: one visible loop that can be killed at any moment and resumed to the same result.
+
+All randomness comes from (seed, step). What is published are the averaged weights with the lowest loss on fixed slices of
+the healthy validation subjects, at noise levels and with noise that are the same at every validation and for every seed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from madad.engine import checkpoints, devices
+from madad.engine.data import Slices, read_slices
+from madad.engine.ema import averaged
+from madad.engine.interruption import Interruption
+from madad.engine.lock import exclusive
+from madad.engine.outputs import Record, write_outputs
+from madad.errors import UserError
+from madad.logs import progress, say, warn
+from madad.seeds import seed_from, torch_generator
+
+OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+VALIDATION_SLICES = 128
+
+
+def train(
+    method: nn.Module,
+    *,
+    train_pack: Path,
+    validation_pack: Path,
+    options: dict,
+    identity: dict,
+    seed: int,
+    run: Path,
+    checkpoints: Path,
+    device: str,
+) -> None:
+    """Train a method and write `model.safetensors`, `history.csv` and `train.json` into `run`.
+
+    A method without weights gets the same files from the same path, with nothing learnt.
+
+    Args:
+        method: from `madad.methods.registry.build`.
+        train_pack, validation_pack: packs; their healthy subjects are used.
+        options: complete training options, from `madad.cards.resolve`.
+        identity: cohort, modality, method and seed as text, for the files.
+        seed: of everything random.
+        run: folder for the results.
+        checkpoints: folder for the checkpoint, which is removed when the results are there.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+
+    Raises:
+        UserError: no healthy slices, another process training here, a loss that is not finite.
+        SystemExit: 143 after SIGTERM and 130 after SIGINT, with the checkpoint written.
+    """
+    with exclusive(Path(checkpoints)), Interruption() as interruption, devices.lease(device) as chosen:
+        data = read_slices(train_pack, chosen)
+        validation = read_slices(validation_pack, chosen)
+        record = Record.of(method, options, identity, seed, data, validation)
+        if not any(weight.requires_grad for weight in method.parameters()):
+            write_outputs(Path(run), record, method.state_dict(), device=chosen)
+            return
+        _check(data, validation, train_pack, validation_pack)
+        training = Training(method, data, validation, options, seed, chosen)
+        training.run(Path(checkpoints), record.fingerprint, interruption)
+        write_outputs(Path(run), record, training.best["weights"], training.history, training.best, training.seconds, chosen)
+        _forget(Path(checkpoints))
+
+
+class Training:
+    """A training under way: everything that a checkpoint holds, and one step of it.
+
+    Attributes:
+        step: steps done.
+        history: one row a validation.
+        best: step, validation loss and weights of the model that would be published now.
+        seconds: time spent, over all sittings.
+    """
+
+    def __init__(
+        self, method: nn.Module, data: Slices, validation: Slices, options: dict, seed: int, device: torch.device
+    ) -> None:
+        self.options, self.seed, self.device = options, seed, device
+        self.data, self.validation = data, validation
+        self.fabric = Fabric(
+            accelerator=device.type,
+            devices=[device.index or 0] if device.type != "cpu" else 1,
+            precision=devices.precision(options["precision"], device),
+        )
+        optimiser = OPTIMISERS[options["optimiser"]](
+            method.parameters(), lr=options["learning_rate"], weight_decay=options["weight_decay"]
+        )
+        self.method = method.to(device).train()
+        self.average = averaged(method, options["ema_decay"]).eval()
+        self.model, self.optimiser = self.fabric.setup(method, optimiser)
+        self.model.mark_forward_method("training_loss")
+        self.step, self.seconds, self.losses = 0, 0.0, []
+        self.history: list[dict] = []
+        self.best: dict = {"step": 0, "validation_loss": math.inf, "weights": {}}
+
+    def run(self, folder: Path, fingerprint: str, interruption: Interruption) -> None:
+        """Go on from the checkpoint in the folder, if there is one, to the last step."""
+        self._resume(folder, fingerprint)
+        begun, saved, before = time.monotonic(), time.monotonic(), self.seconds
+        steps = self.options["steps"]
+        for self.step in progress(range(self.step + 1, steps + 1), "training", steps, self.step):
+            self._advance()
+            self.seconds = before + time.monotonic() - begun
+            if self.step % self.options["validate_every"] == 0 or self.step == steps:
+                self._validate()
+            due = time.monotonic() - saved >= self.options["checkpoint_every_s"]
+            if interruption.exit_code is not None or (due and self.step < steps):
+                checkpoints.save(folder, self._state(), fingerprint)
+                saved = time.monotonic()
+            if interruption.exit_code is not None:
+                say(f"interrupted after step {self.step} of {steps}; run again to go on from there")
+                raise SystemExit(interruption.exit_code)
+
+    def _advance(self) -> None:
+        """One optimiser step, a function of the weights, the seed and the number of the step alone."""
+        batch = self.data.draw(self.options["batch_size"], self.device, self.seed, "slices", self.step)
+        torch.manual_seed(seed_from(self.seed, "layers", self.step))  # dropout has no generator of its own
+        with self.fabric.autocast():
+            loss = self.model.training_loss(batch, torch_generator(self.seed, "loss", self.step))["loss"]
+        value = loss.item()
+        if not math.isfinite(value):
+            raise UserError(
+                f"training: the loss is {value} at step {self.step}; lower training.learning_rate "
+                f"(now {self.options['learning_rate']:g}), set training.gradient_clip to 1.0 or training.precision to '32'"
+            )
+        self.losses.append(value)
+        self.fabric.backward(loss)
+        if self.options["gradient_clip"] > 0:
+            self.fabric.clip_gradients(
+                self.model, self.optimiser, max_norm=self.options["gradient_clip"], error_if_nonfinite=False
+            )
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.average.update_parameters(self.method)
+
+    def _validate(self) -> None:
+        """Add a row to the history and keep the weights if they are the best so far."""
+        loss = self._validation_loss()
+        before = self.history[-1] if self.history else {"step": 0, "seconds": 0.0}
+        slices = (self.step - before["step"]) * self.options["batch_size"]
+        self.history.append(
+            {
+                "step": self.step,
+                "loss": math.fsum(self.losses) / len(self.losses),
+                "validation_loss": loss,
+                "seconds": self.seconds,
+                "slices_per_s": slices / max(self.seconds - before["seconds"], 1e-9),
+            }
+        )
+        self.losses = []
+        # Without validation data the loss is NaN and the latest weights are kept.
+        if not loss >= self.best["validation_loss"]:
+            weights = {name: value.detach().cpu().clone() for name, value in self.average.module.state_dict().items()}
+            self.best = {"step": self.step, "validation_loss": loss, "weights": weights}
+
+    @torch.no_grad()
+    def _validation_loss(self) -> float:
+        """Mean loss of the averaged weights on fixed slices with fixed noise; NaN without validation data."""
+        rows = self.validation.spread(VALIDATION_SLICES)
+        total = 0.0
+        for number, part in enumerate(rows.split(self.options["batch_size"])):
+            batch = self.validation.batch(part, self.device)
+            with self.fabric.autocast():
+                loss: Tensor = self.average.module.training_loss(batch, torch_generator("validation", number))["loss"]
+            total += loss.item() * len(part)
+        return total / len(rows) if len(rows) else math.nan
+
+    def _state(self) -> dict:
+        return {
+            "method": self.method.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "losses": self.losses,
+            "history": self.history,
+            "best": self.best,
+        }
+
+    def _resume(self, folder: Path, fingerprint: str) -> None:
+        state = checkpoints.load(folder, fingerprint)
+        if state is None:
+            return
+        self.method.load_state_dict(state["method"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for key in ("step", "seconds", "losses", "history", "best"):
+            setattr(self, key, state[key])
+        say(f"resumes after step {self.step} of {self.options['steps']}")
+
+
+def _check(data: Slices, validation: Slices, train_pack: Path, validation_pack: Path) -> None:
+    if not len(data):
+        raise UserError(
+            f"{train_pack}: no healthy subject with brain to train on; "
+            "check the split in the manifest and the quality table of the preprocessing"
+        )
+    if not len(validation):
+        warn(f"{validation_pack}: no healthy validation subject; the last weights are published instead of the best")
+    elif validation.volume_shape != data.volume_shape:
+        raise UserError(
+            f"{validation_pack}: volumes of shape {validation.volume_shape}, those for training have {data.volume_shape}"
+        )
+
+
+def _forget(folder: Path) -> None:
+    checkpoints.remove(folder)

@@ -1,0 +1,60 @@
+"""All long tables as one, and its parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from madad.errors import UserError
+from madad.evaluation.long_table import COLUMNS, IDENTITY
+from madad.provenance import complete
+
+# What is compared side by side: the methods of one block share training cohort, sequence and test set.
+BLOCK = ("cohort", "modality", "testset")
+
+
+def collect(tables: Iterable[Path], out: Path) -> None:
+    """Write all long tables one below the other as one csv file; whose a number is stands in the rows.
+
+    Raises:
+        UserError: a table lacks a column.
+    """
+    with complete(out) as partial:
+        for number, path in enumerate(tables):
+            table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+            missing = [column for column in COLUMNS if column not in table]
+            if missing:
+                raise UserError(f"{path}: has no column {', '.join(missing)}; delete the file and run again")
+            table.to_csv(partial, mode="a", header=number == 0, index=False, columns=list(COLUMNS), lineterminator="\n")
+
+
+def read_metrics(path: str | Path) -> pd.DataFrame:
+    """The long table: identities as text, so that "012" stays "012", and `value` as a number."""
+    table = pd.read_csv(path, dtype={**dict.fromkeys(COLUMNS, str), "value": float}, keep_default_na=False, na_values={"value": ["nan"]})
+    return table.astype({column: "category" for column in (*IDENTITY, "split", "group", "protocol", "metric")})
+
+
+def select(table: pd.DataFrame, metric: str, protocol: str | None = None) -> pd.DataFrame:
+    """Rows of one metric, under one protocol or all; identities as plain text again."""
+    wanted = table["metric"] == metric
+    if protocol is not None:
+        wanted &= table["protocol"] == protocol
+    return table[wanted].astype({column: str for column in (*IDENTITY, "split", "group", "protocol", "metric")})
+
+
+def read_trainings(paths: Iterable[Path]) -> pd.DataFrame:
+    """What every training says of itself, one row a run; columns differ with the method and may be missing."""
+    rows = [json.loads(Path(path).read_text()) for path in paths]
+    flat = [{key: value for key, value in row.items() if not isinstance(value, dict | list)} for row in rows]
+    table = pd.DataFrame(flat)
+    for column in ("cohort", "modality", "method", "seed"):
+        table[column] = table[column].astype(str) if column in table else ""
+    return table
+
+
+def block_title(cohort: str, modality: str, testset: str) -> str:
+    """How a block is headed: `phantom → ixi, FLAIR`, or `phantom, FLAIR` when trained and tested on one cohort."""
+    return f"{testset}, {modality}" if cohort == testset else f"{cohort} → {testset}, {modality}"
