@@ -61,10 +61,10 @@ def preprocess(arguments: Arguments) -> None:
 
 def intensity(arguments: Arguments) -> None:
     """Fit the intensity normalisation on training subjects."""
-    from madad.preprocessing import intensity as normalisation
+    from madad.preprocessing import packing
     from madad.provenance import write_json
 
-    write_json(arguments.out, normalisation.fit_tables(arguments.tables, arguments.modality, arguments.options))
+    write_json(arguments.out, packing.fit(arguments.tables, arguments.modality, arguments.options))
 
 
 def pack(arguments: Arguments) -> None:
@@ -189,7 +189,7 @@ def _method(arguments: Arguments) -> object:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     options = arguments.options
-    return registry.load(options["base"])(**options["parameters"])
+    return registry.build(options["base"], options["parameters"], arguments.seed)
 
 
 if __name__ == "__main__":

@@ -86,11 +86,17 @@ def maps_files(runs=RUNS_EVAL):
     return _of_runs("eval/{testset}/maps.h5", runs)
 
 
-def train_json_files():
+def train_json_files(runs=RUNS):
     """What every training says of itself."""
-    return _of_runs("train.json", RUNS)
+    return _of_runs("train.json", runs)
 
 
-def history_files():
+def history_files(runs=RUNS):
     """Losses of every training."""
-    return _of_runs("history.csv", RUNS)
+    return _of_runs("history.csv", runs)
+
+
+if CONFIG["partial"]:
+    # in place, because the functions above hold the lists as defaults
+    RUNS[:] = [run for run in RUNS if os.path.exists(train_json_files([run])[0])]
+    RUNS_EVAL[:] = [run for run in RUNS_EVAL if os.path.exists(metrics_files([run])[0])]

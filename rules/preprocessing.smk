@@ -3,7 +3,9 @@
 
 def preprocess_options(wildcards):
     """Options of a pipeline that decide the images, and how the cohort's brains are found."""
-    options = {key: value for key, value in CONFIG["pipelines"][wildcards.pipeline].items() if key not in ("intensity", "reference")}
+    options = {
+        key: value for key, value in CONFIG["pipelines"][wildcards.pipeline].items() if key not in ("intensity", "reference")
+    }
     return as_json({**options, "skull_strip": CONFIG["cohorts"][wildcards.cohort]["skull_strip"]})
 
 
@@ -50,7 +52,7 @@ rule intensity:
         "../envs/core.yaml"
     params:
         options=lambda wildcards: as_json(CONFIG["pipelines"][wildcards.pipeline]["intensity"]),
-        code=fingerprint("madad.preprocessing.intensity"),
+        code=fingerprint("madad.preprocessing.packing"),
     shell:
         "python -m madad intensity --tables {input} --modality {wildcards.modality}"
         " --options {params.options:q} --out {output} --log {log}"

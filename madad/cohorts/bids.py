@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -67,7 +66,7 @@ def read(root: Path, options: dict, modalities: list[str]) -> tuple[list[Row], l
         if subject in conflicts:
             ledger.exclude(subject, root / "participants.tsv", conflicts[subject])
         else:
-            _read_subject(root, found[subject], known.get(subject, UNKNOWN), options, modalities, ledger)
+            _read_subject(root, subject, found[subject], known.get(subject, UNKNOWN), options, modalities, ledger)
     if not ledger.rows:
         raise UserError(f"{root}: no usable image; {_first_reasons(ledger.excluded)}")
     _deal(ledger.rows, options)
@@ -86,16 +85,16 @@ def _is_full(ledger: Ledger, options: dict) -> bool:
     return limit is not None and len({row["subject"] for row in ledger.rows}) >= limit
 
 
-def _read_subject(root: Path, images: list[Image], person: Row, options: dict, modalities: list[str], ledger: Ledger) -> None:
+def _read_subject(
+    root: Path, subject: str, images: list[Image], person: Row, options: dict, modalities: list[str], ledger: Ledger
+) -> None:
     """Add the subject's rows, unless one of its images is another subject's."""
     wanted = [image for image in images if image.modality in modalities]
+    if not wanted:
+        ledger.exclude(subject, root / subject, f"no {' or '.join(modalities)} image")
     chosen = []
     for _, of_session in groupby(wanted, key=lambda image: image.session):
         chosen += _one_a_modality(list(of_session), modalities, ledger)
-    if not wanted and images:
-        _missing(images[0], modalities, ledger)
-    if not images:
-        return
     for image in chosen:
         twin = _twin(image, ledger)
         if twin:
@@ -121,13 +120,11 @@ def _one_a_modality(images: list[Image], modalities: list[str], ledger: Ledger) 
             ledger.exclude(image.subject, image.path, str(error))
         else:
             chosen[image.modality] = image
-    _missing(images[0], [m for m in modalities if m not in {image.modality for image in images}], ledger)
-    return list(chosen.values())
-
-
-def _missing(image: Image, modalities: Iterable[str], ledger: Ledger) -> None:
     for modality in modalities:
-        ledger.exclude(image.subject, image.path.parent, f"no {modality} image here; the subject takes no part where it is needed")
+        if modality not in {image.modality for image in images}:
+            reason = f"no {modality} image here; the subject takes no part where it is needed"
+            ledger.exclude(images[0].subject, images[0].path.parent, reason)
+    return list(chosen.values())
 
 
 def _twin(image: Image, ledger: Ledger) -> Image | None:
@@ -164,7 +161,11 @@ def _group(rows: list[Row], person: Row, options: dict) -> str:
 
 
 def _deal(rows: list[Row], options: dict) -> None:
-    people = {row["subject"]: splits.Person(row["subject"], row["group"], row["age"], row["sex"]) for row in rows}
+    keys = ("subject", "group", "age", "sex", "lesion_kind")
+    people = {row["subject"]: splits.Person(*(row[key] for key in keys)) for row in rows}
+    unmarked = {s for s, p in people.items() if p.group == "patient"} - {row["subject"] for row in rows if row["lesion_mask"]}
+    if unmarked:
+        logs.warn(f"{len(unmarked)} patient(s) without a lesion mask, such as {min(unmarked)}; set lesion_masks if there are any")
     chosen = splits.assign(list(people.values()), options["split"], options["patient_split"], options["split_seed"])
     for row in rows:
         row["split"] = chosen[row["subject"]]
@@ -174,7 +175,9 @@ def _check_modalities(root: Path, found: dict[str, list[Image]], modalities: lis
     there = sorted({image.modality for images in found.values() for image in images})
     for modality in modalities:
         if modality not in there:
-            raise UserError(f"{root}: no subject has a {modality} image; found are {', '.join(there) or 'no NIfTI images at all'}")
+            raise UserError(
+                f"{root}: no subject has a {modality} image; found are {', '.join(there) or 'no NIfTI images at all'}"
+            )
 
 
 def _first_reasons(excluded: list[Row], shown: int = 3) -> str:

@@ -66,15 +66,18 @@ def mask_candidates(root: Path, patterns: str | Sequence[str], subject: str) -> 
         try:
             paths = list(root.glob(pattern.format(subject=subject)))
         except (NotImplementedError, ValueError, KeyError, IndexError) as error:
-            raise UserError(f"mask pattern {pattern!r}: not a glob pattern below the root with {{subject}} in it ({error})") from None
+            raise UserError(
+                f"mask pattern {pattern!r}: not a glob pattern below the root with {{subject}} in it ({error})"
+            ) from None
         found.update(path for path in paths if path.name.endswith((".nii", ".nii.gz")) and not path.name.startswith("."))
     return sorted(found)
 
 
 def best_mask(candidates: Sequence[Path], image: Image, image_grid: Volume) -> str:
     """The candidate that lies on the image's grid, or the likeliest one so that preprocessing can refuse it by name, or ""."""
-    own = [path for path in candidates if image.session and _session(str(path)) == image.session]
-    usable = own + [path for path in candidates if not _session(str(path))]
+    own = [path for path in candidates if _session(str(path)) == image.session]
+    others = [path for path in candidates if path not in own and not (image.session and _session(str(path)))]
+    usable = own + others  # never another session's mask
     on_grid = [path for path in usable if _is_on(path, image_grid)]
     return str((on_grid or usable or [""])[0])
 

@@ -53,7 +53,10 @@ def age_in_years(text: str) -> str:
 
 
 def group(text: str) -> str:
-    """Healthy, patient, or empty when nothing is said. What is not known to mean healthy means patient: no patient gets trained on."""
+    """Healthy, patient, or empty when nothing is said.
+
+    What is not known to mean healthy means patient, so that no patient is trained on by mistake.
+    """
     if not text:
         return ""
     return "healthy" if text.lower() in HEALTHY else "patient"

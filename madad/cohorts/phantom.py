@@ -26,8 +26,8 @@ from madad.volumes import Volume, save_volume
 
 GENERATOR = "madad phantom"
 COLUMNS = ("participant_id", "age", "sex", "group", "site", "lesion_kind")
-README = """Made by a program, not by a scanner: heads derived from the ICBM152 template (Fonov et al. 2011) for trying and testing
-a pipeline. Nothing here says anything about people. `derivatives/recipes` holds what each subject was made from.
+README = """Made by a program, not by a scanner: heads derived from the ICBM152 template (Fonov et al. 2011) for trying and
+testing a pipeline. Nothing here says anything about people. `derivatives/recipes` holds what each subject was made from.
 """
 
 
@@ -59,19 +59,17 @@ def make_subject(root: Path, options: dict, recipe: Recipe) -> None:
     """Make one subject and write its files, the recipe last: where it is, the subject is complete."""
     for folder in _folders(root, recipe.subject):
         shutil.rmtree(folder, ignore_errors=True)
-    images, brain, lesion = synthesise(recipe, options)
-    for modality, image in images.items():
-        save_volume(root / recipe.subject / "anat" / f"{recipe.subject}_{modality}.nii.gz", image)
-    masks, lesions = _folders(root, recipe.subject)[1:3]
-    save_volume(masks / "anat" / f"{recipe.subject}_desc-brain_mask.nii.gz", brain)
-    if lesion is not None:
-        save_volume(lesions / "anat" / f"{recipe.subject}_label-lesion_mask.nii.gz", lesion)
+    # Marks the subject as ours from the start, so that one left half-made is known as a stranger later.
+    _recipe_file(root, recipe.subject).parent.mkdir(parents=True)
+    volumes = synthesise(recipe, options)
+    for name, path in _files(root, recipe, options).items():
+        save_volume(path, volumes[name])
     record = {"fingerprint": _fingerprint(recipe, options), "recipe": recipe.as_dict()}
     provenance.write_json(_recipe_file(root, recipe.subject), record)
 
 
-def synthesise(recipe: Recipe, options: dict) -> tuple[dict[str, Volume], Volume, Volume | None]:
-    """One subject: an image a modality, the brain mask, and the lesion mask of a patient, all on one native grid."""
+def synthesise(recipe: Recipe, options: dict) -> dict[str, Volume]:
+    """One subject: an image a modality, the "brain" mask, and the "lesion" mask of a patient, all on one native grid."""
     seed, maps = options["seed"], atlas()
 
     def stream(purpose: str) -> np.random.Generator:
@@ -82,15 +80,14 @@ def synthesise(recipe: Recipe, options: dict) -> tuple[dict[str, Volume], Volume
     tissue = phantom_tissue.tissue(recipe, maps, frame, stream("tissue"))
     lesion = phantom_lesions.grow(recipe, maps, frame, tissue, lesion, stream("growth"))
     head = phantom_head.head(recipe, maps, frame, stream("head"))
-    images = {}
+    volumes = {}
     for modality in options["modalities"]:
         clean = phantom_contrast.signal(modality, recipe, frame, tissue, head, stream(modality))
         clean = phantom_lesions.show(lesion, modality, clean, stream(f"{modality} lesion"))
-        images[modality] = frame.grid.with_array(phantom_contrast.acquire(clean, recipe, frame, stream(f"{modality} scan")))
+        volumes[modality] = frame.grid.with_array(phantom_contrast.acquire(clean, recipe, frame, stream(f"{modality} scan")))
     shape = frame.grid.array.shape
-    brain = frame.grid.with_array((tissue.brain > 0.5).astype(np.uint8).reshape(shape))
-    mask = None if lesion is None else frame.grid.with_array(lesion.mask.astype(np.uint8).reshape(shape))
-    return images, brain, mask
+    masks = {"brain": tissue.brain > 0.5} | ({"lesion": lesion.mask} if lesion else {})
+    return volumes | {name: frame.grid.with_array(mask.astype(np.uint8).reshape(shape)) for name, mask in masks.items()}
 
 
 def _mapped(make: partial, people: list[Recipe], workers: int) -> Iterator[None]:
@@ -105,8 +102,8 @@ def _mapped(make: partial, people: list[Recipe], workers: int) -> Iterator[None]
 
 def _fingerprint(recipe: Recipe, options: dict) -> str:
     """What a subject is made from: code, recipe and the options that shape it, not the number of subjects."""
-    kept = {key: options[key] for key in ("seed", "spacing_mm", "modalities")}
-    return provenance.content_hash([provenance.fingerprint(__name__), recipe.as_dict(), kept])
+    kept = [options["seed"], options["spacing_mm"], sorted(options["modalities"])]
+    return provenance.content_hash([provenance.fingerprint(__name__), recipe.as_dict(), *kept])
 
 
 def _is_complete(root: Path, recipe: Recipe, options: dict) -> bool:
@@ -114,7 +111,17 @@ def _is_complete(root: Path, recipe: Recipe, options: dict) -> bool:
         record = json.loads(_recipe_file(root, recipe.subject).read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return False
-    return record.get("fingerprint") == _fingerprint(recipe, options)
+    there = all(path.exists() for path in _files(root, recipe, options).values())
+    return there and record.get("fingerprint") == _fingerprint(recipe, options)
+
+
+def _files(root: Path, recipe: Recipe, options: dict) -> dict[str, Path]:
+    """Names of `synthesise` to the files that hold them."""
+    name = recipe.subject
+    _, masks, lesions, raw = _folders(root, name)
+    files = {modality: raw / "anat" / f"{name}_{modality}.nii.gz" for modality in options["modalities"]}
+    files["brain"] = masks / "anat" / f"{name}_desc-brain_mask.nii.gz"
+    return files | ({"lesion": lesions / "anat" / f"{name}_label-lesion_mask.nii.gz"} if recipe.kind else {})
 
 
 def _recipe_file(root: Path, subject: str) -> Path:
@@ -124,7 +131,12 @@ def _recipe_file(root: Path, subject: str) -> Path:
 def _folders(root: Path, subject: str) -> tuple[Path, ...]:
     """The subject's folders, that of the recipe first."""
     derivatives = root / "derivatives"
-    return (_recipe_file(root, subject).parent, derivatives / "brainmask" / subject, derivatives / "lesions" / subject, root / subject)
+    return (
+        _recipe_file(root, subject).parent,
+        derivatives / "brainmask" / subject,
+        derivatives / "lesions" / subject,
+        root / subject,
+    )
 
 
 def _remove_strangers(root: Path, subjects: set[str]) -> None:
@@ -138,15 +150,18 @@ def _remove_strangers(root: Path, subjects: set[str]) -> None:
 def _check(root: Path, options: dict) -> None:
     unknown = [m for m in options["modalities"] if m not in phantom_contrast.MODALITIES]
     if unknown:
-        raise UserError(f"modalities: the phantom cannot make {', '.join(unknown)}; it makes {', '.join(phantom_contrast.MODALITIES)}")
+        raise UserError(
+            f"modalities: the phantom cannot make {', '.join(unknown)}; it makes {', '.join(phantom_contrast.MODALITIES)}"
+        )
     description = root / "dataset_description.json"
     if description.exists() and GENERATOR not in description.read_text():
         raise UserError(f"{description}: this folder holds another data set; give the phantom a folder of its own")
 
 
 def _write_descriptions(root: Path) -> None:
-    for folder, name in (("", "phantom"), ("derivatives/brainmask", "brain masks"), ("derivatives/lesions", "lesion masks")):
-        kind = "derivative" if folder else "raw"
+    names = {"": "phantom", "brainmask": "brain masks", "lesions": "lesion masks", "recipes": "what subjects are made from"}
+    for part, name in names.items():
+        folder, kind = (f"derivatives/{part}", "derivative") if part else ("", "raw")
         text = {"Name": name, "BIDSVersion": "1.9.0", "DatasetType": kind, "GeneratedBy": [{"Name": GENERATOR}]}
         provenance.write_json(root / folder / "dataset_description.json", text)
     with provenance.complete(root / "README") as unfinished:

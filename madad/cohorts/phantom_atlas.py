@@ -31,9 +31,9 @@ class Atlas:
         brain: the brain mask at 1 mm as float.
         detail: the T1w template without its low frequencies at 1 mm, zero mean, unit variance inside white and grey matter.
         folded: weight in [0, 1] at 1 mm of the cortex and cerebellum, where folds differ between people.
+        sulci: 0 to about 1 at 1 mm, highest along the middle of the average's sulci, which averaging filled with grey.
         surface_mm: signed distance to the smooth hull of the brain at 2 mm, negative inside.
         ventricle_mm: distance to the ventricles at 2 mm, 0 inside.
-        ventricle_pull: unit-scaled gradient of the blurred ventricles on the head's lattice, (3, I, J, K).
     """
 
     grey: Volume
@@ -41,6 +41,7 @@ class Atlas:
     brain: Volume
     detail: Volume
     folded: Volume
+    sulci: Volume
     surface_mm: Volume
     ventricle_mm: Volume
 
@@ -59,6 +60,7 @@ def atlas() -> Atlas:
         brain=brain,
         detail=_detail(template.t1w, template.grey.array + template.white.array),
         folded=_folded(brain, surface),
+        sulci=_sulci(template.white),
         surface_mm=surface,
         ventricle_mm=ventricles.with_array(np.maximum(distance - HEAD_SPACING / 2, 0)),
     )
@@ -104,6 +106,12 @@ def _detail(t1w: Volume, tissue: np.ndarray) -> Volume:
     inside = tissue > 0.9
     high = np.clip((high - high[inside].mean()) / high[inside].std(), -3, 3)
     return t1w.with_array((high * np.clip(tissue, 0, 1)).astype(np.float32))
+
+
+def _sulci(white: Volume) -> Volume:
+    """Valleys of white matter between two banks: the positive Laplacian of Gaussian (Marr and Hildreth 1980) at 2 mm."""
+    valleys = ndimage.gaussian_laplace(white.array, 2.0)
+    return white.with_array(np.clip(valleys / np.percentile(valleys, 99.5), 0, 1.2).astype(np.float32))
 
 
 def _folded(brain: Volume, surface: Volume) -> Volume:

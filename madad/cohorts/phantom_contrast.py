@@ -18,9 +18,18 @@ BRAIN = {
     "FLAIR": {"white": 0.68, "grey": 0.88, "fluid": 0.16},
 }
 HEAD = {
-    "T1w": {"fluid": 0.22, "bone": 0.05, "marrow": 0.6, "fat": 1.15, "muscle": 0.5, "air": 0.02, "vitreous": 0.24, "cord": 0.95},
+    "T1w": {"fluid": 0.22, "bone": 0.05, "marrow": 0.6, "fat": 1.0, "muscle": 0.5, "air": 0.02, "vitreous": 0.24, "cord": 0.95},
     "T2w": {"fluid": 1.45, "bone": 0.05, "marrow": 0.4, "fat": 0.85, "muscle": 0.3, "air": 0.02, "vitreous": 1.5, "cord": 0.5},
-    "FLAIR": {"fluid": 0.16, "bone": 0.05, "marrow": 0.45, "fat": 0.85, "muscle": 0.42, "air": 0.02, "vitreous": 0.2, "cord": 0.68},
+    "FLAIR": {
+        "fluid": 0.16,
+        "bone": 0.05,
+        "marrow": 0.45,
+        "fat": 0.85,
+        "muscle": 0.42,
+        "air": 0.02,
+        "vitreous": 0.2,
+        "cord": 0.68,
+    },
 }
 MODALITIES = tuple(BRAIN)
 # How strongly the template's own detail and a slow change of myelin show.
@@ -39,7 +48,8 @@ def signal(
     shares, cavity = head
     strength = [HEAD[modality][name] * rng.uniform(0.85, 1.15) for name in MATERIALS]
     strength[MATERIALS.index("fluid")] = table["fluid"]
-    around = np.array(strength, np.float32) @ shares
+    grain = 1 + 0.12 * sample(random_field(rng, head_lattice(3.0), 6.0), frame.origins)
+    around = grain * (np.array(strength, np.float32) @ shares)
     return (around * (1 - cavity) + np.where(tissue.brain > 0, brain, around) * cavity).astype(np.float32)
 
 

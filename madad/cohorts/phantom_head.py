@@ -12,11 +12,16 @@ from madad.cohorts.phantom_shape import Frame
 # Materials in the order of the shares returned by `head`.
 MATERIALS = ("fluid", "bone", "marrow", "fat", "muscle", "air", "vitreous", "cord")
 # Masses that make up the rest of the head, as (centre, radii) in mm.
-FACE = (((0, 50, -62), (58, 46, 58)), ((0, 88, -52), (14, 20, 22)), ((0, 62, -108), (40, 36, 34)), ((0, 22, -60), (62, 60, 50)))
-NECK = ((0, -38, -150), (54, 58, 110))
+FACE = (((0, 50, -62), (58, 46, 58)), ((0, 88, -52), (14, 20, 22)), ((0, 62, -108), (40, 36, 34)), ((0, 22, -58), (65, 64, 56)))
+NECK = ((0, -36, -150), (58, 60, 115))
 EYES = (((-32, 66, -34), (12.5, 12.5, 12.5)), ((32, 66, -34), (12.5, 12.5, 12.5)))
 ORBITS = (((-31, 58, -34), (19, 26, 17)), ((31, 58, -34), (19, 26, 17)))
-AIRWAYS = (((0, 60, -46), (14, 30, 17)), ((0, 8, -95), (10, 8, 40)), ((-24, 52, -62), (13, 16, 15)), ((24, 52, -62), (13, 16, 15)))
+AIRWAYS = (
+    ((0, 60, -46), (14, 30, 17)),
+    ((0, 8, -95), (10, 8, 40)),
+    ((-24, 52, -62), (13, 16, 15)),
+    ((24, 52, -62), (13, 16, 15)),
+)
 PETROUS = (((-48, -18, -44), (24, 14, 13)), ((48, -18, -44), (24, 14, 13)))
 SPINE = ((0, -42, -150), (17, 17, 98))
 CANAL = ((0, -47, -140), (9, 8, 100))
@@ -36,7 +41,7 @@ def head(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Generator) -
     inner = recipe.gap_mm * (1 + 0.25 * texture[2])
     outer = inner + recipe.skull_mm * np.clip(1 + 0.18 * texture[3], 0.5, 1.6)
     skin = outer + recipe.scalp_mm * np.clip(1 + 0.2 * texture[2], 0.5, 1.7)
-    body = np.minimum(depth - skin, _trunk(at) + 2.0 * texture[2])
+    body = _joined(depth - skin, _trunk(at) + 2.0 * texture[2], 10.0)
     shares = np.zeros((len(MATERIALS), at.shape[1]), np.float32)
     _soft_tissue(shares, body, texture)
     _organs(shares, at, width, texture)
@@ -47,13 +52,17 @@ def head(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Generator) -
 
 
 def _trunk(at: np.ndarray) -> np.ndarray:
-    """Signed distance to face and neck joined smoothly (polynomial smooth minimum, Quilez 2013)."""
+    """Signed distance to face and neck."""
     joined = ellipsoid(at, *NECK)
     for shape in FACE:
-        other = ellipsoid(at, *shape)
-        blend = np.clip(0.5 + (other - joined) / 24, 0, 1)
-        joined = other + (joined - other) * blend - 12 * blend * (1 - blend)
+        joined = _joined(joined, ellipsoid(at, *shape), 12.0)
     return joined
+
+
+def _joined(one: np.ndarray, other: np.ndarray, width_mm: float) -> np.ndarray:
+    """Distance to two bodies with the notch between them filled: the polynomial smooth minimum (Quilez 2013)."""
+    blend = np.clip(0.5 + (other - one) / (2 * width_mm), 0, 1)
+    return other + (one - other) * blend - width_mm * blend * (1 - blend)
 
 
 def _put(shares: np.ndarray, material: str, share: np.ndarray) -> None:

@@ -123,7 +123,9 @@ def grow(
     for attempt in range(ATTEMPTS):
         texture = [sample(random_field(rng, head_lattice(3.0), scale), place_.points) for scale in (9.0, 20.0)]
         parts = GROWTH[recipe.kind](place_, texture, mass, 1 + 0.25 * attempt, recipe, rng)
-        lesion = Lesion(tuple((name, _spread(share, inside, tissue)) for name, share in parts), _spread(texture[0], inside, tissue))
+        lesion = Lesion(
+            tuple((name, _spread(share, inside, tissue)) for name, share in parts), _spread(texture[0], inside, tissue)
+        )
         if lesion.mask.sum() >= SMALLEST_VOXELS:
             return lesion
     raise SubjectError(f"{recipe.subject}: no {recipe.kind} lesion fits voxels of {frame.voxel_mm:.1f} mm; lower spacing_mm")
@@ -152,14 +154,14 @@ def _tumour(site: Site, texture: list, mass: Mass | None, size: float, recipe: R
     """Core with a dead centre when large; oedema runs along white matter and spares cortex and fluid."""
     assert mass is not None
     radius = np.sqrt(((site.points - mass.centre[:, None]) ** 2).sum(axis=0))
-    core = radius * (1 + 0.16 * texture[1] + 0.05 * texture[0]) - mass.radius * size
+    core = radius * (1 + 0.2 * texture[1] + 0.07 * texture[0]) - mass.radius * size
     swollen = radius * (1 + 0.22 * texture[1]) - (mass.radius + mass.oedema) * size + 2 * texture[0]
     parts = [
         ("oedema", soft_step(swollen, 4.0) * np.clip(1.2 * site.white + 0.15 * site.grey, 0, 1)),
         ("tumour", soft_step(core, 1.5 * site.width)),
     ]
     if mass.radius > 11:
-        parts.append(("necrosis", soft_step(core + mass.radius * rng.uniform(0.35, 0.6) + 1.5 * texture[0], 1.5 * site.width)))
+        parts.append(("necrosis", soft_step(core + mass.radius * rng.uniform(0.35, 0.6) + 2.5 * texture[0], 1.5 * site.width)))
     return parts
 
 
@@ -174,8 +176,12 @@ def _wmh(site: Site, texture: list, mass: Mass | None, size: float, recipe: Reci
     """Caps on the horns and bands along the ventricles that merge with age, and spots in deep white matter."""
     y, z = site.origins[1], site.origins[2]
     caps = np.exp(-(((y - 32) / 11) ** 2)) + np.exp(-(((y + 58) / 16) ** 2))
-    reach = size * (1.2 + 0.09 * max(recipe.age - 50, 0) + rng.uniform(0, 1.5)) * (1 + 0.9 * caps)
-    band = soft_step(site.ventricle_mm + 1.8 * texture[0] - reach, 1.5 * site.width) * (z > -4)
+    reach = size * (0.8 + 0.06 * max(recipe.age - 50, 0) + rng.uniform(0, 1.8)) * (1 + 0.9 * caps)
+    band = (
+        soft_step(site.ventricle_mm + 2.2 * texture[0] - reach, 1.5 * site.width)
+        * (z > -4)
+        * np.clip((np.abs(site.origins[0]) - 7) / 6, 0, 1)
+    )  # spares the corpus callosum
     deep = site.white**2 * np.exp(-(((site.ventricle_mm - 14) / 8) ** 2)) * (z > 5)
     spots = _spots(site, texture, deep, int(rng.integers(6, 24)), size * np.array([1.9, 0.35]), rng)
     return [("rarefaction", np.maximum(band, spots) * np.clip(1.5 * site.white - 0.2, 0, 1))]
@@ -187,19 +193,17 @@ def _stroke(site: Site, texture: list, mass: Mass | None, size: float, recipe: R
     centre, radii = (np.array(values, float) for values in TERRITORIES[name])
     side = rng.choice([-1.0, 1.0])
     centre = (centre + rng.normal(0, 4, 3)) * [side, 1, 1]
-    distance = ellipsoid(site.origins, tuple(centre), tuple(radii * size * rng.uniform(0.55, 0.95)))
-    distance = distance + 0.14 * radii.min() * texture[1] + 1.2 * texture[0]
+    distance = ellipsoid(site.origins, tuple(centre), tuple(radii * size * rng.uniform(0.55, 1.1)))
+    distance = distance + 0.2 * radii.min() * texture[1] + 1.5 * texture[0]
     distance = np.maximum(distance, -side * site.origins[0])  # an artery serves one hemisphere
     matter = np.clip(1.3 * (site.grey + site.white), 0, 1)
     share = soft_step(distance, 1.5 * site.width) * matter
     if rng.random() < 0.5:
         return [("infarct", share)]
-    return [("gliosis", share), ("cavity", soft_step(distance + rng.uniform(2, 5), 1.5 * site.width) * matter)]
+    return [("gliosis", share), ("cavity", soft_step(distance + rng.uniform(2, 5) + 1.5 * texture[0], 1.5 * site.width) * matter)]
 
 
-def _spots(
-    site: Site, texture: list, weight: np.ndarray, count: int, law: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _spots(site: Site, texture: list, weight: np.ndarray, count: int, law: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Share of ovoids of log-normal radius (median in mm, spread) centred by weight, (n,)."""
     share = np.zeros(site.white.size, np.float32)
     chosen = rng.choice(weight.size, count, p=weight / weight.sum())

@@ -70,7 +70,10 @@ def recipes(healthy: int, patients: int, seed: int) -> list[Recipe]:
 
 
 def draw(seed: int, subject: str, kind: str) -> Recipe:
-    """Draw one person. Ventricles and sulci widen with age, the more so after sixty (Scahill et al. 2003, doi:10.1001/archneur.60.7.989)."""
+    """Draw one person.
+
+    Ventricles and sulci widen with age, ever faster (Scahill et al. 2003, doi:10.1001/archneur.60.7.989).
+    """
     rng = numpy_generator(seed, "phantom", subject, "recipe")
     age = float(rng.uniform(*AGES[kind or "healthy"]))
     sex = "F" if rng.random() < 0.5 else "M"
@@ -88,7 +91,7 @@ def draw(seed: int, subject: str, kind: str) -> Recipe:
         sulci=float(-0.3 + 1.1 * old + 0.3 * rng.standard_normal()),
         gap_mm=float(1.2 + 1.8 * old + rng.uniform(0, 0.8)),
         skull_mm=float(rng.uniform(5.0, 7.5)),
-        scalp_mm=float(rng.uniform(3.5, 6.5)),
+        scalp_mm=float(rng.uniform(2.5, 5.5)),
         warp_mm=tuple(float(a) for a in np.array([3.0, 1.6, 0.9]) * rng.uniform(0.75, 1.25, 3)),
         angles_deg=tuple(float(a) for a in rng.normal(0, [7.0, 4.0, 4.0])),
         shift_mm=tuple(float(s) for s in rng.normal(0, 6.0, 3)),

@@ -17,7 +17,7 @@ from madad.volumes import Volume
 WARP_SCALES_MM = (48.0, 20.0, 10.0)
 WARP_SPACING_MM = 4.0
 # Share of each scale that also reaches the skull: brains differ in small things, skulls stay smooth.
-WARP_OUTSIDE = (0.5, 0.0, 0.0)
+WARP_OUTSIDE = (0.2, 0.0, 0.0)
 # What every scanner sees at least, in head coordinates (mm): the brain with a margin.
 VIEW_LOW, VIEW_HIGH = (-84.0, -122.0, -78.0), (84.0, 88.0, 98.0)
 
@@ -77,8 +77,8 @@ def native_grid(recipe: Recipe, spacing_mm: float, rng: np.random.Generator) -> 
     if rng.random() < 0.35:  # a 2D acquisition: thicker slices, finer in plane
         spacing *= 0.93
         spacing[rng.integers(3)] *= 1.35
-    low = np.array(VIEW_LOW) - [rng.uniform(4, 16), rng.uniform(4, 16), rng.uniform(6, 75)]
-    high = np.array(VIEW_HIGH) + [rng.uniform(4, 16), rng.uniform(4, 40), rng.uniform(4, 16)]
+    low = np.array(VIEW_LOW) - rng.uniform([4, 4, 6], [16, 16, 75])
+    high = np.array(VIEW_HIGH) + rng.uniform([4, 4, 4], [16, 40, 16])
     centre = (low + high) / 2 * recipe.scale + recipe.shift_mm
     extent = (high - low) * recipe.scale
     order, flips = rng.permutation(3), rng.choice([-1.0, 1.0], 3)

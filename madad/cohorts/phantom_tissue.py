@@ -18,6 +18,8 @@ FOLD_FWHM_MM = 6.0
 FOLD_LOW, FOLD_HIGH = (-80.0, -115.0, -75.0), (80.0, 82.0, 92.0)
 # Half-widths of a fold's fluid and of its grey banks, in standard deviations of the field; log-odds they gain.
 FLUID_WIDTH, GREY_WIDTH, FLUID_GAIN, GREY_GAIN = 0.22, 0.9, 5.0, 3.5
+# Log-odds of fluid along the average's own sulci, and what grey matter loses, since averaging thickens the cortex.
+SULCUS_GAIN, THINNING = 3.5, 0.9
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,13 @@ def individual(recipe: Recipe, atlas: Atlas, rng: np.random.Generator) -> tuple[
     zero sheets of a random field decide: along them runs fluid with a bank of grey matter on either side, as in a sulcus.
     """
     inside = np.flatnonzero(atlas.brain.array.ravel() > 0)
-    grey, white, folded = (m.array.ravel()[inside] for m in (atlas.grey, atlas.white, atlas.folded))
+    grey, white, folded, sulci = (m.array.ravel()[inside] for m in (atlas.grey, atlas.white, atlas.folded, atlas.sulci))
     fluid = np.clip(1 - grey - white, 0, 1)
     field = random_field(rng, lattice(FOLD_LOW, FOLD_HIGH, 2.0), FOLD_FWHM_MM)
     sheet = sample(field, _points(atlas.grey, inside)) ** 2
     gains = (
-        folded * (recipe.sulci + FLUID_GAIN * np.exp(-sheet / FLUID_WIDTH**2)),
-        folded * GREY_GAIN * np.exp(-sheet / GREY_WIDTH**2),
+        folded * (recipe.sulci + SULCUS_GAIN * sulci + FLUID_GAIN * np.exp(-sheet / FLUID_WIDTH**2)),
+        folded * (GREY_GAIN * np.exp(-sheet / GREY_WIDTH**2) - THINNING),
     )
     sharpness = 1.3 + 0.9 * folded
     weights = [
@@ -88,5 +90,5 @@ def _scattered(grid: Volume, flat: np.ndarray, values: np.ndarray) -> Volume:
 
 def _at_resolution(field: Volume, voxel_mm: float) -> Volume:
     """Blur a 1 mm map to the resolution of a voxel (Cardoso et al. 2015, doi:10.1007/978-3-319-24571-3_81)."""
-    sigma = np.sqrt(max(voxel_mm**2 - 1, 0)) / FWHM
+    sigma = 0.75 * np.sqrt(max(voxel_mm**2 - 1, 0)) / FWHM  # linear interpolation blurs the rest
     return field.with_array(ndimage.gaussian_filter(field.array, sigma, truncate=3)) if sigma > 0 else field

@@ -15,19 +15,20 @@ from madad.seeds import seed_from
 
 @dataclass(frozen=True)
 class Person:
-    """What a split needs to know of a subject. `group` is "healthy" or "patient"; age (years) and sex may be empty."""
+    """What a split needs to know of a subject. `group` is "healthy" or "patient"; age (years), sex and kind may be empty."""
 
     subject: str
     group: str
     age: str = ""
     sex: str = ""
+    lesion_kind: str = ""
 
 
 def assign(people: Sequence[Person], split: Mapping[str, float], patient_split: Mapping[str, float], seed: int) -> dict[str, str]:
     """Give each subject one split.
 
     The healthy go to train, validation and test, patients to validation and test. Sizes follow the fractions by largest
-    remainder; every stratum (age tercile and sex, as far as known) is dealt out in proportion.
+    remainder; every stratum (lesion kind, then age tercile and sex, as far as known) is dealt out in proportion.
 
     Args:
         people: the subjects, in any order.
@@ -81,9 +82,9 @@ def _dealing_order(people: Sequence[Person], seed: int) -> list[str]:
         tercile = str(int(np.searchsorted(borders, float(person.age), side="left"))) if person.age else ""
         return f"{tercile}{person.sex}"
 
-    def place(person: Person) -> tuple[int, str, int]:
-        name = stratum(person)
-        return seed_from(seed, "stratum", name), name, seed_from(seed, "split", person.subject)
+    def place(person: Person) -> tuple[int, int, int]:
+        kind, own = person.lesion_kind, stratum(person)
+        return seed_from(seed, "kind", kind), seed_from(seed, "stratum", own), seed_from(seed, "split", person.subject)
 
     return [person.subject for person in sorted(people, key=place)]
 
@@ -99,4 +100,6 @@ def _check_fractions(key: str, fractions: Mapping[str, float], allowed: Sequence
 def _warn_of_empty(group: str, key: str, total: int, fractions: Mapping[str, float], counts: Mapping[str, int]) -> None:
     for name, count in counts.items():
         if fractions[name] > 0 and count == 0:
-            logs.warn(f"{key}: {fractions[name]:g} of {total} {group} subject(s) leaves none for {name}; raise the fraction or add some")
+            logs.warn(
+                f"{key}: {fractions[name]:g} of {total} {group} subject(s) leaves none for {name}; raise the fraction or add some"
+            )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
 import torch
-from opensimplex import OpenSimplex
+from opensimplex import internals
 from torch import Tensor
 from torch.nn import functional
 
@@ -106,7 +107,7 @@ def pyramid(
 
 
 def _fractal(seed: int, height: int, width: int, octaves: int, persistence: float) -> np.ndarray:
-    source = OpenSimplex(seed)
+    permutation, _ = internals._init(seed)
     wavelength = largest_wavelength(height, width)
     x, y = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)
     field = np.zeros((height, width))
@@ -114,5 +115,15 @@ def _fractal(seed: int, height: int, width: int, octaves: int, persistence: floa
         length = wavelength / 2**k
         if length < FINEST_WAVELENGTH:
             break
-        field += persistence**k * source.noise2array(x / length, y / length)
+        field += persistence**k * _octave(x / length, y / length, permutation)
+    return field
+
+
+@numba.njit(cache=True)
+def _octave(x: np.ndarray, y: np.ndarray, permutation: np.ndarray) -> np.ndarray:
+    """As `opensimplex.noise2array`, on one thread: its pool of threads makes torch many times slower on a busy CPU."""
+    field = np.empty((y.size, x.size))
+    for row in range(y.size):
+        for column in range(x.size):
+            field[row, column] = internals._noise2(x[column], y[row], permutation)
     return field

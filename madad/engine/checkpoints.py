@@ -12,13 +12,13 @@ from madad.provenance import complete
 NAME = "checkpoint.pt"
 
 
-def save(folder: Path, state: dict, fingerprint: str) -> None:
+def save_checkpoint(folder: Path, state: dict, fingerprint: str) -> None:
     """Write tensors, numbers, texts, lists and dicts. The old checkpoint stays until the new one is complete."""
     with complete(folder / NAME) as partial, open(partial, "wb") as stream:
         torch.save({"fingerprint": fingerprint, "state": state}, stream)
 
 
-def load(folder: Path, fingerprint: str) -> dict | None:
+def load_checkpoint(folder: Path, fingerprint: str) -> dict | None:
     """The saved state, or None where there is none to go on from. Says so when a checkpoint is damaged or of another run."""
     path = folder / NAME
     for leftover in folder.glob(f".*-{NAME}"):  # of a process that was killed while writing
@@ -33,12 +33,13 @@ def load(folder: Path, fingerprint: str) -> dict | None:
         return None
     if found != fingerprint:
         warn(
-            f"{path}: the checkpoint is of other options, data or code ({found}, not {fingerprint}); training starts from the beginning"
+            f"{path}: the checkpoint is of other options, data or code ({found}, not {fingerprint}); "
+            "training starts from the beginning"
         )
         return None
     return state
 
 
-def remove(folder: Path) -> None:
+def remove_checkpoint(folder: Path) -> None:
     """The final files are written; the next training starts from the beginning."""
     (folder / NAME).unlink(missing_ok=True)

@@ -95,7 +95,8 @@ def _holder(stream: TextIO) -> dict:
 def _wait_for_death(path: Path, holder: dict) -> None:
     """Return when the holder on another machine shows no sign of life. Clocks of two machines are never compared."""
     say(
-        f"{path}: held on {holder.get('host')} by process {holder.get('pid')}; waiting up to {DEAD_AFTER_S:.0f} s for a sign of life"
+        f"{path}: held on {holder.get('host')} by process {holder.get('pid')}; "
+        f"waiting up to {DEAD_AFTER_S:.0f} s for a sign of life"
     )
     before, end = path.stat().st_mtime_ns, time.monotonic() + DEAD_AFTER_S
     while time.monotonic() < end:

@@ -12,12 +12,15 @@ from torch import Tensor, nn
 from madad.errors import UserError
 from madad.provenance import complete
 
+# One entry, because safetensors writes several in random order and equal models should be equal files.
+ENTRY = "madad"
+
 
 def save_model(path: Path, weights: dict[str, Tensor], metadata: dict) -> None:
     """Write weights and JSON-able metadata."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with complete(path) as partial:
-        save_file(tensors, partial, metadata={key: json.dumps(value, sort_keys=True) for key, value in metadata.items()})
+        save_file(tensors, partial, metadata={ENTRY: json.dumps(metadata, sort_keys=True)})
 
 
 def read_metadata(path: Path) -> dict:
@@ -56,7 +59,7 @@ def load_model(method: nn.Module, path: Path, expected: dict) -> dict:
 def _read(path: Path) -> tuple[dict, dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = {key: json.loads(text) for key, text in (file.metadata() or {}).items()}
+            metadata = json.loads((file.metadata() or {}).get(ENTRY, "{}"))
             return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
     except FileNotFoundError:
         raise UserError(f"{path}: no such model; train it first") from None

@@ -43,7 +43,7 @@ class Record:
     data: dict
     image_shape: list[int]
     parameter_count: int
-    fingerprint: str = field(default="")
+    fingerprint: str
 
     @classmethod
     def of(cls, method: nn.Module, options: dict, identity: dict, seed: int, data: Slices, validation: Slices) -> Self:
@@ -54,7 +54,7 @@ class Record:
             "options": dict(options),
             "seed": seed,
             "data": {"training": _summary(data), "validation": _summary(validation)},
-            "image_shape": list(data.volume_shape),
+            "image_shape": list(data.volume_shape if len(data) else validation.volume_shape),
             "parameter_count": sum(weight.numel() for weight in method.parameters() if weight.requires_grad),
         }
         lasting = {**parts, "options": {key: value for key, value in options.items() if key not in OPERATIONAL}}
@@ -75,27 +75,36 @@ class Record:
         }
 
 
-def write_outputs(
-    run: Path,
-    record: Record,
-    weights: dict[str, Tensor],
-    history: list[dict] | None = None,
-    best: dict | None = None,
-    seconds: float = 0.0,
-    device: torch.device = torch.device("cpu"),
-) -> None:
-    """Write the three files; `train.json` comes last."""
-    history = history or []
-    save_model(run / "model.safetensors", weights, record.metadata())
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a training; the defaults are those of a method with nothing to learn.
+
+    Attributes:
+        weights: the published ones.
+        history: one row of `COLUMNS` a validation.
+        best_step, best_validation_loss: of the published weights.
+        seconds: time spent training.
+    """
+
+    weights: dict[str, Tensor]
+    history: list[dict] = field(default_factory=list)
+    best_step: int = 0
+    best_validation_loss: float = math.nan
+    seconds: float = 0.0
+
+
+def write_outputs(run: Path, record: Record, outcome: Outcome, device: torch.device) -> None:
+    """Write the model, its history and, last, `train.json`."""
+    save_model(run / "model.safetensors", outcome.weights, record.metadata())
     with complete(run / "history.csv") as partial, open(partial, "w", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({key: _text(row[key]) for key in COLUMNS} for row in history)
+        writer.writerows({key: _text(row[key]) for key in COLUMNS} for row in outcome.history)
     summary = {
-        "steps": history[-1]["step"] if history else 0,
-        "best_step": best["step"] if best else 0,
-        "best_validation_loss": _number(best["validation_loss"]) if best else None,
-        "seconds": round(seconds, 3),
+        "steps": outcome.history[-1]["step"] if outcome.history else 0,
+        "best_step": outcome.best_step,
+        "best_validation_loss": outcome.best_validation_loss if math.isfinite(outcome.best_validation_loss) else None,
+        "seconds": round(outcome.seconds, 3),
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "peak_memory_mb": round(devices.peak_memory_mb(device), 1),
@@ -106,10 +115,6 @@ def write_outputs(
 
 def _summary(slices: Slices) -> dict:
     return {"content": slices.content, "subjects": slices.subjects, "slices": len(slices)}
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _text(value: float) -> str:

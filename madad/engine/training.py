@@ -12,14 +12,16 @@ from pathlib import Path
 
 import torch
 from lightning.fabric import Fabric
+from lightning.fabric.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
-from madad.engine import checkpoints, devices
+from madad.engine import devices
+from madad.engine.checkpoints import load_checkpoint, remove_checkpoint, save_checkpoint
 from madad.engine.data import Slices, read_slices
 from madad.engine.ema import averaged
 from madad.engine.interruption import Interruption
 from madad.engine.lock import exclusive
-from madad.engine.outputs import Record, write_outputs
+from madad.engine.outputs import Outcome, Record, write_outputs
 from madad.errors import UserError
 from madad.logs import progress, say, warn
 from madad.seeds import seed_from, torch_generator
@@ -63,13 +65,13 @@ def train(
         validation = read_slices(validation_pack, chosen)
         record = Record.of(method, options, identity, seed, data, validation)
         if not any(weight.requires_grad for weight in method.parameters()):
-            write_outputs(Path(run), record, method.state_dict(), device=chosen)
+            write_outputs(Path(run), record, Outcome(method.state_dict()), chosen)
             return
         _check(data, validation, train_pack, validation_pack)
         training = Training(method, data, validation, options, seed, chosen)
         training.run(Path(checkpoints), record.fingerprint, interruption)
-        write_outputs(Path(run), record, training.best["weights"], training.history, training.best, training.seconds, chosen)
-        _forget(Path(checkpoints))
+        write_outputs(Path(run), record, training.outcome, chosen)
+        remove_checkpoint(Path(checkpoints))
 
 
 class Training:
@@ -91,6 +93,7 @@ class Training:
             accelerator=device.type,
             devices=[device.index or 0] if device.type != "cpu" else 1,
             precision=devices.precision(options["precision"], device),
+            plugins=LightningEnvironment(),  # one process, whatever scheduler started it
         )
         optimiser = OPTIMISERS[options["optimiser"]](
             method.parameters(), lr=options["learning_rate"], weight_decay=options["weight_decay"]
@@ -108,18 +111,24 @@ class Training:
         self._resume(folder, fingerprint)
         begun, saved, before = time.monotonic(), time.monotonic(), self.seconds
         steps = self.options["steps"]
-        for self.step in progress(range(self.step + 1, steps + 1), "training", steps, self.step):
+        for step in progress(range(self.step + 1, steps + 1), "training", steps, self.step):
+            self.step = step
             self._advance()
             self.seconds = before + time.monotonic() - begun
             if self.step % self.options["validate_every"] == 0 or self.step == steps:
                 self._validate()
             due = time.monotonic() - saved >= self.options["checkpoint_every_s"]
             if interruption.exit_code is not None or (due and self.step < steps):
-                checkpoints.save(folder, self._state(), fingerprint)
+                save_checkpoint(folder, self._state(), fingerprint)
                 saved = time.monotonic()
             if interruption.exit_code is not None:
                 say(f"interrupted after step {self.step} of {steps}; run again to go on from there")
                 raise SystemExit(interruption.exit_code)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The best weights so far and how they came about."""
+        return Outcome(self.best["weights"], self.history, self.best["step"], self.best["validation_loss"], self.seconds)
 
     def _advance(self) -> None:
         """One optimiser step, a function of the weights, the seed and the number of the step alone."""
@@ -166,6 +175,8 @@ class Training:
     @torch.no_grad()
     def _validation_loss(self) -> float:
         """Mean loss of the averaged weights on fixed slices with fixed noise; NaN without validation data."""
+        if not len(self.validation):
+            return math.nan
         rows = self.validation.spread(VALIDATION_SLICES)
         total = 0.0
         for number, part in enumerate(rows.split(self.options["batch_size"])):
@@ -173,7 +184,7 @@ class Training:
             with self.fabric.autocast():
                 loss: Tensor = self.average.module.training_loss(batch, torch_generator("validation", number))["loss"]
             total += loss.item() * len(part)
-        return total / len(rows) if len(rows) else math.nan
+        return total / len(rows)
 
     def _state(self) -> dict:
         return {
@@ -188,7 +199,7 @@ class Training:
         }
 
     def _resume(self, folder: Path, fingerprint: str) -> None:
-        state = checkpoints.load(folder, fingerprint)
+        state = load_checkpoint(folder, fingerprint)
         if state is None:
             return
         self.method.load_state_dict(state["method"])
@@ -211,7 +222,3 @@ def _check(data: Slices, validation: Slices, train_pack: Path, validation_pack: 
         raise UserError(
             f"{validation_pack}: volumes of shape {validation.volume_shape}, those for training have {data.volume_shape}"
         )
-
-
-def _forget(folder: Path) -> None:
-    checkpoints.remove(folder)

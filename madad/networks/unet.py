@@ -157,7 +157,7 @@ def sinusoids(t: Tensor, channels: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
-def _encoder(block, channels: int, levels: list[int], blocks: int) -> tuple[nn.ModuleList, list[int]]:  # noqa: ANN001
+def _encoder(block, channels: int, levels: list[int], blocks: int) -> tuple[nn.ModuleList, list[int]]:
     """Blocks of the way down and the channels of every skip connection, the stem's first."""
     layers, skips = nn.ModuleList(), [channels]
     for index, outputs in enumerate(levels):
@@ -171,7 +171,7 @@ def _encoder(block, channels: int, levels: list[int], blocks: int) -> tuple[nn.M
     return layers, skips
 
 
-def _decoder(block, skips: list[int], levels: list[int], blocks: int) -> nn.ModuleList:  # noqa: ANN001
+def _decoder(block, skips: list[int], levels: list[int], blocks: int) -> nn.ModuleList:
     """Stages of the way up; each takes one skip connection, the last of a level also doubles the resolution."""
     stages, skips, channels = nn.ModuleList(), list(skips), levels[-1]
     for index, outputs in reversed(list(enumerate(levels))):

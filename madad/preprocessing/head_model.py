@@ -11,7 +11,6 @@ import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 
-import ants
 import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
@@ -87,10 +86,10 @@ def locate(head: Volume) -> np.ndarray:
     Args:
         head: bias-corrected whole head.
     """
-    matrix = search(_clipped(orientation.isotropic(head, SEARCH_GRID_MM)))
+    matrix = search(clipped(orientation.isotropic(head, SEARCH_GRID_MM)))
     model = head_model(FIT_GRID_MM)
     fixed, mask = itk.to_ants(model.image), itk.to_ants(model.image.with_array(model.compared.astype(np.float32)))
-    moving = itk.to_ants(_clipped(orientation.isotropic(head, FIT_GRID_MM)))
+    moving = itk.to_ants(clipped(orientation.isotropic(head, FIT_GRID_MM)))
     for kind, schedule in STAGES:
         matrix = registration.fit(fixed, moving, kind, schedule, start=matrix, mask=mask)
     registration.check(matrix)
@@ -127,7 +126,7 @@ def _placement(centre: np.ndarray, guess: np.ndarray, size: float, pitch: float,
 
 def _crown_centre(head: Volume) -> np.ndarray:
     """Centre of mass (RAS+ mm) of the head above the neck."""
-    inside = _largest(ndimage.binary_opening(bias_field.foreground(head.array), iterations=2))
+    inside = largest(ndimage.binary_opening(bias_field.foreground(head.array), iterations=2))
     if not inside.any():
         inside = head.array > 0
     crown = int(np.flatnonzero(inside.any(axis=(0, 1)))[-1])
@@ -135,12 +134,13 @@ def _crown_centre(head: Volume) -> np.ndarray:
     return _world(head, ndimage.center_of_mass(inside))
 
 
-def _largest(mask: np.ndarray) -> np.ndarray:
+def largest(mask: np.ndarray) -> np.ndarray:
+    """The largest connected piece of a mask."""
     labels, count = ndimage.label(mask)
     return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else mask
 
 
-def _clipped(volume: Volume) -> Volume:
+def clipped(volume: Volume) -> Volume:
     """Without the brightest half per cent: fat and vessels would stretch the histogram."""
     return volume.with_array(np.clip(volume.array, 0, np.percentile(volume.array, 99.5)))
 

@@ -121,7 +121,9 @@ def normalised_mutual_information(first: np.ndarray, second: np.ndarray, inside:
         inside: (I, J, K) where to compare.
         bins: histogram bins of each image.
     """
-    joint, _, _ = np.histogram2d(first[inside], second[inside], bins=bins)
+    # Single bright voxels would leave the rest of the histogram in a few bins.
+    pair = [np.clip(values, *np.percentile(values, (0.5, 99.5))) for values in (first[inside], second[inside])]
+    joint, _, _ = np.histogram2d(*pair, bins=bins)
     return mutual_information_of(joint)
 
 

@@ -23,17 +23,20 @@ def collect(tables: Iterable[Path], out: Path) -> None:
         UserError: a table lacks a column.
     """
     with complete(out) as partial:
-        for number, path in enumerate(tables):
+        partial.write_text(",".join(COLUMNS) + "\n")
+        for path in tables:
             table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
             missing = [column for column in COLUMNS if column not in table]
             if missing:
                 raise UserError(f"{path}: has no column {', '.join(missing)}; delete the file and run again")
-            table.to_csv(partial, mode="a", header=number == 0, index=False, columns=list(COLUMNS), lineterminator="\n")
+            table.to_csv(partial, mode="a", header=False, index=False, columns=list(COLUMNS), lineterminator="\n")
 
 
 def read_metrics(path: str | Path) -> pd.DataFrame:
     """The long table: identities as text, so that "012" stays "012", and `value` as a number."""
-    table = pd.read_csv(path, dtype={**dict.fromkeys(COLUMNS, str), "value": float}, keep_default_na=False, na_values={"value": ["nan"]})
+    table = pd.read_csv(
+        path, dtype={**dict.fromkeys(COLUMNS, str), "value": float}, keep_default_na=False, na_values={"value": ["nan"]}
+    )
     return table.astype({column: "category" for column in (*IDENTITY, "split", "group", "protocol", "metric")})
 
 
@@ -49,12 +52,11 @@ def read_trainings(paths: Iterable[Path]) -> pd.DataFrame:
     """What every training says of itself, one row a run; columns differ with the method and may be missing."""
     rows = [json.loads(Path(path).read_text()) for path in paths]
     flat = [{key: value for key, value in row.items() if not isinstance(value, dict | list)} for row in rows]
-    table = pd.DataFrame(flat)
-    for column in ("cohort", "modality", "method", "seed"):
-        table[column] = table[column].astype(str) if column in table else ""
-    return table
+    identities = [{key: str(row["identity"][key]) for key in ("cohort", "modality", "method", "seed")} for row in rows]
+    merged = [{**own, **identity} for own, identity in zip(flat, identities, strict=True)]
+    return pd.DataFrame(merged, columns=None if merged else ["cohort", "modality", "method", "seed"])
 
 
 def block_title(cohort: str, modality: str, testset: str) -> str:
-    """How a block is headed: `phantom → ixi, FLAIR`, or `phantom, FLAIR` when trained and tested on one cohort."""
-    return f"{testset}, {modality}" if cohort == testset else f"{cohort} → {testset}, {modality}"
+    """How a block is headed: `ixi → brats, FLAIR`, or `ixi-implanted, FLAIR` when trained and tested on one cohort."""
+    return f"{testset}, {modality}" if cohort == testset.removesuffix("-implanted") else f"{cohort} → {testset}, {modality}"

@@ -16,6 +16,8 @@ class Measure:
         unit: empty for shares.
         better: 1 when larger is better, −1 when smaller is, 0 when nobody wins by it.
         note: what exactly it is, for tooltips and captions.
+        digits: decimals shown.
+        spread: whether tables show its interval.
     """
 
     key: str
@@ -25,6 +27,8 @@ class Measure:
     better: int
     note: str
     unit: str = ""
+    digits: int = 3
+    spread: bool = True
 
 
 _MEAN = "mean over test subjects with a lesion"
@@ -33,7 +37,12 @@ MEASURES = (
     Measure("auprc", "auprc", "per_subject", "AUPRC", 1, f"average precision inside the brain, {_MEAN}"),
     Measure("auroc", "auroc", "per_subject", "AUROC", 1, f"area under the ROC curve inside the brain, {_MEAN}"),
     Measure(
-        "dice_oracle", "dice", "oracle_test", "Dice, oracle", 1, f"{_MEAN}; threshold with the best pooled Dice on the test set itself"
+        "dice_oracle",
+        "dice",
+        "oracle_test",
+        "Dice, oracle",
+        1,
+        f"{_MEAN}; threshold with the best pooled Dice on the test set itself",
     ),
     Measure(
         "dice_validation",
@@ -50,12 +59,44 @@ MEASURES = (
         "dice_fpr_5", "dice", "healthy_fpr_5", "Dice, healthy FPR 5 %", 1, f"{_MEAN}; 5 % of healthy validation voxels lie above"
     ),
     Measure(
-        "dice_subject", "dice", "oracle_subject", "Dice, oracle per subject", 1, f"{_MEAN}; the best threshold of each subject alone"
+        "dice_subject",
+        "dice",
+        "oracle_subject",
+        "Dice, oracle per subject",
+        1,
+        f"{_MEAN}; the best threshold of each subject alone",
     ),
-    Measure("l1", "l1", "healthy_brain", "Healthy l1", 0, "mean absolute error of the reconstruction inside healthy brains"),
+    Measure(
+        "l1",
+        "l1",
+        "healthy_brain",
+        "Healthy l1",
+        0,
+        "mean absolute error of the reconstruction inside healthy brains",
+        digits=4,
+        spread=False,
+    ),
     Measure("psnr", "psnr", "healthy_brain", "Healthy PSNR", 0, "peak signal-to-noise ratio inside healthy brains", "dB"),
     Measure("ssim", "ssim", "healthy_brain", "Healthy SSIM", 0, "structural similarity inside healthy brains"),
-    Measure("seconds", "seconds", "inference", "Time", 0, "wall time of reconstruction and map", "s/volume"),
-    Measure("peak_memory_mb", "peak_memory_mb", "inference", "Peak memory", 0, "largest memory in use meanwhile", "MB"),
+    Measure(
+        "seconds",
+        "seconds",
+        "inference",
+        "Time",
+        0,
+        "wall time of reconstruction and map, mean over test subjects",
+        "s/volume",
+        spread=False,
+    ),
+    Measure(
+        "peak_memory_mb",
+        "peak_memory_mb",
+        "inference",
+        "Peak memory",
+        0,
+        "largest memory in use meanwhile, mean over test subjects",
+        "MB",
+        spread=False,
+    ),
 )
 BY_KEY = {measure.key: measure for measure in MEASURES}

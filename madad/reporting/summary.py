@@ -50,7 +50,8 @@ def _of_measure(table: pd.DataFrame, measure: Measure, resamples: int) -> list[d
 def _by_sample(part: pd.DataFrame) -> pd.DataFrame:
     """Mean over seeds of every sample; NaN if one seed has no value."""
     grouped = part.groupby(["subject", "sample"])["value"]
-    return grouped.agg(lambda values: values.mean(skipna=False)).reset_index()
+    means = grouped.mean()
+    return means.where(grouped.count() == grouped.size()).reset_index()
 
 
 def _line(block: tuple, method: str, measure: Measure, samples: pd.DataFrame, part: pd.DataFrame, resamples: int) -> dict:

@@ -74,7 +74,7 @@ def number(value: float, digits: int = 3) -> Cell:
     """A number with so many significant digits or, below 1, decimals; a dash when there is none."""
     if not math.isfinite(value):
         return Cell(NOTHING, math.nan)
-    return Cell(plain(value, digits), value)
+    return Cell(plain(value, digits) if value else "0", value)
 
 
 def plain(value: float, digits: int = 3) -> str:
@@ -84,10 +84,10 @@ def plain(value: float, digits: int = 3) -> str:
 
 
 def interval(value: float, low: float, high: float, *, bold: bool = False, digits: int = 3) -> Cell:
-    """`0.42 [0.36, 0.48]`; without brackets when the interval is unknown."""
+    """`0.423 [0.36, 0.48]`, the bounds with one decimal less; without brackets when the interval is unknown."""
     if not math.isfinite(value):
         return Cell(NOTHING, math.nan)
-    bounds = f" [{plain(low, digits)}, {plain(high, digits)}]" if math.isfinite(low) and math.isfinite(high) else ""
+    bounds = f" [{plain(low, digits - 1)}, {plain(high, digits - 1)}]" if math.isfinite(low) and math.isfinite(high) else ""
     return Cell(plain(value, digits) + bounds, value, bold)
 
 
@@ -134,7 +134,11 @@ def write_fragment(table: Table, path: str | Path, below: str = "") -> None:
 @lru_cache(maxsize=1)
 def _templates() -> Environment:
     return Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

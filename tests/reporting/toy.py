@@ -19,7 +19,17 @@ from madad.stores import Pack, Prediction, Sample, write_maps, write_pack
 OPTIONS = {"erosion": 1, "median": 3, "min_component": 2, "bootstrap": 200}
 # Contrast of lesions in the map, and blur of the reconstruction: what makes one toy method better than another.
 METHODS = {"intensity": (1.2, None), "ddpm": (2.5, 1.0)}
-QUALITY = ("brain_volume_ml", "template_dice", "reference_dice", "registration_similarity", "p1", "p50", "p99", "lesion_ml", "seconds")
+QUALITY = (
+    "brain_volume_ml",
+    "template_dice",
+    "reference_dice",
+    "registration_similarity",
+    "p1",
+    "p50",
+    "p99",
+    "lesion_ml",
+    "seconds",
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,9 @@ def build(root: Path, image: np.ndarray, brain: np.ndarray, *, subjects: int = 4
         _training(toy, run)
     _quality(toy, image, brain, subjects)
     environment = {"python": "3.11", "commit": "0123abc", "uncommitted changes": "no"}
-    (root / "results/provenance.json").write_text(json.dumps({"environment": environment, "config": {"preset": "toy"}}))
+    (root / "results/provenance.json").write_text(
+        json.dumps({"environment": environment, "configuration": {"preset": "toy", "seeds": [0, 1]}})
+    )
     return toy
 
 
@@ -129,12 +141,14 @@ def _training(toy: Toy, run: dict[str, str]) -> None:
     rows = []
     for step in steps if trained else []:
         loss = 0.3 * np.exp(-step / 400) + 0.05 + 0.01 * generator.standard_normal()
-        rows.append({"step": str(step), "loss": f"{loss:.5f}", "validation_loss": f"{loss + 0.01:.5f}" if step % 100 == 0 else ""})
+        rows.append(
+            {"step": str(step), "loss": f"{loss:.5f}", "validation_loss": f"{loss + 0.01:.5f}" if step % 100 == 0 else ""}
+        )
     path = toy.run("history.csv", **run)
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = ["step,loss,validation_loss"] + [",".join(row.values()) for row in rows]
     path.write_text("\n".join(lines) + "\n")
-    info = {**run, "parameter_count": 1_234_567 if trained else 0, "training_seconds": 321.0 if trained else 0.0, "device": "cpu"}
+    info = {"identity": run, "parameter_count": 1_234_567 * trained, "seconds": 321.0 * trained, "device_name": "cpu"}
     toy.run("train.json", **run).write_text(json.dumps(info))
 
 

@@ -1,0 +1,108 @@
+"""From the files of many images to one HDF5 pack a split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from madad.errors import UserError
+from madad.logs import progress, say, warn
+from madad.manifest import Row, image_name, read_table
+from madad.preprocessing import intensity
+from madad.stores import Sample, write_pack
+from madad.template import native_template
+from madad.volumes import Volume, grid_difference, load_image, load_mask
+
+TEMPLATE_MODALITY = "T1w"
+
+
+def fit(tables: Sequence[Path], modality: str, options: dict) -> intensity.Model:
+    """Learn the intensity model of a modality from the healthy training images of the given tables.
+
+    Histogram matching takes the template as its reference for T1w, which is the template's contrast, and the mean
+    histogram of the training images for every other modality.
+
+    Args:
+        tables: what `shards.run` wrote.
+        options: method, lower, upper.
+    """
+    ready, _ = select(tables, "train", modality)
+    reference = _template_intensities() if options["method"] == "histogram_matching" and modality == TEMPLATE_MODALITY else None
+    return intensity.fit(options["method"], _pairs(ready), options["lower"], options["upper"], reference)
+
+
+def pack(tables: Sequence[Path], split: str, modality: str, model: intensity.Model, out: Path, cohort: str) -> None:
+    """Normalise and pack one split of one modality.
+
+    Failed images are left out and named. A split without any image gives an empty pack: a cohort of patients has no
+    training split, and nothing is wrong with it.
+
+    Raises:
+        UserError: the split has images, but every one of them failed, or they lie on different grids.
+    """
+    ready, failed = select(tables, split, modality)
+    for row in failed:
+        warn(f"{cohort}, {split}: {image_name(row)} {modality} is left out: {row['reason']}")
+    if failed and not ready:
+        raise UserError(
+            f"{cohort}: all {len(failed)} {modality} images of the split {split} failed in preprocessing, the first because: "
+            f"{failed[0]['reason']}"
+        )
+    first = load_image(ready[0]["image"]) if ready else None
+    affine = np.eye(4) if first is None else first.affine
+    samples = (_sample(row, model, first) for row in progress(ready, f"packing {cohort} {split} {modality}"))
+    count = write_pack(out, samples, affine=affine, modality=modality, cohort=cohort, split=split)
+    say(f"{out}: {count} images, {len(failed)} left out")
+
+
+def select(tables: Iterable[Path], split: str, modality: str) -> tuple[list[Row], list[Row]]:
+    """Rows of a split and modality that are ready and those that failed, in the order of their names."""
+    rows = [row for table in tables for row in read_table(table) if row["split"] == split and row["modality"] == modality]
+    rows.sort(key=image_name)
+    return [row for row in rows if row["status"] == "ok"], [row for row in rows if row["status"] != "ok"]
+
+
+def _sample(row: Row, model: intensity.Model, grid: Volume) -> Sample:
+    image = load_image(row["image"])
+    problem = grid_difference(image, grid)
+    if problem:
+        raise UserError(f"{row['image']}: not on the grid of the other images ({problem}); delete the file and run again")
+    brain = load_mask(row["brain"], image, "brain mask").array
+    lesion = _lesion(row, image)
+    return Sample(
+        name=image_name(row),
+        group=row["group"],
+        image=_slices(intensity.apply(model, image.array, brain)),
+        brain=_slices(brain > 0),
+        lesion=_slices(lesion),
+        covariates=_covariates(row, float(lesion.sum()) * image.voxel_ml),
+    )
+
+
+def _lesion(row: Row, image: Volume) -> np.ndarray:
+    # A lesion that vanished on the template's grid is an empty file, which is no error here.
+    if not row["lesion"] or float(row["lesion_ml"] or 0) == 0:
+        return np.zeros(image.array.shape, dtype=bool)
+    return load_mask(row["lesion"], image, "lesion mask").array > 0
+
+
+def _covariates(row: Row, lesion_ml: float) -> dict[str, str | float | None]:
+    texts = {key: row[key] for key in ("subject", "session", "sex", "site", "lesion_kind")}
+    return {**texts, "age": float(row["age"]) if row["age"] else None, "lesion_ml": lesion_ml}
+
+
+def _pairs(rows: Iterable[Row]) -> Iterator[intensity.Pair]:
+    for row in rows:
+        yield load_image(row["image"]).array, load_mask(row["brain"], name="brain mask").array
+
+
+def _slices(array: np.ndarray) -> np.ndarray:
+    """(I, J, K) to (S, H, W)."""
+    return np.ascontiguousarray(array.transpose(2, 1, 0))
+
+
+def _template_intensities() -> np.ndarray:
+    template = native_template()
+    return template.t1w.array[template.brain.array > 0]

@@ -1,0 +1,95 @@
+"""Which voxels of a head are brain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ants
+import numpy as np
+from scipy import ndimage
+
+from madad.errors import SubjectError
+from madad.preprocessing import bet, head_model, itk, orientation, registration
+from madad.template import native_template
+from madad.volumes import Volume
+
+# Finer grids cost time and move the border of the mask by less than a voxel of the result.
+BET_GRID_MM = 2.0
+WARP_GRID_MM = 4.0
+WARP_ITERATIONS = (40, 20)
+# What can be a brain (ml).
+PLAUSIBLE_ML = (300.0, 3500.0)
+ADVICE = (
+    "look at the image; if it is already stripped set skull_strip to none, if you have a brain mask put it into the "
+    "derivatives and set skull_strip to given"
+)
+
+
+def strip(head: Volume, refine: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Brain mask, bool (I, J, K), of a bias-corrected whole head, and a first guess of its matrix to the template.
+
+    A head model finds the brain; BET grows from there. With `refine` the template's mask takes BET's place, carried by
+    a symmetric diffeomorphism of the head model (SyN, Avants et al. 2008, doi:10.1016/j.media.2007.06.004).
+    """
+    start = head_model.locate(head)
+    if refine:
+        mask = _warped_mask(head, start)
+    else:
+        working = orientation.isotropic(head, max(BET_GRID_MM, min(head.spacing_mm)))
+        mask = onto(working.with_array(bet.inflate(working, _template_mask(start, working) > 0.5).astype(np.float32)), head) > 0.5
+    return clean(mask), start
+
+
+def check_volume(mask: np.ndarray, grid: Volume) -> None:
+    """Refuse a mask that cannot hold a brain.
+
+    Raises:
+        SubjectError: it is far too small or too large.
+    """
+    volume_ml = float(mask.sum()) * grid.voxel_ml
+    if not PLAUSIBLE_ML[0] < volume_ml < PLAUSIBLE_ML[1]:
+        raise SubjectError(f"no brain was found: the mask holds {volume_ml:.0f} ml; {ADVICE}")
+
+
+def nonzero(volume: Volume) -> np.ndarray:
+    """Mask, bool (I, J, K), of an image that is stripped already."""
+    return clean(volume.array != 0)
+
+
+def clean(mask: np.ndarray) -> np.ndarray:
+    """The largest piece without holes, bool (I, J, K)."""
+    return ndimage.binary_fill_holes(head_model.largest(mask))
+
+
+def onto(volume: Volume, grid: Volume) -> np.ndarray:
+    """Linear resampling of a mask's fractions onto another grid, float32."""
+    to_index = np.linalg.inv(volume.affine) @ grid.affine
+    return ndimage.affine_transform(volume.array, to_index[:3, :3], to_index[:3, 3], grid.array.shape, order=1)
+
+
+def _template_mask(matrix: np.ndarray, grid: Volume) -> np.ndarray:
+    """Fractions of the template's brain on the grid of an image, float32."""
+    brain = native_template().brain
+    return onto(Volume(brain.array.astype(np.float32), matrix @ brain.affine), grid)
+
+
+def _warped_mask(head: Volume, start: np.ndarray) -> np.ndarray:
+    model = head_model.head_model(WARP_GRID_MM)
+    working = head_model.clipped(orientation.isotropic(head, max(WARP_GRID_MM, min(head.spacing_mm))))
+    brain = native_template().brain
+    with itk.scratch() as prefix:
+        affine = str(registration.write_transform(Path(f"{prefix}start.txt"), start))
+        warped = ants.registration(
+            itk.to_ants(model.image),
+            itk.to_ants(working),
+            type_of_transform="SyNOnly",
+            initial_transform=[affine],
+            outprefix=prefix,
+            mask=itk.to_ants(model.image.with_array(model.compared.astype(np.float32))),
+            reg_iterations=WARP_ITERATIONS,
+        )
+        back = warped["invtransforms"]
+        carried = ants.apply_transforms(
+            itk.to_ants(head), itk.to_ants(brain), back, whichtoinvert=[True] + [False] * (len(back) - 1)
+        )
+    return carried.numpy() > 0.5

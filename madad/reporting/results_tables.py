@@ -1,0 +1,169 @@
+"""The tables of a benchmark: headline, thresholds side by side, cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from madad import cards
+from madad.errors import UserError
+from madad.reporting import tables
+from madad.reporting.collect import BLOCK, block_title, read_trainings
+from madad.reporting.measures import BY_KEY
+from madad.reporting.summary import read_summary
+from madad.reporting.tables import Cell, Column, Table, interval, number, plain
+
+HEADLINE = ("auprc", "auroc", "dice_oracle", "dice_validation", "l1", "seconds")
+THRESHOLDS = ("dice_validation", "dice_fpr_1", "dice_fpr_5", "dice_oracle", "dice_subject")
+COST = ("seconds", "peak_memory_mb")
+SUMMARY_NOTE = (
+    "Mean over test subjects with its 95 % bootstrap interval. "
+    "Subjects are the unit: samples of one subject are drawn together, and seeds are averaged first."
+)
+BOLD_NOTE = "Bold: the best of its block, where the paired 95 % interval of its lead over the next method excludes zero."
+ORACLE_NOTE = "Oracle thresholds have seen the test labels: ceilings, not results."
+
+
+def write_headline(
+    summary: Path, trainings: Sequence[Path], bases: Mapping[str, str], csv: Path, tex: Path, html: Path, fragment: Path
+) -> None:
+    """Write the table that the report opens with.
+
+    Args:
+        summary: see `madad.reporting.summary`.
+        trainings: the `train.json` of every run.
+        bases: card of each method's name.
+    """
+    lines, trained = read_summary(summary), read_trainings(trainings)
+    columns = [
+        Column("Method", number=False),
+        Column("Track", "labels that training sees", number=False),
+        *(_column(key) for key in HEADLINE),
+        Column("Parameters", "weights of the networks"),
+        Column("Seeds", "training runs"),
+        Column("SD over seeds", "standard deviation of the AUPRC over seeds"),
+    ]
+
+    def row(method: str, own: pd.DataFrame) -> list[Cell]:
+        seeds, spread = _seeds(own)
+        shown = [_name(method, bases), Cell(_track(method, bases)), *(_measured(own, key) for key in HEADLINE)]
+        return [*shown, _parameters(trained, method), seeds, spread]
+
+    notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *_missing_notes(lines, HEADLINE)]
+    table = _by_block("Headline: every method on every test set", columns, lines, row, notes)
+    write_all(table, csv, tex, html)
+    tables.write_fragment(table, fragment)
+
+
+def write_thresholds(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+    """Write Dice under every way of choosing the threshold, from the same maps."""
+    columns = [Column("Method", number=False), *(_column(key) for key in THRESHOLDS)]
+    lines = read_summary(summary)
+
+    def row(method: str, own: pd.DataFrame) -> list[Cell]:
+        return [_name(method, bases), *(_measured(own, key) for key in THRESHOLDS)]
+
+    notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *_missing_notes(lines, THRESHOLDS)]
+    write_all(_by_block("One set of maps, five thresholds: Dice", columns, lines, row, notes), csv, tex, html)
+
+
+def write_cost(summary: Path, trainings: Sequence[Path], bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+    """Write what each method costs to train and to apply."""
+    trained = read_trainings(trainings)
+    columns = [
+        Column("Method", number=False),
+        *(_column(key) for key in COST),
+        Column("Parameters", "weights of the networks"),
+        Column("Training (min)", "wall time of one training run, mean over seeds"),
+        Column("Device", "where it was trained", number=False),
+    ]
+
+    def row(method: str, own: pd.DataFrame) -> list[Cell]:
+        runs = trained[trained["method"] == method]
+        minutes = _mean(runs, "seconds") / 60
+        device = ", ".join(sorted(set(runs["device_name"].dropna().astype(str)))) if "device_name" in runs else tables.NOTHING
+        return [
+            _name(method, bases),
+            *(_measured(own, key) for key in COST),
+            _parameters(trained, method),
+            number(minutes),
+            Cell(device),
+        ]
+
+    notes = ["Times depend on the machine and on what else it did; compare within one run.", SUMMARY_NOTE]
+    write_all(_by_block("Cost", columns, read_summary(summary), row, notes), csv, tex, html)
+
+
+def write_all(table: Table, csv: Path, tex: Path, html: Path) -> None:
+    """Write a table in the three formats."""
+    tables.write_csv(table, csv)
+    tables.write_tex(table, tex)
+    tables.write_html(table, html)
+
+
+def _by_block(title: str, columns: list[Column], lines: pd.DataFrame, row, notes: list[str]) -> Table:
+    groups = []
+    for block, part in lines.groupby(list(BLOCK), sort=False):
+        rows = [row(method, own.set_index("measure")) for method, own in part.groupby("method", sort=False)]
+        groups.append((block_title(*block), rows))
+    return Table(title, columns, groups, notes, group_title="Test set")
+
+
+def _column(key: str) -> Column:
+    measure = BY_KEY[key]
+    unit = f" ({measure.unit})" if measure.unit else ""
+    arrow = {1: " ↑", -1: " ↓", 0: ""}[measure.better]
+    return Column(measure.title + unit + arrow, measure.note)
+
+
+def _measured(own: pd.DataFrame, key: str) -> Cell:
+    if key not in own.index:
+        return number(math.nan)
+    line = own.loc[key]
+    measure = BY_KEY[key]
+    if not measure.spread:
+        return number(line["value"], measure.digits)
+    return interval(line["value"], line["low"], line["high"], bold=bool(line["best"]), digits=measure.digits)
+
+
+def _seeds(own: pd.DataFrame) -> tuple[Cell, Cell]:
+    if "auprc" not in own.index:
+        return number(math.nan), number(math.nan)
+    seeds = int(own.loc["auprc", "seeds"])
+    return Cell(str(seeds), seeds), number(own.loc["auprc", "seed_sd"])
+
+
+def _parameters(trained: pd.DataFrame, method: str) -> Cell:
+    count = _mean(trained[trained["method"] == method], "parameter_count")
+    if not math.isfinite(count):
+        return number(math.nan)
+    return Cell(f"{plain(count / 1e6)} M" if count >= 1e6 else f"{count:,.0f}".replace(",", " "), count)
+
+
+def _mean(runs: pd.DataFrame, column: str) -> float:
+    return float(pd.to_numeric(runs[column], errors="coerce").mean()) if column in runs and len(runs) else math.nan
+
+
+def _name(method: str, bases: Mapping[str, str]) -> Cell:
+    base = bases.get(method, method)
+    return Cell(method if base == method else f"{method} ({base})")
+
+
+def _track(method: str, bases: Mapping[str, str]) -> str:
+    try:
+        return str(cards.load(bases.get(method, method))["track"])
+    except UserError:  # maps made elsewhere have no card
+        return tables.NOTHING
+
+
+def _missing_notes(lines: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+    """Say which values are not in a mean, so that none is dropped in silence."""
+    without = lines[(lines["missing"] > 0) & lines["measure"].isin(keys)]
+    return [
+        f"{block_title(line.cohort, line.modality, line.testset)}, {line.method}, {BY_KEY[line.measure].title}: "
+        f"{line.missing} sample{'s' if line.missing > 1 else ''} without a value; the reason is in the log of the evaluation."
+        for line in without.itertuples()
+    ]

@@ -1,0 +1,179 @@
+"""Figures of the report: PNG in the report, PDF beside it for papers."""
+
+
+rule comparison:
+    """Detection by every method on every test set, with intervals and single subjects."""
+    input:
+        summary="results/tables/summary.csv",
+        metrics="results/tables/metrics.csv",
+    output:
+        png=report(
+            "results/figures/comparison.png",
+            caption="../report/comparison.rst",
+            category="1 Headline",
+            labels={"Result": "Comparison of methods", "Format": "figure"},
+        ),
+        pdf="results/figures/comparison.pdf",
+        fragment="results/landing/comparison.html",
+    log:
+        "results/logs/comparison.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.comparison"),
+    script:
+        "../workflow_scripts/comparison.py"
+
+
+rule precision_recall:
+    """Pooled precision over recall."""
+    input:
+        "results/tables/metrics.csv",
+    output:
+        png=report(
+            "results/figures/precision_recall.png",
+            caption="../report/precision_recall.rst",
+            category="3 Detection",
+            labels={"Result": "Precision and recall"},
+        ),
+        pdf="results/figures/precision_recall.pdf",
+    log:
+        "results/logs/precision_recall.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.curves"),
+    script:
+        "../workflow_scripts/precision_recall.py"
+
+
+rule score_distributions:
+    """Scores of voxels in lesions and in healthy tissue."""
+    input:
+        "results/tables/metrics.csv",
+    output:
+        png=report(
+            "results/figures/score_distributions.png",
+            caption="../report/score_distributions.rst",
+            category="3 Detection",
+            labels={"Result": "Scores of voxels"},
+        ),
+        pdf="results/figures/score_distributions.pdf",
+    log:
+        "results/logs/score_distributions.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.curves"),
+    script:
+        "../workflow_scripts/score_distributions.py"
+
+
+rule subject_scores:
+    """Scores of healthy subjects and of those with lesions."""
+    input:
+        "results/tables/metrics.csv",
+    output:
+        png=report(
+            "results/figures/subject_scores.png",
+            caption="../report/subject_scores.rst",
+            category="3 Detection",
+            labels={"Result": "Scores of subjects"},
+        ),
+        pdf="results/figures/subject_scores.pdf",
+    log:
+        "results/logs/subject_scores.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.curves"),
+    script:
+        "../workflow_scripts/subject_scores.py"
+
+
+rule training_curves:
+    """Losses of every training."""
+    input:
+        histories=history_files(),
+        trainings=train_json_files(),
+    output:
+        png=report(
+            "results/figures/training.png",
+            caption="../report/training_curves.rst",
+            category="7 Training",
+            labels={"Result": "Training curves"},
+        ),
+        pdf="results/figures/training.pdf",
+    log:
+        "results/logs/training_curves.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.curves"),
+    script:
+        "../workflow_scripts/training_curves.py"
+
+
+rule cost_frontier:
+    """Detection against time."""
+    input:
+        "results/tables/summary.csv",
+    output:
+        png=report(
+            "results/figures/cost.png",
+            caption="../report/cost_frontier.rst",
+            category="8 Cost",
+            labels={"Result": "AUPRC against time"},
+        ),
+        pdf="results/figures/cost.pdf",
+    log:
+        "results/logs/cost_frontier.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.comparison"),
+    script:
+        "../workflow_scripts/cost_frontier.py"
+
+
+rule quality_montage:
+    """Quality pictures, those of doubtful subjects first."""
+    input:
+        shard_tables(),
+    output:
+        png=report(
+            "results/figures/quality_montage.png",
+            caption="../report/quality_montage.rst",
+            category="9 Data QC",
+            labels={"Result": "Pictures"},
+        ),
+    log:
+        "results/logs/quality_montage.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.quality"),
+    script:
+        "../workflow_scripts/quality_montage.py"
+
+
+rule quality_numbers:
+    """Distribution of the quality numbers."""
+    input:
+        shard_tables(),
+    output:
+        png=report(
+            "results/figures/quality_numbers.png",
+            caption="../report/quality_numbers.rst",
+            category="9 Data QC",
+            labels={"Result": "Distributions"},
+        ),
+        pdf="results/figures/quality_numbers.pdf",
+    log:
+        "results/logs/quality_numbers.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.quality"),
+    script:
+        "../workflow_scripts/quality_numbers.py"

@@ -1,0 +1,206 @@
+"""Tables of the report, from the long tables alone. Figures have files of their own."""
+
+
+include: "figures.smk"
+include: "galleries.smk"
+
+
+METHOD_BASES = {name: method["base"] for name, method in CONFIG["methods"].items()}
+
+
+def first_seeds(**fixed):
+    """Evaluations to show as pictures: those with the lowest seed of each method, in the order of the config."""
+    chosen = {}
+    for run in RUNS_EVAL:
+        key = tuple(run[name] for name in ("cohort", "modality", "testset", "method"))
+        if all(run[name] == value for name, value in fixed.items()):
+            chosen[key] = min(run, chosen.get(key, run), key=lambda one: int(one["seed"]))
+    return list(chosen.values())
+
+
+def deliverables():
+    """Everything the report shows."""
+    tables = [f"results/tables/{name}.{kind}" for name in ("headline", "thresholds", "cost") for kind in ("csv", "tex", "html")]
+    pages = ["results/tables/quality.html", "results/tables/provenance.html"]
+    drawn = (
+        "comparison",
+        "cost",
+        "training",
+        "precision_recall",
+        "score_distributions",
+        "subject_scores",
+        "quality_numbers",
+    )
+    figures = [f"results/figures/{name}.png" for name in (*drawn, "quality_montage")]
+    return tables + pages + figures + gallery_files()
+
+
+rule provenance:
+    """Effective configuration, versions and state of the code."""
+    output:
+        "results/provenance.json",
+    log:
+        "results/logs/provenance.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        options=lambda wildcards: as_json(CONFIG),
+    shell:
+        "python -m madad provenance --options {params.options:q} --out {output} --log {log}"
+
+
+rule collect:
+    """All long tables as one."""
+    input:
+        metrics_files(),
+    output:
+        "results/tables/metrics.csv",
+    log:
+        "results/logs/collect.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.collect"),
+    script:
+        "../workflow_scripts/collect.py"
+
+
+rule summarise:
+    """Means, 95 % intervals over subjects, spread over seeds, and who wins outside the noise."""
+    input:
+        "results/tables/metrics.csv",
+    output:
+        "results/tables/summary.csv",
+    log:
+        "results/logs/summarise.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        resamples=CONFIG["evaluation"]["bootstrap"],
+        code=fingerprint("madad.reporting.summary"),
+    script:
+        "../workflow_scripts/summarise.py"
+
+
+rule headline:
+    """The table the report opens with."""
+    input:
+        summary="results/tables/summary.csv",
+        trainings=train_json_files(),
+    output:
+        csv=report(
+            "results/tables/headline.csv",
+            caption="../report/headline.rst",
+            category="1 Headline",
+            labels={"Result": "Headline table", "Format": "csv"},
+        ),
+        html=report(
+            "results/tables/headline.html",
+            caption="../report/headline.rst",
+            category="1 Headline",
+            labels={"Result": "Headline table", "Format": "sortable page"},
+        ),
+        tex="results/tables/headline.tex",
+        fragment="results/landing/headline.html",
+    log:
+        "results/logs/headline.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        bases=METHOD_BASES,
+        code=fingerprint("madad.reporting.results_tables"),
+    script:
+        "../workflow_scripts/headline.py"
+
+
+rule thresholds:
+    """Dice under every way of choosing the threshold."""
+    input:
+        "results/tables/summary.csv",
+    output:
+        csv="results/tables/thresholds.csv",
+        tex="results/tables/thresholds.tex",
+        html=report(
+            "results/tables/thresholds.html",
+            caption="../report/thresholds.rst",
+            category="2 Tables",
+            labels={"Result": "Dice by threshold"},
+        ),
+    log:
+        "results/logs/thresholds.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        bases=METHOD_BASES,
+        code=fingerprint("madad.reporting.results_tables"),
+    script:
+        "../workflow_scripts/thresholds.py"
+
+
+rule cost:
+    """What each method costs to train and to apply."""
+    input:
+        summary="results/tables/summary.csv",
+        trainings=train_json_files(),
+    output:
+        csv="results/tables/cost.csv",
+        tex="results/tables/cost.tex",
+        html=report(
+            "results/tables/cost.html",
+            caption="../report/cost.rst",
+            category="8 Cost",
+            labels={"Result": "Cost table"},
+        ),
+    log:
+        "results/logs/cost.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        bases=METHOD_BASES,
+        code=fingerprint("madad.reporting.results_tables"),
+    script:
+        "../workflow_scripts/cost.py"
+
+
+rule quality:
+    """Every subject's quality numbers, the doubtful ones first."""
+    input:
+        shards=shard_tables(),
+        excluded=excluded_tables(),
+    output:
+        csv="results/tables/quality.csv",
+        html=report(
+            "results/tables/quality.html",
+            caption="../report/quality.rst",
+            category="9 Data QC",
+            labels={"Result": "Subjects"},
+        ),
+    log:
+        "results/logs/quality.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.quality"),
+    script:
+        "../workflow_scripts/quality.py"
+
+
+rule provenance_table:
+    """Configuration and versions, for the report."""
+    input:
+        "results/provenance.json",
+    output:
+        report(
+            "results/tables/provenance.html",
+            caption="../report/provenance.rst",
+            category="2 Tables",
+            labels={"Result": "Provenance"},
+        ),
+    log:
+        "results/logs/provenance_table.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.landing"),
+    script:
+        "../workflow_scripts/provenance_table.py"

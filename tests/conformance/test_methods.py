@@ -1,0 +1,237 @@
+"""What every method promises, whoever wrote it. Parametrised over the cards, so that a new method is tested by being there."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from madad import cards
+from madad.engine.data import read_slices
+from madad.engine.models import load_model, save_model
+from madad.errors import UserError
+from madad.methods import registry
+from madad.stores import Sample, write_pack
+
+SLICES, SIDE = 5, 32
+NAMES = cards.names()
+TRAINED = [name for name in NAMES if cards.load(name)["capabilities"]["trains"]]
+CHUNKED = [name for name in NAMES if "slices_per_pass" in cards.load(name)["parameters"]]
+
+
+def build(name: str, seed: int = 0, **changes: object) -> torch.nn.Module:
+    return registry.build(name, {**cards.tiny(name)["parameters"], **changes}, seed).eval()
+
+
+def generator(*, seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def head() -> tuple[torch.Tensor, torch.Tensor]:
+    """Volume (S, 1, H, W) and brain (S, H, W): an ellipsoid with a smooth pattern; the first slice is empty."""
+    z, y, x = torch.meshgrid(torch.arange(SLICES), torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    brain = ((y - 16) ** 2 / 144 + (x - 16) ** 2 / 100 < 1) & (z > 0)
+    return ((0.5 + 0.3 * torch.sin(x / 4) * torch.cos(y / 5 + z)) * brain).unsqueeze(1), brain
+
+
+def batch(name: str) -> dict[str, torch.Tensor]:
+    volume, brain = head()
+    image, brain = volume[1:], brain[1:].unsqueeze(1)
+    if cards.load(name)["spatial_dims"] == 3:  # (B, C, S, H, W)
+        return {"image": image.transpose(0, 1).unsqueeze(0), "brain": brain.transpose(0, 1).unsqueeze(0)}
+    return {"image": image, "brain": brain}
+
+
+def trained(name: str, steps: int) -> tuple[torch.nn.Module, list[float], set[str]]:
+    """A method after a few steps on one batch, its losses and the weights that got a gradient at any of them."""
+    method, data = build(name).train(), batch(name)
+    optimiser = torch.optim.Adam(method.parameters(), lr=2e-3)
+    losses, reached = [], set()
+    for step in range(steps):
+        loss = method.training_loss(data, generator(seed=step % 4))["loss"]
+        loss.backward()
+        reached |= {key for key, weight in method.named_parameters() if weight.grad is not None and weight.grad.any()}
+        optimiser.step()
+        optimiser.zero_grad()
+        losses.append(loss.item())
+    return method.eval(), losses, reached
+
+
+def infer(method: torch.nn.Module, seed: int = 0) -> torch.Tensor:
+    volume, brain = head()
+    source = generator(seed=seed)
+    with torch.no_grad():
+        return method.anomaly_map(volume, method.reconstruct(volume, source), brain, source)
+
+
+@pytest.fixture(scope="module")
+def twenty_steps() -> dict:
+    return {name: trained(name, 20) for name in TRAINED}
+
+
+def ready(name: str, twenty_steps: dict) -> torch.nn.Module:
+    """The method with weights that are not those of the start, where it has any."""
+    return twenty_steps[name][0] if name in TRAINED else build(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_equals_signature(name: str) -> None:
+    parameters = list(inspect.signature(registry.load(name).__init__).parameters.values())[1:]
+    assert [parameter.name for parameter in parameters] == list(cards.load(name)["parameters"])
+    assert all(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_is_complete(name: str) -> None:
+    card = cards.load(name)
+    assert card["name"] == name and card["track"] in cards.TRACKS and card["spatial_dims"] in (2, 3)
+    assert all(card[key] for key in ("title", "summary", "authors", "year", "venue", "doi", "code_licence", "modalities"))
+    assert set(card["capabilities"]) == {"trains", "reconstructs", "stochastic"}
+    assert set(card["resources"]) == {"gpu", "threads", "mem_mb", "runtime_min"}
+    assert isinstance(card["deviations"], list) and isinstance(card["requires"], list)
+    assert bool(card["training"]) == card["capabilities"]["trains"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_is_explained(name: str) -> None:
+    card = cards.load(name)
+    for schema in [*card["parameters"].values(), *card["training"].values()]:
+        assert {"type", "unit", "default", "description", "source"} <= set(schema)
+        assert schema["description"].endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_has_no_number_that_is_text(name: str) -> None:
+    def texts(value: object) -> list[str]:
+        if isinstance(value, dict):
+            return [text for key, entry in value.items() if key != "enum" for text in texts(entry)]
+        return [text for entry in value for text in texts(entry)] if isinstance(value, list) else [value] * isinstance(value, str)
+
+    raw = yaml.safe_load((cards.FOLDER / f"{name}.yaml").read_text())
+    assert not [
+        text for text in texts([raw["parameters"], raw["training"], raw["tiny"]]) if text[:1].isdigit() and "e" in text[:4]
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("modality", ["FLAIR", "T1w", "T2w", None])
+def test_defaults_and_tiny_sizes_are_valid(name: str, modality: str | None) -> None:
+    for resolved in (cards.resolve(name, {}, {}, modality), cards.tiny(name, modality)):
+        again = cards.resolve(name, resolved["parameters"], resolved["training"], modality)
+        assert again == resolved
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_parameter_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match="unknown key 'no_such_key'"):
+        cards.resolve(name, {"no_such_key": 1}, {}, None)
+    with pytest.raises(TypeError):
+        build(name, no_such_key=1)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_loss_is_one_finite_number_with_gradients(name: str) -> None:
+    loss = build(name).train().training_loss(batch(name), generator())["loss"]
+    assert loss.shape == () and torch.isfinite(loss) and loss.requires_grad
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_weight_gets_a_gradient(name: str, twenty_steps: dict) -> None:
+    method, _, reached = twenty_steps[name]
+    assert {key for key, weight in method.named_parameters() if weight.requires_grad} - reached == set()
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_loss_falls(name: str, twenty_steps: dict) -> None:
+    losses = twenty_steps[name][1]
+    assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_training_noise_comes_from_the_generator(name: str) -> None:
+    method, data = build(name).train(), batch(name)
+    for weight in method.parameters():  # networks that start at zero answer the same to any noise
+        torch.nn.init.normal_(weight, std=0.05)
+    first, same, other = (method.training_loss(data, generator(seed=seed))["loss"].item() for seed in (0, 0, 1))
+    assert first == same != other
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_map(name: str, twenty_steps: dict) -> None:
+    _, brain = head()
+    anomaly_map = infer(ready(name, twenty_steps))
+    assert anomaly_map.shape == brain.shape and anomaly_map.dtype == torch.float32
+    assert torch.isfinite(anomaly_map).all() and (anomaly_map[~brain] == 0).all() and anomaly_map[brain].any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reconstruction_is_there_as_the_card_says(name: str, twenty_steps: dict) -> None:
+    volume, _ = head()
+    with torch.no_grad():
+        reconstruction = ready(name, twenty_steps).reconstruct(volume, generator())
+    assert (reconstruction is not None) == cards.load(name)["capabilities"]["reconstructs"]
+    assert reconstruction is None or reconstruction.shape == volume.shape
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_map_and_another_seed_as_the_card_says(name: str, twenty_steps: dict) -> None:
+    method = ready(name, twenty_steps)
+    assert torch.equal(infer(method), infer(method))
+    assert torch.equal(infer(method), infer(method, seed=1)) != cards.load(name)["capabilities"]["stochastic"]
+
+
+@pytest.mark.parametrize("name", CHUNKED)
+def test_slices_of_a_pass_do_not_change_the_map(name: str, twenty_steps: dict) -> None:
+    weights = ready(name, twenty_steps).state_dict()
+    maps = []
+    for size in (1, 3, 64):
+        method = build(name, slices_per_pass=size)
+        method.load_state_dict(weights)
+        maps.append(infer(method))
+    assert torch.allclose(maps[0], maps[2], atol=1e-5) and torch.allclose(maps[1], maps[2], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_saved_and_loaded_same_map(name: str, twenty_steps: dict, tmp_path: Path) -> None:
+    method, fresh = ready(name, twenty_steps), build(name, seed=1)
+    save_model(tmp_path / "model.safetensors", method.state_dict(), {"method": name})
+    load_model(fresh, tmp_path / "model.safetensors", {"method": name})
+    assert torch.equal(infer(method), infer(fresh))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_input_is_left_alone(name: str, twenty_steps: dict) -> None:
+    method, (volume, brain), data = copy.deepcopy(ready(name, twenty_steps)), head(), batch(name)
+    copies = volume.clone(), brain.clone(), {key: value.clone() for key, value in data.items()}
+    method.training_loss(data, generator())
+    with torch.no_grad():
+        method.anomaly_map(volume, method.reconstruct(volume, generator()), brain, generator())
+    assert torch.equal(volume, copies[0]) and torch.equal(brain, copies[1])
+    assert all(torch.equal(data[key], copies[2][key]) for key in data)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_lesion_mask_reaches_training(name: str, tmp_path: Path) -> None:
+    """The engine offers image and brain alone, and the method asks for nothing else."""
+    if cards.load(name)["track"] not in ("none", "healthy"):
+        pytest.skip("its track sees labels")
+    volume, brain = (tensor.squeeze(1).numpy() for tensor in head())
+    sample = Sample("sub-1", "healthy", volume, brain, brain)
+    write_pack(tmp_path / "train.h5", iter([sample]), affine=np.eye(4), modality="FLAIR", cohort="c", split="train")
+    offered = read_slices(tmp_path / "train.h5", torch.device("cpu")).draw(2, torch.device("cpu"), 0)
+    assert set(offered) == {"image", "brain"}
+    build(name).training_loss(batch(name), generator())  # a third key would be a KeyError
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_volume_without_brain_gives_an_empty_map(name: str, twenty_steps: dict) -> None:
+    volume, brain = torch.zeros(SLICES, 1, SIDE, SIDE), torch.zeros(SLICES, SIDE, SIDE, dtype=torch.bool)
+    method = ready(name, twenty_steps)
+    with torch.no_grad():
+        anomaly_map = method.anomaly_map(volume, method.reconstruct(volume, generator()), brain, generator())
+    assert (anomaly_map == 0).all()

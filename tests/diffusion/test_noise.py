@@ -1,0 +1,82 @@
+"""Laws of noise: statistics, reproducibility, and simplex noise equal to the library's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from opensimplex import OpenSimplex
+
+from madad.diffusion import noise
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def draw(kind: str, shape: tuple[int, int, int, int], seed: int = 0, scale: float = 1.0) -> torch.Tensor:
+    return noise.draw(kind, shape, generator(seed), octaves=6, persistence=0.8, scale=scale)
+
+
+def test_simplex_equals_the_library() -> None:
+    seed = torch.randint(2**62, (1,), generator=generator()).item()
+    source = OpenSimplex(seed)
+    field = noise.simplex((1, 1, 96, 96), generator(), octaves=6, persistence=0.8)[0, 0]
+    for row, column in [(0, 0), (5, 7), (50, 95), (95, 31)]:
+        expected = sum(0.8**k * source.noise2(column / (64 / 2**k), row / (64 / 2**k)) for k in range(6))
+        assert field[row, column].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_simplex_has_the_published_statistics() -> None:
+    fields = noise.simplex((100, 1, 96, 96), generator())
+    assert fields.std().item() == pytest.approx(0.585, abs=0.03)
+    assert abs(fields.mean().item()) < 0.08
+    assert (fields[:, 0, 0, 0] == 0).all()
+    neighbours = np.corrcoef(fields[..., :-1].flatten(), fields[..., 1:].flatten())[0, 1]
+    assert neighbours == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize(("side", "wavelength"), [(96, 64), (64, 32), (48, 32), (32, 16), (192, 128), (2, 2)])
+def test_wavelength_follows_the_image(side: int, wavelength: int) -> None:
+    assert noise.largest_wavelength(side, side) == wavelength
+
+
+def test_octaves_stop_at_two_voxels() -> None:
+    six, many = (noise.simplex((1, 1, 96, 96), generator(), octaves=octaves) for octaves in (6, 12))
+    assert torch.equal(six, many)
+
+
+@pytest.mark.parametrize("kind", noise.KINDS)
+def test_same_generator_same_field(kind: str) -> None:
+    first, second, other = draw(kind, (2, 1, 32, 48)), draw(kind, (2, 1, 32, 48)), draw(kind, (2, 1, 32, 48), seed=1)
+    assert first.shape == (2, 1, 32, 48) and first.dtype == torch.float32
+    assert torch.equal(first, second) and not torch.equal(first, other)
+    assert not torch.equal(first[0], first[1])
+
+
+@pytest.mark.parametrize("kind", noise.KINDS)
+def test_noise_leaves_the_global_state_alone(kind: str) -> None:
+    before = torch.get_rng_state()
+    draw(kind, (1, 1, 16, 16))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("kind", noise.KINDS)
+def test_scale_is_a_factor(kind: str) -> None:
+    assert torch.allclose(draw(kind, (1, 1, 16, 16), scale=0.5), draw(kind, (1, 1, 16, 16)) * 0.5)
+
+
+def test_coarse_noise_is_coarser_than_gaussian() -> None:
+    def roughness(field: torch.Tensor) -> float:
+        return ((field[..., 1:] - field[..., :-1]).std() / field.std()).item()
+
+    assert roughness(draw("coarse", (8, 1, 64, 64))) < 0.3 < roughness(draw("gaussian", (8, 1, 64, 64)))
+
+
+def test_pyramid_noise_has_unit_variance() -> None:
+    assert draw("pyramid", (4, 1, 64, 64)).std().item() == pytest.approx(1)
+
+
+def test_unknown_noise() -> None:
+    with pytest.raises(ValueError, match="perlin"):
+        draw("perlin", (1, 1, 8, 8))

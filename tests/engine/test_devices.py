@@ -1,0 +1,63 @@
+"""Devices and their lease."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+import torch
+
+from madad.engine import devices
+from madad.errors import UserError
+
+
+def test_cpu_is_always_there() -> None:
+    assert devices.pick("cpu") == torch.device("cpu")
+    with devices.lease("cpu") as device:
+        assert device.type == "cpu"
+
+
+def test_auto_takes_the_best() -> None:
+    best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    assert devices.pick("auto").type == best
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "xpu", "gpu please"])
+def test_device_that_is_not_there(device: str) -> None:
+    with pytest.raises(UserError, match="device:"):
+        devices.pick(device)
+
+
+@pytest.mark.parametrize(("wanted", "given"), [("auto", "32-true"), ("32", "32-true"), ("bf16", "bf16-mixed")])
+def test_precision_on_a_cpu(wanted: str, given: str) -> None:
+    assert devices.precision(wanted, torch.device("cpu")) == given
+
+
+def test_second_job_gets_the_second_gpu(tmp_path: Path) -> None:
+    with devices.lock_one(["a", "b"], tmp_path) as first, devices.lock_one(["a", "b"], tmp_path) as second:
+        assert (first, second) == (0, 1)
+    with devices.lock_one(["a", "b"], tmp_path) as again:
+        assert again == 0
+
+
+def _hold(folder: Path, held: object) -> None:
+    with devices.lock_one(["a"], folder):
+        held.set()  # type: ignore[attr-defined]
+        multiprocessing.Event().wait(60)
+
+
+def test_killed_job_frees_its_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "WAIT_S", 0.05)
+    held = multiprocessing.Event()
+    job = multiprocessing.Process(target=_hold, args=(tmp_path, held))
+    job.start()
+    assert held.wait(30)
+    job.kill()
+    with devices.lock_one(["a"], tmp_path) as position:
+        assert position == 0
+    job.join()
+
+
+def test_peak_memory_is_plausible() -> None:
+    assert 10 < devices.peak_memory_mb(torch.device("cpu")) < 1e6

@@ -1,0 +1,92 @@
+"""Inference: one map a subject, whatever the other subjects are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from madad.engine.inference import infer
+from madad.engine.models import save_model
+from madad.errors import UserError
+from madad.stores import Maps, Pack
+from tests.engine import toy
+
+METADATA = {"method": "denoiser", "modality": "FLAIR", "image_shape": list(toy.SHAPE), "fingerprint": "f00d"}
+
+
+def run(folder: Path, packs: list[Path], method: torch.nn.Module | None = None, out: str = "maps.h5", seed: int = 0) -> Path:
+    method = method or toy.denoiser()
+    save_model(folder / "model.safetensors", method.state_dict(), {**METADATA, "parameters": method.hyperparameters})
+    infer(
+        method,
+        model=folder / "model.safetensors",
+        packs=packs,
+        identity={**toy.IDENTITY, "testset": "toy"},
+        seed=seed,
+        out=folder / out,
+        device="cpu",
+    )
+    return folder / out
+
+
+@pytest.fixture
+def packs(tmp_path: Path) -> list[Path]:
+    return [
+        toy.write(tmp_path / "validation.h5", ["sub-1", "sub-2"], "validation"),
+        toy.write(tmp_path / "test.h5", ["sub-3"], "test", group="patient"),
+    ]
+
+
+def test_every_subject_of_every_pack(tmp_path: Path, packs: list[Path]) -> None:
+    with Maps(run(tmp_path, packs)) as maps:
+        assert list(zip(maps.splits, maps.names, strict=True)) == [
+            ("validation", "sub-1"),
+            ("validation", "sub-2"),
+            ("test", "sub-3"),
+        ]
+        assert maps.attributes["testset"] == "toy" and len(maps.attributes["fingerprint"]) == 16
+        assert (maps.seconds > 0).all() and (maps.peak_memory_mb > 1).all()
+        assert maps.anomaly_map(0).shape == maps.reconstruction(0).shape == toy.SHAPE
+        with Pack(packs[0]) as pack:
+            assert (maps.anomaly_map(0)[~pack.brain(0)] == 0).all() and maps.anomaly_map(0).max() > 0
+
+
+def test_a_map_does_not_depend_on_the_other_subjects(tmp_path: Path, packs: list[Path]) -> None:
+    alone = toy.write(tmp_path / "alone.h5", ["sub-2"], "validation")
+    with Maps(run(tmp_path, packs)) as many, Maps(run(tmp_path, [alone], out="one.h5")) as one:
+        assert np.array_equal(many.anomaly_map(1), one.anomaly_map(0))
+
+
+def test_a_map_depends_on_the_seed(tmp_path: Path, packs: list[Path]) -> None:
+    with Maps(run(tmp_path, packs)) as first, Maps(run(tmp_path, packs, out="other.h5", seed=1)) as other:
+        assert not np.array_equal(first.anomaly_map(0), other.anomaly_map(0))
+        assert first.attributes["fingerprint"] != other.attributes["fingerprint"]
+
+
+def test_method_without_reconstruction(tmp_path: Path, packs: list[Path]) -> None:
+    with Maps(run(tmp_path, packs, toy.Nothing())) as maps:
+        assert not maps.has_reconstruction and maps.anomaly_map(0).max() > 0
+
+
+def test_map_that_is_not_finite_names_the_subject(tmp_path: Path, packs: list[Path]) -> None:
+    class Broken(toy.Denoiser):
+        def reconstruct(self, volume: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+            return volume / 0
+
+    with pytest.raises(UserError, match=r"output for sub-1 has .* NaN or infinite"):
+        run(tmp_path, packs, Broken())
+    assert not (tmp_path / "maps.h5").exists()
+
+
+def test_pack_of_another_modality(tmp_path: Path) -> None:
+    pack = toy.write(tmp_path / "test.h5", ["sub-3"], "test", modality="T1w")
+    with pytest.raises(UserError, match=r"test.h5: holds T1w, FLAIR is needed"):
+        run(tmp_path, [pack])
+
+
+def test_empty_packs_give_an_empty_file(tmp_path: Path) -> None:
+    with Maps(run(tmp_path, [toy.write(tmp_path / "test.h5", [], "test")])) as maps:
+        assert maps.names == []

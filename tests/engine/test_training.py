@@ -1,0 +1,191 @@
+"""The training loop: files, refusals, and what may and may not change a result."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from madad.engine.models import read_metadata
+from madad.engine.training import train
+from madad.errors import UserError
+from tests.engine import toy
+
+HEADER = ["step", "loss", "validation_loss", "seconds", "slices_per_s"]
+
+
+def run(folder: Path, method: torch.nn.Module | None = None, where: str = "run", seed: int = 0, **changes: object) -> Path:
+    packs = {"train_pack": folder / "train.h5", "validation_pack": folder / "validation.h5"}
+    if not packs["train_pack"].exists():
+        toy.packs(folder)
+    train(
+        method or toy.denoiser(),
+        **packs,
+        options={**toy.OPTIONS, **changes},
+        identity=toy.IDENTITY,
+        seed=seed,
+        run=folder / where,
+        checkpoints=folder / "checkpoints" / where,
+        device="cpu",
+    )
+    return folder / where
+
+
+def history(folder: Path) -> list[dict]:
+    with open(folder / "history.csv") as stream:
+        return list(csv.DictReader(stream))
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(tmp_path_factory.mktemp("trained"))
+
+
+def test_history(trained: Path) -> None:
+    rows = history(trained)
+    assert list(rows[0]) == HEADER
+    assert [int(row["step"]) for row in rows] == [5, 10, 12]
+    assert all(float(row[key]) > 0 for row in rows for key in HEADER)
+    assert float(rows[-1]["validation_loss"]) < float(rows[0]["validation_loss"])
+
+
+def test_record(trained: Path) -> None:
+    record = json.loads((trained / "train.json").read_text())
+    assert record["identity"] == toy.IDENTITY and record["parameters"] == {"width": 4}
+    assert record["data"]["training"]["subjects"] == 3 and record["data"]["training"]["slices"] == 12
+    assert record["parameter_count"] == sum(weight.numel() for weight in toy.denoiser().parameters())
+    assert record["steps"] == 12 and record["best_step"] in (5, 10, 12)
+    assert record["seconds"] > 0 and record["peak_memory_mb"] > 1 and record["environment"]["torch"]
+
+
+def test_best_step_is_the_lowest_validation_loss(trained: Path) -> None:
+    record = json.loads((trained / "train.json").read_text())
+    best = min(history(trained), key=lambda row: float(row["validation_loss"]))
+    assert record["best_step"] == int(best["step"])
+    assert record["best_validation_loss"] == pytest.approx(float(best["validation_loss"]))
+
+
+def test_model_says_what_it_is(trained: Path) -> None:
+    metadata = read_metadata(trained / "model.safetensors")
+    assert metadata["method"] == "denoiser" and metadata["modality"] == "FLAIR" and metadata["parameters"] == {"width": 4}
+    assert metadata["image_shape"] == list(toy.SHAPE) and len(metadata["fingerprint"]) == 16
+    assert set(load_file(trained / "model.safetensors")) == set(toy.denoiser().state_dict())
+
+
+def test_checkpoint_is_gone_in_the_end(trained: Path) -> None:
+    assert not (trained.parent / "checkpoints" / "run").exists()
+
+
+def test_same_seed_same_bits_and_another_seed_others(trained: Path) -> None:
+    torch.manual_seed(99)  # whatever happened before
+    assert weights(run(trained.parent, where="again")) == weights(trained)
+    assert (
+        load_file(run(trained.parent, where="other", seed=1) / "model.safetensors")["layers.0.weight"]
+        .ne(load_file(trained / "model.safetensors")["layers.0.weight"])
+        .any()
+    )
+
+
+def test_checkpoints_cannot_change_a_result(trained: Path) -> None:
+    assert weights(run(trained.parent, where="often", checkpoint_every_s=0.0)) == weights(trained)
+
+
+class Turning(toy.Denoiser):
+    """After five steps something happens to the training loss; the validation loss stays what it is."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor, self.calls = factor, 0
+
+    def training_loss(self, batch: dict, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        self.calls += self.training
+        loss = super().training_loss(batch, generator)["loss"]
+        return {"loss": loss * self.factor if self.calls > 5 else loss}
+
+
+def turning(factor: float) -> Turning:
+    torch.manual_seed(0)
+    return Turning(factor)
+
+
+def test_best_weights_are_published_not_the_last(tmp_path: Path) -> None:
+    unlearning = run(tmp_path, turning(-1.0), where="unlearning", ema_decay=0.0)
+    short = run(tmp_path, turning(1.0), where="short", steps=5, ema_decay=0.0)
+    assert json.loads((unlearning / "train.json").read_text())["best_step"] == 5
+    published, expected = (load_file(folder / "model.safetensors") for folder in (unlearning, short))
+    assert all(torch.equal(published[name], expected[name]) for name in expected)
+
+
+def test_checkpoint_of_another_run_is_not_resumed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(UserError, match="the loss is nan at step 6"):
+        run(tmp_path, turning(math.nan), checkpoint_every_s=0.0)
+    assert (tmp_path / "checkpoints" / "run" / "checkpoint.pt").exists()
+    changed = run(tmp_path, learning_rate=5e-3)
+    assert "of other options, data or code" in capsys.readouterr().err
+    assert weights(changed) == weights(run(tmp_path, where="fresh", learning_rate=5e-3))
+
+
+def test_damaged_checkpoint_is_not_resumed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = tmp_path / "checkpoints" / "run"
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.pt").write_bytes(b"PK\x03\x04 cut off")
+    (folder / ".123-checkpoint.pt").write_bytes(b"half")
+    damaged = run(tmp_path)
+    assert "the checkpoint is damaged" in capsys.readouterr().err
+    assert weights(damaged) == weights(run(tmp_path, where="fresh"))
+    assert not folder.exists()
+
+
+def test_loss_that_is_not_finite(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"the loss is (nan|inf) at step \d+; lower training.learning_rate"):
+        run(tmp_path, learning_rate=1e30, gradient_clip=0.0, steps=50)
+
+
+def test_no_healthy_training_subject(tmp_path: Path) -> None:
+    toy.write(tmp_path / "train.h5", ["sub-1"], "train", group="patient")
+    toy.write(tmp_path / "validation.h5", ["sub-4"], "validation")
+    with pytest.raises(UserError, match=r"train.h5: no healthy subject"):
+        run(tmp_path)
+
+
+def test_empty_training_pack(tmp_path: Path) -> None:
+    toy.write(tmp_path / "train.h5", [], "train")
+    toy.write(tmp_path / "validation.h5", ["sub-4"], "validation")
+    with pytest.raises(UserError, match=r"train.h5: no healthy subject"):
+        run(tmp_path)
+
+
+def test_no_validation_subject_publishes_the_last_weights(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    toy.write(tmp_path / "train.h5", ["sub-1"], "train")
+    toy.write(tmp_path / "validation.h5", [], "validation")
+    folder = run(tmp_path)
+    assert "no healthy validation subject" in capsys.readouterr().err
+    record = json.loads((folder / "train.json").read_text())
+    assert record["best_step"] == 12 and record["best_validation_loss"] is None
+    assert [row["validation_loss"] for row in history(folder)] == ["", "", ""]
+
+
+def test_method_with_nothing_to_learn(tmp_path: Path) -> None:
+    folder = run(tmp_path, toy.Nothing())
+    assert (folder / "history.csv").read_text() == ",".join(HEADER) + "\n"
+    assert load_file(folder / "model.safetensors") == {}
+    record = json.loads((folder / "train.json").read_text())
+    assert record["steps"] == 0 and record["parameter_count"] == 0 and record["image_shape"] == list(toy.SHAPE)
+
+
+def test_bfloat16_is_really_used(tmp_path: Path) -> None:
+    seen = set()
+    method = toy.denoiser()
+    method.layers[0].register_forward_hook(lambda layer, inputs, output: seen.add(output.dtype))
+    run(tmp_path, method, precision="bf16", steps=2)
+    assert torch.bfloat16 in seen
+    assert next(method.parameters()).dtype == torch.float32

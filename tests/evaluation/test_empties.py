@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from madad.evaluation.empties import EMPTY, empty_value
+from madad.evaluation.voxel_metrics import BINARY
+
+
+@pytest.mark.parametrize("metric", EMPTY)
+def test_no_empty_mask_means_the_formula(metric: str) -> None:
+    assert metric in BINARY
+    assert empty_value(metric, prediction_empty=False, reference_empty=False) is None
+
+
+def test_sensitivity_without_a_lesion_is_undefined() -> None:
+    assert np.isnan(empty_value("sensitivity", prediction_empty=False, reference_empty=True))
+
+
+def test_unknown_metric_is_refused() -> None:
+    with pytest.raises(KeyError):
+        empty_value("hausdorff", prediction_empty=True, reference_empty=True)

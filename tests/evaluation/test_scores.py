@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from madad.evaluation.scores import BINS, ScoreStore, coarse_groups, count, to_ordinals, to_score, to_scores
+
+halves = arrays.arrays(np.float16, st.integers(1, 50), elements=st.floats(-60000, 60000, width=16))
+
+
+@settings(deadline=None, max_examples=50)
+@given(halves)
+def test_ordinals_keep_the_order_of_scores(scores: np.ndarray) -> None:
+    ordinals = to_ordinals(scores).astype(int)
+    assert np.array_equal(
+        np.sign(np.subtract.outer(ordinals, ordinals)), np.sign(np.subtract.outer(scores.astype(float), scores))
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(halves)
+def test_ordinals_lose_nothing(scores: np.ndarray) -> None:
+    assert np.array_equal(to_scores(to_ordinals(scores)), scores.astype(np.float32))
+
+
+def test_both_zeros_are_one_score() -> None:
+    assert len(set(to_ordinals(np.array([0.0, -0.0])))) == 1
+
+
+def test_threshold_below_all_scores() -> None:
+    assert to_score(-1) == -np.inf
+    assert to_score(int(to_ordinals(np.array([0.25]))[0])) == 0.25
+
+
+def test_count_separates_tissues() -> None:
+    counts = count(to_ordinals(np.array([0.0, 1.0, 1.0])), np.array([False, True, True]))
+    assert counts.shape == (2, BINS)
+    assert counts.sum(axis=1).tolist() == [1, 2]
+
+
+def test_coarse_groups_start_at_zero_and_rise() -> None:
+    counts = np.zeros((2, BINS), dtype=int)
+    counts[1, [5, 50, 500]] = 10
+    starts = coarse_groups(counts, 3)
+    assert starts[0] == 0
+    assert (np.diff(starts) > 0).all()
+    assert np.add.reduceat(counts, starts, axis=1).sum() == 30
+
+
+def test_store_gives_back_what_it_took(tmp_path) -> None:
+    generator = np.random.default_rng(0)
+    subjects = [(generator.integers(0, BINS, n).astype(np.uint16), generator.random(n) < 0.3) for n in (7, 16, 0, 33)]
+    with ScoreStore(tmp_path) as store:
+        places = [store.append(*subject) for subject in subjects]
+        for place, (ordinals, reference) in reversed(list(zip(places, subjects, strict=True))):
+            assert all(np.array_equal(*pair) for pair in zip(store.read(place), (ordinals, reference), strict=True))
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,13 @@
+"""The main figure."""
+
+from madad.reporting import comparison, job
+
+job.logged(
+    snakemake.log[0],
+    comparison.draw_comparison,
+    summary=snakemake.input.summary,
+    metrics=snakemake.input.metrics,
+    png=snakemake.output.png,
+    pdf=snakemake.output.pdf,
+    fragment=snakemake.output.fragment,
+)

@@ -1,0 +1,15 @@
+"""The headline table."""
+
+from madad.reporting import job, results_tables
+
+job.logged(
+    snakemake.log[0],
+    results_tables.write_headline,
+    summary=snakemake.input.summary,
+    trainings=snakemake.input.trainings,
+    bases=snakemake.params.bases,
+    csv=snakemake.output.csv,
+    tex=snakemake.output.tex,
+    html=snakemake.output.html,
+    fragment=snakemake.output.fragment,
+)

@@ -1,0 +1,11 @@
+"""Precision–recall curves."""
+
+from madad.reporting import curves, job
+
+job.logged(
+    snakemake.log[0],
+    curves.draw_precision_recall,
+    metrics=snakemake.input[0],
+    png=snakemake.output.png,
+    pdf=snakemake.output.pdf,
+)

@@ -1,0 +1,12 @@
+"""The table of subjects and their quality."""
+
+from madad.reporting import job, quality
+
+job.logged(
+    snakemake.log[0],
+    quality.write_quality,
+    shards=snakemake.input.shards,
+    excluded=snakemake.input.excluded,
+    csv=snakemake.output.csv,
+    html=snakemake.output.html,
+)

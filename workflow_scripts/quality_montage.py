@@ -1,0 +1,10 @@
+"""Quality pictures."""
+
+from madad.reporting import job, quality
+
+job.logged(
+    snakemake.log[0],
+    quality.draw_montage,
+    shards=snakemake.input,
+    png=snakemake.output.png,
+)

@@ -1,0 +1,11 @@
+"""Histograms of voxel scores."""
+
+from madad.reporting import curves, job
+
+job.logged(
+    snakemake.log[0],
+    curves.draw_score_distributions,
+    metrics=snakemake.input[0],
+    png=snakemake.output.png,
+    pdf=snakemake.output.pdf,
+)

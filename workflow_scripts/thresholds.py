@@ -1,0 +1,13 @@
+"""Dice under every threshold protocol."""
+
+from madad.reporting import job, results_tables
+
+job.logged(
+    snakemake.log[0],
+    results_tables.write_thresholds,
+    summary=snakemake.input[0],
+    bases=snakemake.params.bases,
+    csv=snakemake.output.csv,
+    tex=snakemake.output.tex,
+    html=snakemake.output.html,
+)

@@ -1,0 +1,12 @@
+"""Losses over steps."""
+
+from madad.reporting import curves, job
+
+job.logged(
+    snakemake.log[0],
+    curves.draw_training,
+    histories=snakemake.input.histories,
+    trainings=snakemake.input.trainings,
+    png=snakemake.output.png,
+    pdf=snakemake.output.pdf,
+)
