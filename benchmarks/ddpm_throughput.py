@@ -1,6 +1,6 @@
 """Slices per second of the diffusion U-Net, by size and number format.
 
-    python benchmarks/ddpm_throughput.py [--device auto] [--threads 2] [--sizes demo small]
+    python -m benchmarks.ddpm_throughput [--device auto] [--threads 2] [--sizes demo small]
 
 A training step is what the engine does: noise, forward, backward, Adam. Inference is one pass of a reconstruction.
 """

@@ -27,7 +27,12 @@ class Method(Protocol):
     It never opens a file, never picks a threshold and never sees a lesion mask unless its track says so.
     Its constructor takes the hyper-parameters of its card as keyword-only arguments without defaults.
     All randomness comes from the CPU generator that is passed in.
+
+    Attributes:
+        hyperparameters: what it was built with, set by `madad.methods.registry.build`.
     """
+
+    hyperparameters: dict[str, object]
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Scalars to log; the one to minimise is called `loss`."""

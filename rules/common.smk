@@ -100,3 +100,57 @@ if CONFIG["partial"]:
     # in place, because the functions above hold the lists as defaults
     RUNS[:] = [run for run in RUNS if os.path.exists(train_json_files([run])[0])]
     RUNS_EVAL[:] = [run for run in RUNS_EVAL if os.path.exists(metrics_files([run])[0])]
+
+
+def cohort_options(wildcards):
+    """Options of a cohort that decide its manifest."""
+    options = CONFIG["cohorts"][wildcards.cohort]
+    return as_json({key: value for key, value in options.items() if key not in ("pipeline", "shards", "skull_strip")})
+
+
+def cohort_listing(wildcards):
+    """Changes when subjects are added to or taken from a data set, or its table of participants is edited."""
+    root = CONFIG["cohorts"][wildcards.cohort].get("root")
+    if not root:
+        return "made here"
+    participants = os.path.join(root, "participants.tsv")
+    table = open(participants, errors="replace").read() if os.path.exists(participants) else ""
+    return content_hash([sorted(os.listdir(root)), table])
+
+
+def cohort_threads(wildcards):
+    """Phantoms are built side by side; a BIDS folder is only read."""
+    return 16 if CONFIG["cohorts"][wildcards.cohort]["kind"] == "phantom" else 1
+
+
+def preprocess_options(wildcards):
+    """Options of a pipeline that decide the images, and how the cohort's brains are found."""
+    options = {
+        key: value for key, value in CONFIG["pipelines"][wildcards.pipeline].items() if key not in ("intensity", "reference")
+    }
+    return as_json({**options, "skull_strip": CONFIG["cohorts"][wildcards.cohort]["skull_strip"]})
+
+
+def pack_intensity(wildcards):
+    """The intensity normalisation of a cohort's pipeline."""
+    return f"results/intensity/{pipeline_of(wildcards.cohort)}/{wildcards.modality}.json"
+
+
+def method_options(wildcards):
+    """Base, parameters and training options of a method for a modality."""
+    method = CONFIG["methods"][wildcards.method]
+    return as_json({"base": method["base"], **method["options"][wildcards.modality]})
+
+
+def method_code(*engine):
+    """Hash of what a method's stage executes: editing one method reruns that method alone."""
+
+    def code(wildcards):
+        return fingerprint(f"madad.methods.{CONFIG['methods'][wildcards.method]['base']}", *engine)
+
+    return code
+
+
+def card_resource(name):
+    """A number from the `resources` of the method's card."""
+    return lambda wildcards: method_card(wildcards)["resources"][name]

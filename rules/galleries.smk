@@ -1,13 +1,10 @@
 """Cases chosen by a rule: input, reconstruction, map and reference."""
 
-GALLERY = "results/figures/gallery_{cohort}_{modality}_{testset}_{method}"
-SIDE_BY_SIDE = "results/figures/side_by_side_{cohort}_{modality}_{testset}"
-
 
 def gallery_files():
     """Galleries of every method on every test set, and of all methods side by side."""
-    shown = first_seeds()
-    return sorted({(path + ".png").format(**run) for run in shown for path in (GALLERY, SIDE_BY_SIDE)})
+    names = ("gallery_{cohort}_{modality}_{testset}_{method}", "side_by_side_{cohort}_{modality}_{testset}")
+    return sorted({f"results/figures/{name.format(**run)}.png" for run in first_seeds() for name in names})
 
 
 def shown_runs(wildcards):
@@ -23,7 +20,7 @@ rule gallery:
         packs=lambda wildcards: packs_for(wildcards.testset, wildcards.modality),
     output:
         png=report(
-            GALLERY + ".png",
+            "results/figures/gallery_{cohort}_{modality}_{testset}_{method}.png",
             caption="../report/gallery.rst",
             category="6 Anomaly maps",
             subcategory="{testset}",
@@ -33,7 +30,7 @@ rule gallery:
                 "Trained on": "{cohort}",
             },
         ),
-        pdf=GALLERY + ".pdf",
+        pdf="results/figures/gallery_{cohort}_{modality}_{testset}_{method}.pdf",
     log:
         "results/logs/gallery/{cohort}/{modality}/{testset}/{method}.log",
     conda:
@@ -52,7 +49,7 @@ rule side_by_side:
         packs=lambda wildcards: packs_for(wildcards.testset, wildcards.modality),
     output:
         png=report(
-            SIDE_BY_SIDE + ".png",
+            "results/figures/side_by_side_{cohort}_{modality}_{testset}.png",
             caption="../report/side_by_side.rst",
             category="6 Anomaly maps",
             subcategory="{testset}",
@@ -62,7 +59,7 @@ rule side_by_side:
                 "Trained on": "{cohort}",
             },
         ),
-        pdf=SIDE_BY_SIDE + ".pdf",
+        pdf="results/figures/side_by_side_{cohort}_{modality}_{testset}.pdf",
     log:
         "results/logs/side_by_side/{cohort}/{modality}/{testset}.log",
     conda:

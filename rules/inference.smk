@@ -23,7 +23,7 @@ rule infer:
         method=method_options,
         code=method_code("madad.engine.inference"),
     shell:
-        "python -m madad infer --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
+        "OMP_NUM_THREADS={threads} python -m madad infer --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --testset {wildcards.testset} --options {params.method:q} --model {input.model}"
         " --packs {input.packs} --out {output} --threads {threads} --log {log}"
 

@@ -1,19 +1,6 @@
 """A head becomes a brain in template space, in shards; then a split becomes one file."""
 
 
-def preprocess_options(wildcards):
-    """Options of a pipeline that decide the images, and how the cohort's brains are found."""
-    options = {
-        key: value for key, value in CONFIG["pipelines"][wildcards.pipeline].items() if key not in ("intensity", "reference")
-    }
-    return as_json({**options, "skull_strip": CONFIG["cohorts"][wildcards.cohort]["skull_strip"]})
-
-
-def pack_intensity(wildcards):
-    """The intensity normalisation of a cohort's pipeline."""
-    return f"results/intensity/{pipeline_of(wildcards.cohort)}/{wildcards.modality}.json"
-
-
 rule preprocess:
     """Reorient, correct, strip and register one shard of a cohort; a killed shard resumes where it was."""
     input:

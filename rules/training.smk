@@ -1,26 +1,6 @@
 """One model for every training cohort, modality, method and seed."""
 
 
-def method_options(wildcards):
-    """Base, parameters and training options of a method for a modality."""
-    method = CONFIG["methods"][wildcards.method]
-    return as_json({"base": method["base"], **method["options"][wildcards.modality]})
-
-
-def method_code(*engine):
-    """Hash of what a method's stage executes: editing one method reruns that method alone."""
-
-    def code(wildcards):
-        return fingerprint(f"madad.methods.{CONFIG['methods'][wildcards.method]['base']}", *engine)
-
-    return code
-
-
-def card_resource(name):
-    """A number from the `resources` of the method's card."""
-    return lambda wildcards: method_card(wildcards)["resources"][name]
-
-
 rule train:
     """Train a method on healthy subjects. Checkpoints lie outside the outputs, so that a killed training resumes."""
     input:
@@ -43,10 +23,10 @@ rule train:
         runtime=card_resource("runtime_min"),
     params:
         method=method_options,
-        run="results/runs/{cohort}/{modality}/{method}/seed{seed}",
+        run=lambda wildcards, output: os.path.dirname(output.model),
         checkpoints="results/checkpoints/{cohort}/{modality}/{method}/seed{seed}",
         code=method_code("madad.engine.training"),
     shell:
-        "python -m madad train --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
+        "OMP_NUM_THREADS={threads} python -m madad train --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --options {params.method:q} --train {input.train} --validation {input.validation}"
         " --run {params.run} --checkpoints {params.checkpoints} --threads {threads} --log {log}"

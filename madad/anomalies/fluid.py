@@ -194,17 +194,15 @@ def _fastest(rates: list[Tensor]) -> Tensor:
 
 def _support(start: Tensor, time: Tensor) -> tuple[Tensor, Tensor] | None:
     """First and last non-zero voxel along every axis, (B, D) each on the CPU; an empty map counts as its middle voxel."""
-    inside = (start > 0) & (time > 0).view(-1, *[1] * (start.ndim - 1))
-    if not inside.any():
+    inside = start > 0
+    if not (inside.flatten(1).any(1) & (time > 0)).any():
         return None
     low, high = [], []
     for axis in range(1, start.ndim):
-        others = [d for d in range(1, start.ndim) if d != axis]
-        line = inside.any(dim=others[0]) if len(others) == 1 else inside.any(dim=others[1]).any(dim=others[0])
-        length = line.shape[1]
-        empty = ~line.any(1)
-        low.append(torch.where(empty, length // 2, line.int().argmax(1)))
-        high.append(torch.where(empty, length // 2, length - 1 - line.flip(1).int().argmax(1)))
+        line = inside.movedim(axis, 1).flatten(2).any(2)
+        middle = torch.full_like(line[:, 0], line.shape[1] // 2, dtype=torch.long)
+        low.append(torch.where(line.any(1), line.int().argmax(1), middle))
+        high.append(torch.where(line.any(1), line.shape[1] - 1 - line.flip(1).int().argmax(1), middle))
     return torch.stack(low, 1).cpu(), torch.stack(high, 1).cpu()
 
 

@@ -1,17 +1,27 @@
-"""Putting a synthetic lesion into a healthy image, with its exact truth."""
+"""Putting a lesion of a given volume, contrast, sign and site into a healthy image, with its exact truth."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy import ndimage
 
-from madad.anomalies.shapes import distance_field, draw_shape, soft_lesion
+from madad.anomalies import masks
+from madad.anomalies.appearance import encode, smooth_noise
+from madad.anomalies.masks import Lesion
+from madad.anomalies.randomizer import RIM, Ground, flow_map
+from madad.anomalies.shapes import blob, exact_share
 
-# Texture inside a lesion: standard deviation as a share of the contrast, and correlation length in mm.
-TEXTURE = 0.25
-TEXTURE_MM = 4.0
+# Noise inside a lesion: standard deviation as a share of the contrast, and size of its features in mm.
+TEXTURE = 0.2
+TEXTURE_MM = 6.0
+# Part of the anatomy that the lesion replaces instead of shifting; the rest shines through.
+BLEND = 0.5
+# Width of the rim in mm, and at least in voxels.
+RIM_MM = 3.0
 # A lesion's centre keeps this far from the brain's surface, or half its radius if that is less.
 DEPTH_MM = 8.0
 
@@ -22,13 +32,15 @@ class Recipe:
 
     Attributes:
         volume_ml: lesion volume.
-        contrast: change of intensity in units of the normalised range [0, 1].
+        contrast: mean change of intensity in the lesion, in units of the normalised range [0, 1].
         sign: +1 brighter, -1 darker.
+        site: name of the region its centre lies in.
     """
 
     volume_ml: float
     contrast: float
     sign: int
+    site: str
 
 
 @dataclass(frozen=True)
@@ -38,63 +50,119 @@ class Implant:
     Attributes:
         image: (S, H, W) float32; equal to the healthy image wherever the lesion has no share.
         lesion: (S, H, W) bool, voxels of which the lesion has at least half.
-        centre: voxel index of the centre, (3,).
+        centre: voxel index of its centre of mass, (3,).
         measured_contrast: mean change inside the lesion after clipping to [0, 1].
+        source: name of the real mask it began as, or "perlin".
+        mirrored: whether the mask was reflected.
+        time: how long the fluid moved.
     """
 
     image: np.ndarray
     lesion: np.ndarray
     centre: np.ndarray
     measured_contrast: float
+    source: str
+    mirrored: bool
+    time: float
 
 
 def implant(
     image: np.ndarray,
-    brain: np.ndarray,
     tissue: np.ndarray,
-    spacing_mm: tuple[float, float, float],
+    where: Ground,
+    site: np.ndarray,
     recipe: Recipe,
+    lesions: Sequence[Lesion],
+    options: dict,
     generator: np.random.Generator,
 ) -> Implant | None:
-    """Implant one lesion; the given image is not changed. Returns None where the brain has no room for a centre.
-
-    I = clip(I0 + sign · contrast · share · (1 + texture), 0, 1) inside the brain.
+    """Implant one lesion; the given image is not changed. Returns None where the site has no room for a centre.
 
     Args:
         image: healthy image, (S, H, W) in [0, 1].
-        brain: bool mask on the grid.
-        tissue: probability of grey or white matter on the grid, weights the choice of the centre.
-        spacing_mm: voxel size along (S, H, W).
-        recipe: volume, contrast and sign.
-        generator: source of the shape, place and texture.
+        tissue: voxels a lesion may take, bool: the brain without its fluid.
+        where: the brain that the fluid cannot leave.
+        site: weight of every voxel as a centre.
+        recipe: volume, contrast, sign and site.
+        lesions: real masks to begin with, or none.
+        options: of the generator, as `randomizer.draw_map`.
+        generator: source of shape, place, flow and texture.
     """
+    voxels = where.voxels(recipe.volume_ml)
     radius_mm = (3000 * recipe.volume_ml / (4 * np.pi)) ** (1 / 3)
-    centre = draw_centre(brain, tissue, spacing_mm, min(DEPTH_MM, radius_mm / 2), generator)
+    centre = draw_centre(where, site * tissue, min(DEPTH_MM, radius_mm / 2), generator)
     if centre is None:
         return None
-    voxels = max(1, round(1000 * recipe.volume_ml / float(np.prod(spacing_mm))))
-    distance = distance_field(draw_shape(generator), image.shape, spacing_mm, centre, radius_mm)
-    share = soft_lesion(distance, brain, voxels, rim_mm=1.5 * float(np.mean(spacing_mm)))
-    texture = _texture(image.shape, spacing_mm, generator)
-    change = recipe.sign * recipe.contrast * share * (1 + TEXTURE * texture)
-    lesioned = np.where(share > 0, np.clip(image + change, 0, 1), image).astype(np.float32)
+    shape, source, mirrored = _shape(where, recipe.volume_ml, lesions, options, generator)
+    time = float(generator.uniform(*options["time"]))
+    flow_seed = int(generator.integers(2**62))
+
+    def arrive(begin: np.ndarray) -> np.ndarray:
+        return flow_map(shape(begin), where, options, time, np.random.default_rng(flow_seed))
+
+    # what the flow carries away from the site is given back to the place where the lesion begins
+    moved = arrive(centre)
+    begin = _nearest_inside(where.inside, 2 * centre - _centroid(moved, centre))
+    share = exact_share(arrive(begin), tissue, voxels, max(RIM, RIM_MM / where.spacing_mm))
     lesion = share >= 0.5
-    return Implant(lesioned, lesion, centre, float((lesioned - image)[lesion].mean()))
-
-
-def draw_centre(
-    brain: np.ndarray, tissue: np.ndarray, spacing_mm: tuple[float, float, float], depth_mm: float, generator: np.random.Generator
-) -> np.ndarray | None:
-    """A voxel of grey or white matter at least `depth_mm` below the brain's surface, or None when there is none."""
-    depth = ndimage.distance_transform_edt(brain, sampling=spacing_mm)
-    weights = np.where(brain & (depth >= depth_mm), tissue, 0).ravel().astype(np.float64)
-    if weights.sum() <= 0:
+    if not lesion.any():
         return None
-    return np.array(np.unravel_index(generator.choice(weights.size, p=weights / weights.sum()), brain.shape))
+    lesioned = show(image, share, recipe, where.spacing_mm, generator)
+    measured = float((lesioned - image)[lesion].mean())
+    return Implant(lesioned, lesion, _centroid(lesion, centre), measured, source, mirrored, time)
 
 
-def _texture(grid: tuple[int, int, int], spacing_mm: tuple[float, float, float], generator: np.random.Generator) -> np.ndarray:
-    """Smooth noise of mean about 0 and standard deviation 1, float32."""
-    noise = generator.standard_normal(grid).astype(np.float32)
-    smooth = ndimage.gaussian_filter(noise, [TEXTURE_MM / step / 2 for step in spacing_mm])
-    return smooth / max(float(smooth.std()), 1e-12)
+def show(image: np.ndarray, share: np.ndarray, recipe: Recipe, spacing_mm: float, generator: np.random.Generator) -> np.ndarray:
+    """Healthy image with a lesion of the recipe's contrast: exactly its mean before clipping. Returns float32.
+
+    The lesion replaces half of the anatomy, so that grey and white matter lose contrast inside it, as they do in disease,
+    and has a smooth texture of its own.
+    """
+    lesion = share >= 0.5
+    wanted = recipe.sign * recipe.contrast
+    texture = smooth_noise(image.shape, TEXTURE_MM / spacing_mm, generator).numpy()
+    change = wanted * (1 + TEXTURE * texture) + BLEND * (image[lesion].mean() - image)
+    change += (wanted - (share * change)[lesion].mean()) / share[lesion].mean()
+    tensors = [torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32))[None] for a in (image, share, change)]
+    return encode(*tensors)[0].numpy()
+
+
+def draw_centre(where: Ground, weights: np.ndarray, depth_mm: float, generator: np.random.Generator) -> np.ndarray | None:
+    """A voxel at least `depth_mm` below the brain's surface, drawn by weight, or None when there is none."""
+    depth = ndimage.distance_transform_edt(where.inside) if where.depth is None else where.depth[0].numpy()
+    chances = np.where(depth * where.spacing_mm >= depth_mm, weights, 0).ravel().astype(np.float64)
+    if chances.sum() <= 0:
+        return None
+    return np.array(np.unravel_index(generator.choice(chances.size, p=chances / chances.sum()), weights.shape))
+
+
+def _shape(
+    where: Ground, volume_ml: float, lesions: Sequence[Lesion], options: dict, generator: np.random.Generator
+) -> tuple[Callable[[np.ndarray], np.ndarray], str, bool]:
+    """A starting shape of a given volume that can be put anywhere, its name, and whether it is reflected."""
+    inside, seed = where.inside, int(generator.integers(2**62))
+    voxels = where.voxels(volume_ml)
+    if not lesions or generator.random() < options["random_shapes"]:
+        return lambda at: blob(inside, at, voxels, RIM, np.random.default_rng(seed)), "perlin", False
+    piece = masks.nearest(lesions, volume_ml, generator)
+    pose = masks.draw_pose(generator)
+    scale = (volume_ml / piece.volume_ml) ** (1 / 3)
+
+    def put(at: np.ndarray) -> np.ndarray:
+        target = (where.affine @ np.append(at[::-1], 1.0))[:3]
+        placed = masks.place(piece, masks.Pose(pose.mirrored, pose.rotation, scale, target), inside.shape[::-1], where.affine).T
+        kept = np.where(inside, placed, 0).astype(np.float32)
+        # a thin mask on a coarse grid may vanish between the voxels
+        return kept if kept.max() > 0.1 else blob(inside, at, voxels, RIM, np.random.default_rng(seed))
+
+    return put, piece.name, pose.mirrored
+
+
+def _centroid(weights: np.ndarray, default: np.ndarray) -> np.ndarray:
+    return np.array(ndimage.center_of_mass(weights)) if weights.any() else np.asarray(default, dtype=float)
+
+
+def _nearest_inside(inside: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """The voxel of the brain nearest to a place."""
+    voxels = np.argwhere(inside)
+    return voxels[((voxels - place) ** 2).sum(axis=1).argmin()]

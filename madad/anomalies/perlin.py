@@ -7,6 +7,7 @@ and only the box that is wanted is ever computed.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from torch import Tensor
 CELLS = 2
 
 
-def draw_lattice(fields: int, dims: int, generator: torch.Generator, cells: int = CELLS) -> Tensor:
+def draw_lattice(fields: int, dims: int, generator: np.random.Generator, cells: int = CELLS) -> Tensor:
     """Independent unit gradients at the nodes of a lattice.
 
     Directions are uniform on the circle or the sphere, so that no axis is favoured.
@@ -22,13 +23,13 @@ def draw_lattice(fields: int, dims: int, generator: torch.Generator, cells: int 
     Args:
         fields: number of independent noise fields.
         dims: 2 or 3.
-        generator: CPU generator; the same numbers are drawn whatever the device of later work.
+        generator: source of the directions; the same on every device.
         cells: cells along every axis.
 
     Returns:
         (fields, cells + 1, …, dims) float32 on the CPU.
     """
-    gradients = torch.randn(fields, *[cells + 1] * dims, dims, generator=generator)
+    gradients = torch.from_numpy(generator.standard_normal((fields, *[cells + 1] * dims, dims), dtype=np.float32))
     return gradients / gradients.norm(dim=-1, keepdim=True).clamp_min(1e-12)
 
 

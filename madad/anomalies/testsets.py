@@ -1,24 +1,52 @@
-"""Semi-synthetic test sets: held-out healthy subjects, each as it is and with implanted lesions."""
+"""Semi-synthetic test sets: held-out healthy subjects, each as it is and with implanted lesions of known truth."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from madad.anomalies.appearance import tissue_sign
 from madad.anomalies.insertion import Implant, Recipe, implant
+from madad.anomalies.masks import Lesion, main_piece, read_folder
+from madad.anomalies.randomizer import ground
+from madad.anomalies.sites import site_weights, tissue_maps, without_fluid
 from madad.errors import UserError
 from madad.logs import progress, warn
 from madad.manifest import write_table
 from madad.seeds import numpy_generator
 from madad.stores import Pack, Sample, write_pack
-from madad.template import template_on_grid
 
-# Lesions are dark where the sequence shows fluid or gliosis dark.
-DARK_LESIONS = {"T1w", "inplaneT1"}
-COLUMNS = ("name", "subject", "volume_ml", "measured_volume_ml", "contrast", "measured_contrast", "sign", "x_mm", "y_mm", "z_mm")
+# Columns of the table; those from `volume_ml` on are numbers.
+TEXTS = ("name", "subject", "site", "source")
+NUMBERS = (
+    "volume_ml",
+    "measured_volume_ml",
+    "contrast",
+    "measured_contrast",
+    "sign",
+    "mirrored",
+    "time",
+    "x_mm",
+    "y_mm",
+    "z_mm",
+)
+# Subjects of a pack that decide whether its lesions are dark or bright.
+JUDGES = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every lesion of a test set shares: grey and white matter, site weights, real masks and options."""
+
+    grey: np.ndarray
+    white: np.ndarray
+    sites: dict[str, np.ndarray]
+    lesions: Sequence[Lesion]
+    options: dict
 
 
 def implant_pack(source: Path, out: Path, table: Path, options: dict) -> None:
@@ -28,10 +56,11 @@ def implant_pack(source: Path, out: Path, table: Path, options: dict) -> None:
         source: pack of a cohort's validation or test split; its healthy subjects are used.
         out: pack to write: every healthy subject, and `per_subject` lesioned copies of it.
         table: what was implanted, one row a lesion.
-        options: `volumes_ml`, `contrasts`, `sign`, `per_subject`, `seed`.
+        options: `volumes_ml`, `contrasts`, `sign`, `sites`, `per_subject`, `seed`, and `generator` (the options of
+            `randomizer.draw_map`, `lesion_masks` and `boundary`).
 
     Raises:
-        UserError: the pack has no healthy subject.
+        UserError: the pack has no healthy subject, or the folder of lesion masks cannot be used.
     """
     rows: list[dict[str, str]] = []
     with Pack(source) as pack:
@@ -40,54 +69,66 @@ def implant_pack(source: Path, out: Path, table: Path, options: dict) -> None:
                 f"{source}: no healthy subject in the {pack.split} split of '{pack.cohort}' to implant lesions into; "
                 f"take '{pack.cohort}-implanted' out of test_on or give the split healthy subjects (cohorts.{pack.cohort}.split)"
             )
+        folder = options["generator"]["lesion_masks"]
+        lesions = [main_piece(lesion) for lesion in read_folder(folder)] if folder else []
+        grey, white = tissue_maps(pack.spacing_mm[0], pack.shape, str(source))
+        plan = Plan(grey, white, site_weights(pack.spacing_mm[0]), lesions, options)
         write_pack(
             out,
-            _samples(pack, options, rows),
+            _samples(pack, plan, rows),
             affine=pack.affine,
             modality=pack.modality,
             cohort=f"{pack.cohort}-implanted",
             split=pack.split,
         )
-    write_table(table, rows, COLUMNS)
+    write_table(table, rows, (*TEXTS, *NUMBERS))
 
 
-def recipes(options: dict, modality: str, count: int, generator: np.random.Generator) -> list[Recipe]:
-    """`count` recipes in which every combination of volume, contrast and sign appears equally often, give or take one."""
-    grid = [
-        Recipe(*values) for values in itertools.product(options["volumes_ml"], options["contrasts"], _signs(options, modality))
-    ]
+def recipes(options: dict, signs: list[int], count: int, generator: np.random.Generator) -> list[Recipe]:
+    """`count` recipes in which every combination of volume, contrast, sign and site appears equally often, give or take one."""
+    product = itertools.product(options["volumes_ml"], options["contrasts"], signs, options["sites"])
+    grid = [Recipe(*values) for values in product]
     drawn: list[Recipe] = []
     while len(drawn) < count:
         drawn += [grid[index] for index in generator.permutation(len(grid))]
     return drawn[:count]
 
 
-def _signs(options: dict, modality: str) -> list[int]:
-    auto = [-1] if modality in DARK_LESIONS else [1]
-    return {"auto": auto, "brighter": [1], "darker": [-1], "both": [1, -1]}[options["sign"]]
+def _signs(pack: Pack, plan: Plan) -> list[int]:
+    """Signs of the grid; "auto" asks the images: dark lesions where white matter is the brighter tissue."""
+    known = {"brighter": [1], "darker": [-1], "both": [1, -1]}
+    if plan.options["sign"] in known:
+        return known[plan.options["sign"]]
+    votes = []
+    for index in pack.healthy()[:JUDGES]:
+        image, brain = pack.image(index), pack.brain(index)
+        votes.append(tissue_sign(image, plan.grey * brain, plan.white * brain))
+    return [1 if sum(votes) > 0 else -1]
 
 
-def _samples(pack: Pack, options: dict, rows: list[dict[str, str]]) -> Iterator[Sample]:
-    template = template_on_grid(pack.spacing_mm[0])
-    tissue = (template.grey.array + template.white.array).transpose(2, 1, 0)
-    healthy, copies = pack.healthy(), options["per_subject"]
-    plan = recipes(
-        options, pack.modality, len(healthy) * copies, numpy_generator(options["seed"], "recipes", pack.cohort, pack.split)
-    )
+def _samples(pack: Pack, plan: Plan, rows: list[dict[str, str]]) -> Iterator[Sample]:
+    options, healthy = plan.options, pack.healthy()
+    copies, seed = options["per_subject"], options["seed"]
+    generator = numpy_generator(seed, "recipes", pack.cohort, pack.split)
+    wanted = recipes(options, _signs(pack, plan), len(healthy) * copies, generator)
     for position, index in enumerate(progress(healthy, f"implanting lesions ({pack.split})")):
         sample = pack.sample(index)
         yield sample
+        where = ground(sample.brain, pack.spacing_mm[0], options["generator"]["boundary"], pack.affine)
+        tissue = without_fluid(sample.image, sample.brain, plan.grey, plan.white)
         for copy in range(copies):
-            recipe = plan[position * copies + copy]
-            generator = numpy_generator(options["seed"], "implant", pack.cohort, pack.split, sample.name, copy)
-            made = implant(sample.image, sample.brain, tissue, pack.spacing_mm, recipe, generator)
+            recipe = wanted[position * copies + copy]
+            generator = numpy_generator(seed, "implant", pack.cohort, pack.split, sample.name, copy)
+            site = plan.sites[recipe.site]
+            made = implant(sample.image, tissue, where, site, recipe, plan.lesions, options["generator"], generator)
             if made is None:
-                warn(f"{sample.name}: no room in the brain for a lesion of {recipe.volume_ml:g} ml; left out")
+                warn(f"{sample.name}: no room in the brain for a lesion of {recipe.volume_ml:g} ml ({recipe.site}); left out")
                 continue
-            name = f"{sample.name}_lesion-{copy + 1:02d}"
-            row = _row(name, sample, recipe, made, pack)
+            row = _row(f"{sample.name}_lesion-{copy + 1:02d}", sample, recipe, made, pack)
             rows.append(row)
-            yield Sample(name, "implanted", made.image, sample.brain, made.lesion, {**sample.covariates, **_covariates(row)})
+            yield Sample(
+                row["name"], "implanted", made.image, sample.brain, made.lesion, {**sample.covariates, **_covariates(row)}
+            )
 
 
 def _row(name: str, sample: Sample, recipe: Recipe, made: Implant, pack: Pack) -> dict[str, str]:
@@ -96,15 +137,20 @@ def _row(name: str, sample: Sample, recipe: Recipe, made: Implant, pack: Pack) -
     return {
         "name": name,
         "subject": str(sample.covariates.get("subject", sample.name)),
+        "site": recipe.site,
+        "source": made.source,
         "volume_ml": f"{recipe.volume_ml:g}",
         "measured_volume_ml": f"{made.lesion.sum() * voxel_ml:.4g}",
         "contrast": f"{recipe.contrast:g}",
         "measured_contrast": f"{made.measured_contrast:.4g}",
         "sign": f"{recipe.sign:+d}",
+        "mirrored": f"{made.mirrored:d}",
+        "time": f"{made.time:.3f}",
         **{f"{axis}_mm": f"{value:.1f}" for axis, value in zip("xyz", (x, y, z), strict=True)},
     }
 
 
 def _covariates(row: dict[str, str]) -> dict[str, str | float]:
-    numbers = {f"implant_{key}": float(row[key]) for key in COLUMNS[2:]}
-    return {**numbers, "lesion_kind": "implanted", "lesion_ml": float(row["measured_volume_ml"])}
+    numbers = {f"implant_{key}": float(row[key]) for key in NUMBERS}
+    texts = {f"implant_{key}": row[key] for key in TEXTS[2:]}
+    return {**numbers, **texts, "lesion_kind": "implanted", "lesion_ml": float(row["measured_volume_ml"])}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -83,7 +84,7 @@ class Flow:
         return Flow(self.lattice.to(device), self.multiplier, self.diffusivity)
 
 
-def draw_flow(dims: int, generators: list[torch.Generator], **scale: float) -> Flow:
+def draw_flow(dims: int, generators: list[np.random.Generator], **scale: float) -> Flow:
     """One flow a generator, every potential an independent field; Φ is always drawn, so that D does not change V."""
     lattices = [draw_lattice(POTENTIALS[dims] + 1, dims, generator, CELLS) for generator in generators]
     return Flow(torch.stack(lattices), **scale)

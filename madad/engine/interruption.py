@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Self
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+PATIENCE_S = 2.0
 
 
 class Interruption:
-    """While the block runs, the first signal is only noted; a second one acts at once, as it would have without us."""
+    """While the block runs, a signal is only noted. Whoever presses Ctrl-C again after a while stops the program at once.
+
+    A workflow may pass on the Ctrl-C that the terminal has sent already, so that equal signals within two seconds are one.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._since = 0.0
         self._before: dict[int, object] = {}
 
     @property
@@ -28,13 +34,11 @@ class Interruption:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._restore()
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.signal = number
-        self._restore()
-
-    def _restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
-        self._before = {}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is None:
+            self.signal, self._since = number, time.monotonic()
+        elif number == signal.SIGINT and time.monotonic() - self._since > PATIENCE_S:
+            raise KeyboardInterrupt

@@ -52,9 +52,7 @@ def fit(
     if method not in METHODS:
         raise UserError(f"intensity.method: {method!r} is unknown; choose one of {', '.join(METHODS)}")
     if not 0 <= lower < upper <= 100:
-        raise UserError(
-            f"intensity.lower and upper: {lower:g} and {upper:g} must be percentiles, the lower one below"
-        )
+        raise UserError(f"intensity.lower and upper: {lower:g} and {upper:g} must be percentiles, the lower one below")
     model: Model = {"method": method, "lower": float(lower), "upper": float(upper)}
     if method == "nyul":
         percentiles = [lower, *(d for d in DECILES if lower < d < upper), upper]

@@ -21,8 +21,10 @@ NUMBERS = {
     "brain_volume_ml": "Brain (ml)",
     "template_dice": "Dice with template",
     "reference_dice": "Dice with given mask",
-    "registration_similarity": "Similarity to template",
+    "registration_nmi": "NMI with template",
+    "intensity_p50": "Median intensity",
     "lesion_ml": "Lesion (ml)",
+    "lesion_outside": "Lesion outside brain",
     "seconds": "Time (s)",
 }
 STATES = {"failed": "bad", "excluded": "bad", "flagged": "doubtful", "ok": ""}
@@ -67,15 +69,15 @@ def read_quality(shards: Sequence[Path], excluded: Sequence[Path]) -> list[dict[
 
 def draw_montage(shards: Sequence[Path], png: Path) -> None:
     """Quality pictures: of all flagged subjects first, then of others spread evenly; at most `PICTURES`."""
-    rows = [row for row in read_quality(shards, []) if row.get("qc_picture")]
-    missing = [row for row in rows if not Path(row["qc_picture"]).exists()]
+    rows = [row for row in read_quality(shards, []) if row.get("picture")]
+    missing = [row for row in rows if not Path(row["picture"]).exists()]
     if missing:
-        warn(f"{len(missing)} quality pictures are gone, such as {missing[0]['qc_picture']}; delete the tables of their shards")
+        warn(f"{len(missing)} quality pictures are gone, such as {missing[0]['picture']}; delete the tables of their shards")
     chosen = _spread([row for row in rows if row not in missing])
     if not chosen:
         style.save(style.empty("No quality picture"), png)
         return
-    pictures = [_thumbnail(Path(row["qc_picture"])) for row in chosen]
+    pictures = [_thumbnail(Path(row["picture"])) for row in chosen]
     columns = min(COLUMNS, len(chosen))
     lines = -(-len(chosen) // columns)
     ratio = max(array.shape[0] / array.shape[1] for array in pictures)

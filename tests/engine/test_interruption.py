@@ -18,7 +18,15 @@ def test_first_signal_is_noted(number: int, code: int) -> None:
         assert interruption.exit_code == code
 
 
-def test_second_signal_acts() -> None:
+def test_signals_that_come_together_are_one() -> None:
+    with Interruption() as interruption:
+        for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        assert interruption.exit_code == 130
+
+
+def test_impatient_user_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("madad.engine.interruption.PATIENCE_S", 0.0)
     with Interruption(), pytest.raises(KeyboardInterrupt):
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)

@@ -164,6 +164,14 @@ def test_empty_training_pack(tmp_path: Path) -> None:
         run(tmp_path)
 
 
+def test_packs_on_two_grids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.write(tmp_path / "train.h5", ["sub-1"], "train")
+    monkeypatch.setattr(toy, "SHAPE", (6, 32, 32))
+    toy.write(tmp_path / "validation.h5", ["sub-4"], "validation")
+    with pytest.raises(UserError, match=r"validation.h5: volumes of shape \(6, 32, 32\)"):
+        run(tmp_path)
+
+
 def test_no_validation_subject_publishes_the_last_weights(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     toy.write(tmp_path / "train.h5", ["sub-1"], "train")
     toy.write(tmp_path / "validation.h5", [], "validation")

@@ -19,7 +19,7 @@ def test_given_sizes_win() -> None:
 
 
 def test_even_median_is_refused() -> None:
-    with pytest.raises(UserError, match="evaluation.median: 4"):
+    with pytest.raises(UserError, match=r"evaluation\.median: 4"):
         sizes_for({"median": 4}, 96)
 
 

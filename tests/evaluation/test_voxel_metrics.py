@@ -67,7 +67,7 @@ def test_auroc_without_healthy_voxels_is_nan() -> None:
 def test_many_at_once_equal_one_by_one() -> None:
     both = np.stack([counted(*sample(seed)) for seed in (1, 2)])
     for metric in (average_precision, auroc):
-        assert metric(both) == pytest.approx([metric(both[0]), metric(both[1])])
+        assert metric(both) == pytest.approx([float(metric(both[0])), float(metric(both[1]))])
 
 
 def test_precision_at_recall_is_the_upper_envelope() -> None:

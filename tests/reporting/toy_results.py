@@ -19,17 +19,7 @@ from madad.stores import Pack, Prediction, Sample, write_maps, write_pack
 OPTIONS = {"erosion": 1, "median": 3, "min_component": 2, "bootstrap": 200}
 # Contrast of lesions in the map, and blur of the reconstruction: what makes one toy method better than another.
 METHODS = {"intensity": (1.2, None), "ddpm": (2.5, 1.0)}
-QUALITY = (
-    "brain_volume_ml",
-    "template_dice",
-    "reference_dice",
-    "registration_similarity",
-    "p1",
-    "p50",
-    "p99",
-    "lesion_ml",
-    "seconds",
-)
+QUALITY = ("brain_volume_ml", "template_dice", "reference_dice", "registration_nmi", "intensity_p50", "lesion_ml", "seconds")
 
 
 @dataclass(frozen=True)
@@ -164,7 +154,8 @@ def _quality(toy: Toy, image: np.ndarray, brain: np.ndarray, subjects: int) -> N
         picture.imsave(png, np.repeat(np.repeat(strip, 3, 0), 3, 1), cmap="gray", vmin=0, vmax=1, metadata={"Software": None})
         generator = numpy_generator("toy quality", number)
         status, why = ("failed", "n4: no voxel left") if number == 1 else ("ok", "")
-        values = [1400 + 90 * generator.standard_normal(), 0.95, 0.94, 0.8, 0.1, 0.5, 0.9, 0.0, 12.0]
+        spread = generator.standard_normal(6)
+        values = [1400 + 90 * spread[0], *(np.array([0.95, 0.94, 1.2, 0.5]) + 0.01 * spread[1:5]), 0.0, 12 + spread[5]]
         rows.append(
             {
                 "subject": name,
@@ -174,10 +165,10 @@ def _quality(toy: Toy, image: np.ndarray, brain: np.ndarray, subjects: int) -> N
                 "status": status,
                 "reason": why,
                 "warning": "brain volume is low" if number == 2 else "",
-                "qc_picture": "" if status == "failed" else str(png),
+                "picture": "" if status == "failed" else str(png),
                 **{key: "" if status == "failed" else f"{value:.4g}" for key, value in zip(QUALITY, values, strict=True)},
             }
         )
-    write_table(folder / "shards/0.tsv", rows, (*COLUMNS, "status", "reason", "warning", "image", "qc_picture", *QUALITY))
+    write_table(folder / "shards/0.tsv", rows, (*COLUMNS, "status", "reason", "warning", "image", "picture", *QUALITY))
     excluded = [{"subject": "sub-99", "path": "sub-99/anat/sub-99_FLAIR.nii.gz", "reason": "the file is truncated"}]
     write_table(toy.root / "results/cohorts/phantom/excluded.tsv", excluded, ("subject", "path", "reason"))

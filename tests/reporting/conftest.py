@@ -1,0 +1,32 @@
+"""A results tree made of noise, built once for all tests of the report."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from madad.reporting.collect import collect
+from madad.reporting.summary import summarise
+
+from . import toy_results
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory) -> SimpleNamespace:
+    """The tree (`made`), and what most tests begin with: metrics, summary, trainings, histories and bases."""
+    root = tmp_path_factory.mktemp("results")
+    made = toy_results.build(root, *toy_results.ellipsoid((14, 28, 24)))
+    metrics, summary = root / "metrics.csv", root / "summary.csv"
+    collect([made.evaluation("metrics.tsv", **identity) for identity in made.evaluations()], metrics)
+    summarise(metrics, summary, 200)
+    return SimpleNamespace(
+        made=made,
+        metrics=metrics,
+        summary=summary,
+        trainings=[made.run("train.json", **run) for run in made.runs()],
+        histories=[made.run("history.csv", **run) for run in made.runs()],
+        shards=[root / "results/preprocessed/phantom/standard/shards/0.tsv"],
+        excluded=[root / "results/cohorts/phantom/excluded.tsv"],
+        bases={method: method for method in toy_results.METHODS},
+    )

@@ -1,0 +1,69 @@
+"""Every figure is drawn, twice with the same bytes, and says so when there is nothing to draw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from madad.reporting import comparison, curves, quality, style
+from madad.reporting.collect import collect
+from madad.reporting.summary import summarise
+
+
+def draw(name: str, toy, folder: Path) -> list[Path]:
+    png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
+    if name == "comparison":
+        comparison.draw_comparison(toy.summary, toy.metrics, png, pdf, folder / "fragment.html")
+    elif name == "cost":
+        comparison.draw_cost(toy.summary, png, pdf)
+    elif name == "training":
+        curves.draw_training(toy.histories, toy.trainings, png, pdf)
+    elif name == "quality":
+        quality.draw_quality(toy.shards, png, pdf)
+    else:
+        getattr(curves, f"draw_{name}")(toy.metrics, png, pdf)
+    return [png, pdf]
+
+
+NAMES = ("comparison", "cost", "training", "precision_recall", "score_distributions", "subject_scores", "quality")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figure_is_drawn_in_two_formats_without_dates(name: str, toy, tmp_path) -> None:
+    png, pdf = draw(name, toy, tmp_path)
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert b"CreationDate" not in pdf.read_bytes()
+    assert b"Software" not in png.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["comparison", "subject_scores"])
+def test_figure_has_the_same_bytes_each_time(name: str, toy, tmp_path) -> None:
+    first, second = ([path.read_bytes() for path in draw(name, toy, tmp_path / turn)] for turn in ("a", "b"))
+    assert first == second
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_to_draw_is_said(name: str, toy, tmp_path, monkeypatch) -> None:
+    said = []
+    real = style.empty
+    monkeypatch.setattr(style, "empty", lambda reason: said.append(reason) or real(reason))
+    collect([], tmp_path / "m.csv")
+    summarise(tmp_path / "m.csv", tmp_path / "s.csv", 100)
+    nothing = type(toy)(metrics=tmp_path / "m.csv", summary=tmp_path / "s.csv", histories=[], trainings=[], shards=[])
+    assert draw(name, nothing, tmp_path)[0].exists()
+    assert said
+
+
+def test_fragment_is_a_drawing_that_fits(toy, tmp_path) -> None:
+    draw("comparison", toy, tmp_path)
+    text = (tmp_path / "fragment.html").read_text()
+    assert text.startswith("<div><svg style=")
+    assert "<?xml" not in text
+
+
+def test_names_are_told_apart_by_colour_and_marker() -> None:
+    names = [f"method-{index}" for index in range(20)]
+    looks = {(style.colours(names)[name], style.markers(names)[name]) for name in names}
+    assert len(looks) == 20

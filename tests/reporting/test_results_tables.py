@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from madad.reporting.results_tables import write_cost, write_headline, write_thresholds
+
+
+def paths(folder: Path) -> dict[str, Path]:
+    return {kind: folder / f"table.{kind}" for kind in ("csv", "tex", "html")}
+
+
+def headline(toy, folder: Path, **changed) -> list[dict[str, str]]:
+    given = {"summary": toy.summary, "trainings": toy.trainings, "bases": toy.bases, **changed}
+    write_headline(**given, **paths(folder), fragment=folder / "fragment.html")
+    return list(csv.DictReader((folder / "table.csv").open()))
+
+
+def test_headline_has_a_row_for_every_method_and_test_set(toy, tmp_path) -> None:
+    rows = headline(toy, tmp_path)
+    assert [(row["Test set"], row["Method"]) for row in rows] == [
+        ("phantom, FLAIR", "ddpm"),
+        ("phantom, FLAIR", "intensity"),
+        ("phantom-implanted, FLAIR", "ddpm"),
+        ("phantom-implanted, FLAIR", "intensity"),
+    ]
+
+
+def test_headline_says_what_training_sees(toy, tmp_path) -> None:
+    assert {row["Method"]: row["Track"] for row in headline(toy, tmp_path)} == {"ddpm": "healthy", "intensity": "none"}
+
+
+def test_method_without_reconstruction_has_no_fidelity(toy, tmp_path) -> None:
+    fidelity = {row["Method"]: row["Healthy l1"] for row in headline(toy, tmp_path)}
+    assert fidelity["intensity"] == "–"
+    assert float(fidelity["ddpm"]) > 0
+
+
+def test_variant_names_its_base_and_has_its_track(toy, tmp_path) -> None:
+    rows = headline(toy, tmp_path, bases={"ddpm": "intensity", "intensity": "intensity"})
+    assert ("ddpm (intensity)", "none") in {(row["Method"], row["Track"]) for row in rows}
+
+
+def test_method_without_a_card_is_still_shown(toy, tmp_path) -> None:
+    assert headline(toy, tmp_path, bases={"ddpm": "made_elsewhere"})[0]["Track"] == "–"
+
+
+def test_number_of_parameters_is_readable(toy, tmp_path) -> None:
+    assert {row["Parameters"] for row in headline(toy, tmp_path)} == {"1.23 M", "0"}
+
+
+def test_oracles_are_called_so(toy, tmp_path) -> None:
+    headline(toy, tmp_path)
+    assert "Oracle thresholds have seen the test labels" in (tmp_path / "table.html").read_text()
+
+
+def test_missing_values_are_said(toy, tmp_path) -> None:
+    summary = pd.read_csv(toy.summary)
+    summary.loc[0, "missing"] = 2
+    summary.to_csv(tmp_path / "summary.csv", index=False)
+    headline(toy, tmp_path, summary=tmp_path / "summary.csv")
+    assert "2 samples without a value" in (tmp_path / "fragment.html").read_text()
+
+
+def test_every_threshold_has_a_column(toy, tmp_path) -> None:
+    write_thresholds(toy.summary, toy.bases, **paths(tmp_path))
+    header = (tmp_path / "table.csv").read_text().splitlines()[0]
+    assert all(name in header for name in ("validation", "FPR 1 %", "FPR 5 %", "oracle ↑", "oracle per subject"))
+
+
+def test_cost_table_knows_the_machine(toy, tmp_path) -> None:
+    write_cost(toy.summary, toy.trainings, toy.bases, **paths(tmp_path))
+    rows = list(csv.DictReader((tmp_path / "table.csv").open()))
+    assert {row["Device"] for row in rows} == {"cpu"}
+    assert float(rows[0]["Training (min)"]) == pytest.approx(5.35)
+
+
+def test_no_evaluation_gives_empty_tables(toy, tmp_path) -> None:
+    (tmp_path / "summary.csv").write_text(toy.summary.read_text().splitlines()[0] + "\n")
+    assert headline(toy, tmp_path, summary=tmp_path / "summary.csv", trainings=[]) == []
