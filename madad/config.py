@@ -145,7 +145,7 @@ def _read_preset(name: str) -> Options:
 
 def _under_preset(config: Options, preset: Options) -> Options:
     """Lay the configuration over the preset; cohorts take the preset's options for their kind."""
-    whole = {key: preset[key] for key in ("implanted", "evaluation", "seeds") if key in preset}
+    whole = {key: preset[key] for key in ("anomalies", "implanted", "evaluation", "seeds") if key in preset}
     merged = merge(whole, config)
     for name, cohort in config["cohorts"].items():
         merged["cohorts"] = {**merged["cohorts"], name: merge(preset.get("cohorts", {}).get(cohort["kind"], {}), cohort)}

@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from madad.anomalies.appearance import tissue_sign
 from madad.errors import UserError
+from madad.stores import Pack
 from madad.template import template_on_grid
 
 SITES = ("anywhere", "cortical", "white_matter", "deep_grey", "infratentorial")
+# Healthy subjects of a pack that decide whether lesions are dark or bright in it.
+JUDGES = 5
 # Voxels with less tissue than this are taken to learn how fluid looks, with more than this how tissue looks.
 FLUID_TISSUE = 0.15
 SOLID_TISSUE = 0.9
@@ -52,6 +56,16 @@ def tissue_maps(spacing_mm: float, shape: tuple[int, ...], source: str) -> tuple
             f"{source}: its grid {tuple(shape)} is not the template's {grey.shape} at {spacing_mm:g} mm; make it again"
         )
     return grey, white
+
+
+def pack_sign(pack: Pack) -> int:
+    """Sign of lesions in a pack's modality, learnt from its healthy images: −1 darker, +1 brighter (`tissue_sign`)."""
+    grey, white = tissue_maps(pack.spacing_mm[0], pack.shape, str(pack.path))
+    votes = 0
+    for index in pack.healthy()[:JUDGES]:
+        brain = pack.brain(index)
+        votes += tissue_sign(pack.image(index), grey * brain, white * brain)
+    return 1 if votes > 0 else -1
 
 
 def without_fluid(image: np.ndarray, brain: np.ndarray, grey: np.ndarray, white: np.ndarray) -> np.ndarray:

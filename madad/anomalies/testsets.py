@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from madad.anomalies.appearance import tissue_sign
 from madad.anomalies.insertion import Implant, Recipe, implant
 from madad.anomalies.masks import Lesion, main_piece, read_folder
 from madad.anomalies.randomizer import ground
-from madad.anomalies.sites import site_weights, tissue_maps, without_fluid
+from madad.anomalies.sites import pack_sign, site_weights, tissue_maps, without_fluid
 from madad.errors import UserError
 from madad.logs import progress, warn
 from madad.manifest import write_table
@@ -34,8 +33,6 @@ NUMBERS = (
     "y_mm",
     "z_mm",
 )
-# Subjects of a pack that decide whether its lesions are dark or bright.
-JUDGES = 5
 
 
 @dataclass(frozen=True)
@@ -94,23 +91,17 @@ def recipes(options: dict, signs: list[int], count: int, generator: np.random.Ge
     return drawn[:count]
 
 
-def _signs(pack: Pack, plan: Plan) -> list[int]:
-    """Signs of the grid; "auto" asks the images: dark lesions where white matter is the brighter tissue."""
+def _signs(pack: Pack, options: dict) -> list[int]:
+    """Signs of the grid; "auto" asks the images."""
     known = {"brighter": [1], "darker": [-1], "both": [1, -1]}
-    if plan.options["sign"] in known:
-        return known[plan.options["sign"]]
-    votes = []
-    for index in pack.healthy()[:JUDGES]:
-        image, brain = pack.image(index), pack.brain(index)
-        votes.append(tissue_sign(image, plan.grey * brain, plan.white * brain))
-    return [1 if sum(votes) > 0 else -1]
+    return known.get(options["sign"]) or [pack_sign(pack)]
 
 
 def _samples(pack: Pack, plan: Plan, rows: list[dict[str, str]]) -> Iterator[Sample]:
     options, healthy = plan.options, pack.healthy()
     copies, seed = options["per_subject"], options["seed"]
     generator = numpy_generator(seed, "recipes", pack.cohort, pack.split)
-    wanted = recipes(options, _signs(pack, plan), len(healthy) * copies, generator)
+    wanted = recipes(options, _signs(pack, options), len(healthy) * copies, generator)
     for position, index in enumerate(progress(healthy, f"implanting lesions ({pack.split})")):
         sample = pack.sample(index)
         yield sample

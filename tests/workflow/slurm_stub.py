@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-STUB = '''#!{python}
+STUB = """#!{python}
 import json, os, subprocess, sys
 from pathlib import Path
 
@@ -42,7 +42,7 @@ elif name == "srun":
     sys.exit(subprocess.call(arguments))
 elif name in ("sacctmgr", "sshare"):
     print("mylab")
-'''
+"""
 
 
 def install(folder: Path) -> tuple[Path, Path]:

@@ -89,11 +89,15 @@ def test_each_mistake_is_named_and_the_others_go_on(broken) -> None:
     said = reasons(project)
     for subject, word in expected.items():
         assert word in said[subject] and subject in said[subject], (subject, said)
-    kept = [row for path in shards for row in csv.DictReader((project.folder / path).open(), delimiter="\t") if row["status"] == "ok"]
+    kept = [
+        row for path in shards for row in csv.DictReader((project.folder / path).open(), delimiter="\t") if row["status"] == "ok"
+    ]
     assert {row["subject"] for row in kept} == {p.name for p in root.glob("sub-*")} - set(expected)
 
 
 def test_a_modality_nobody_has_is_named(broken) -> None:
     project, _, _ = broken
-    done = project.run("--cores", "1", "results/cohorts/mine/manifest.tsv", "--configfile", "mine.yaml", config="modalities=[T2w]")
+    done = project.run(
+        "--cores", "1", "results/cohorts/mine/manifest.tsv", "--configfile", "mine.yaml", config="modalities=[T2w]"
+    )
     assert done.returncode != 0 and "T2w" in done.stdout and "FLAIR" in done.stdout and "Traceback" not in done.stdout

@@ -25,7 +25,8 @@ def test_slurm_profile_plans(project: Project) -> None:
 
 def test_two_cohorts_and_seeds_multiply(project: Project) -> None:
     (project.folder / "mine.yaml").write_text(
-        "cohorts: {second: {kind: phantom, seed: 5}}\ntrain_on: [phantom, second]\ntest_on: [second-implanted, phantom]\nseeds: [0, 1]\n"
+        "cohorts: {second: {kind: phantom, seed: 5}}\n"
+        "train_on: [phantom, second]\ntest_on: [second-implanted, phantom]\nseeds: [0, 1]\n"
     )
     jobs = project.jobs("--configfile", "mine.yaml")
     assert jobs["cohort"] == 2 and jobs["train"] == 2 * (2 + 1) and jobs["evaluate"] == 2 * 2 * (2 + 1)

@@ -32,7 +32,9 @@ def prepared(finished: Project, tmp_path: Path) -> Project:
 def start(project: Project, *arguments: str) -> subprocess.Popen:
     command = [*project.command("--cores", "2", *arguments), "--config", *split(LONG)]
     quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, cwd=project.folder, env=project.environment(), stdout=quiet, stderr=quiet, start_new_session=True)
+    return subprocess.Popen(
+        command, cwd=project.folder, env=project.environment(), stdout=quiet, stderr=quiet, start_new_session=True
+    )
 
 
 def split(config: str) -> list[str]:
@@ -42,7 +44,9 @@ def split(config: str) -> list[str]:
 
 def run(project: Project, *arguments: str) -> str:
     command = [*project.command("--cores", "2", *arguments), "--config", *split(LONG)]
-    done = subprocess.run(command, cwd=project.folder, env=project.environment(), capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(
+        command, cwd=project.folder, env=project.environment(), capture_output=True, text=True, timeout=900, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -78,7 +82,9 @@ def test_killed_training_resumes_to_the_same_numbers(prepared: Project, tmp_path
 
     assert "resum" in said.lower()
     uninterrupted, resumed = ((p.folder / METRICS).read_text().splitlines() for p in (other, prepared))
-    timeless = [[line for line in lines if "\tseconds" not in line and "peak_memory" not in line] for lines in (uninterrupted, resumed)]
+    timeless = [
+        [line for line in lines if "\tseconds" not in line and "peak_memory" not in line] for lines in (uninterrupted, resumed)
+    ]
     assert timeless[0] == timeless[1] and len(timeless[0]) > 10
     weights = [(p.folder / RUN / "model.safetensors").read_bytes() for p in (other, prepared)]
     assert weights[0] == weights[1]

@@ -28,7 +28,13 @@ def test_jobs_are_submitted_with_what_they_need(finished: Project, tmp_path: Pat
     environment = project.environment()
     environment["PATH"] = f"{commands}{os.pathsep}{environment['PATH']}"
     target = "results/runs/phantom/FLAIR/ddpm/seed0/train.json"
-    quick = ["--slurm-init-seconds-before-status-checks", "2", "--default-resources", "slurm_account=mylab", "slurm_partition=cpu"]
+    quick = [
+        "--slurm-init-seconds-before-status-checks",
+        "2",
+        "--default-resources",
+        "slurm_account=mylab",
+        "slurm_partition=cpu",
+    ]
     quick += ["mem_mb=4000", "disk_mb=4000", "runtime=60", "gpu=0"]
     command = [*project.command(target, "--workflow-profile", "profiles/slurm", *quick), "--config", "preset=smoke"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False)
