@@ -23,6 +23,8 @@ include: "rules/training.smk"
 include: "rules/inference.smk"
 include: "rules/evaluation.smk"
 include: "rules/reporting.smk"
+include: "rules/figures.smk"
+include: "rules/galleries.smk"
 
 
 rule all:

@@ -75,11 +75,25 @@ def pack(arguments: Arguments) -> None:
     packing.pack(arguments.tables, arguments.split, arguments.modality, model, arguments.out, arguments.cohort)
 
 
+def bank(arguments: Arguments) -> None:
+    """Warp one shard of the bank of lesion maps."""
+    from madad.anomalies.bank import build
+
+    build(arguments.out, arguments.shard, arguments.shards, arguments.spacing_mm, arguments.options)
+
+
 def implant(arguments: Arguments) -> None:
     """Make the semi-synthetic version of a pack."""
     from madad.anomalies.testsets import implant_pack
 
     implant_pack(arguments.pack, arguments.out, arguments.table, arguments.options)
+
+
+def examples(arguments: Arguments) -> None:
+    """Make the report's examples of synthetic lesions."""
+    from madad.anomalies.examples import make_examples
+
+    make_examples(arguments.pack, arguments.banks, arguments.out, arguments.options)
 
 
 def train(arguments: Arguments) -> None:
@@ -144,7 +158,10 @@ def parser() -> argparse.ArgumentParser:
     _verb(verbs, preprocess, "options", "manifest", "folder", "table", shard=integer, shards=integer)
     _verb(verbs, intensity, "options", "out", tables=many, modality={})
     _verb(verbs, pack, "out", "intensity", tables=many, cohort={}, modality={}, split={})
+    _verb(verbs, bank, "options", "out", shard=integer, shards=integer)
+    verbs.choices["bank"].add_argument("--spacing-mm", type=float, required=True)
     _verb(verbs, implant, "options", "pack", "out", "table")
+    _verb(verbs, examples, "options", "pack", "out", banks=many)
     for run in (train, infer, evaluate):
         _verb(verbs, run, "options", cohort={}, modality={}, method={}, seed=integer)
     _add(verbs.choices["train"], "train", "validation", "checkpoints")

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def fingerprint(*modules: str) -> str:
     """Hash of the syntax trees of modules and of all package modules they import, directly or not.
 
-    Comments, docstrings and formatting do not count; nothing is imported, only parsed. As a rule parameter it makes
+    The `templates` and `assets` beside a module count with it. Comments, docstrings and formatting do not count; nothing is imported, only parsed. As a rule parameter it makes
     Snakemake rerun what a change of code really touches.
 
     Args:
@@ -30,7 +30,7 @@ def fingerprint(*modules: str) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(import_closure(modules)):
-        digest.update(f"{name}:{_tree_hash(name)}".encode())
+        digest.update(f"{name}:{_tree_hash(name)}:{_data_hash(module_file(name).parent)}".encode())
     return digest.hexdigest()[:16]
 
 
@@ -76,6 +76,12 @@ def _is_docstring(node: ast.AST) -> bool:
 @cache
 def _tree_hash(name: str) -> str:
     return hashlib.sha256(ast.dump(_tree(name)).encode()).hexdigest()
+
+
+@cache
+def _data_hash(folder: Path) -> str:
+    files = [path for kind in ("templates", "assets") for path in sorted((folder / kind).glob("*"))]
+    return content_hash([[path.name, file_hash(path)] for path in files])
 
 
 def _package_imports(name: str) -> Iterator[str]:

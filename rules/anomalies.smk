@@ -1,4 +1,58 @@
-"""Synthetic lesions with exact truth in held-out healthy subjects."""
+"""Synthetic lesions with exact truth: a bank of lesion maps, test sets made of held-out healthy subjects, and pictures."""
+
+from pathlib import Path
+
+
+def lesion_masks():
+    """Hash of the names and sizes of the real lesion masks, so that results age with them; hundreds of inputs would flood the log."""
+    folder = CONFIG["anomalies"]["lesion_masks"]
+    found = [] if folder is None else [path for pattern in ("*.nii", "*.nii.gz") for path in Path(folder).rglob(pattern)]
+    return content_hash(sorted((str(path.relative_to(folder)), path.stat().st_size) for path in found))
+
+
+def bank_files(pipeline):
+    """Shards of the bank of a pipeline's template grid."""
+    return [f"results/banks/{pipeline}/{shard}.h5" for shard in range(CONFIG["anomalies"]["bank"]["shards"])]
+
+
+def anomaly_figures():
+    """Pictures of the generator, one for every training cohort and modality."""
+    return [
+        f"results/figures/anomalies/{cohort}/{modality}.png" for cohort in CONFIG["train_on"] for modality in CONFIG["modalities"]
+    ]
+
+
+def implant_options(wildcards):
+    """The grid of implanted lesions and the generator behind them; how the bank is divided plays no part."""
+    generator = {key: value for key, value in CONFIG["anomalies"].items() if key != "bank"}
+    return as_json({**CONFIG["implanted"], "generator": generator})
+
+
+def bank_options(wildcards):
+    """The generator, and size and seed of the bank."""
+    bank = {key: value for key, value in CONFIG["anomalies"]["bank"].items() if key != "shards"}
+    return as_json({**CONFIG["anomalies"], "bank": bank})
+
+
+rule bank:
+    """Warp one shard of the bank of lesion maps on a pipeline's template grid."""
+    output:
+        "results/banks/{pipeline}/{shard}.h5",
+    log:
+        "results/logs/bank/{pipeline}/{shard}.log",
+    benchmark:
+        "results/benchmarks/bank/{pipeline}/{shard}.jsonl"
+    conda:
+        "../envs/anomalies.yaml"
+    params:
+        options=bank_options,
+        masks=lesion_masks(),
+        shards=CONFIG["anomalies"]["bank"]["shards"],
+        spacing=lambda wildcards: CONFIG["pipelines"][wildcards.pipeline]["spacing_mm"],
+        code=fingerprint("madad.anomalies.bank"),
+    shell:
+        "python -m madad bank --shard {wildcards.shard} --shards {params.shards} --spacing-mm {params.spacing}"
+        " --out {output} --options {params.options:q} --log {log}"
 
 
 rule implant:
@@ -11,10 +65,53 @@ rule implant:
     log:
         "results/logs/implant/{cohort}/{modality}/{split}.log",
     conda:
-        "../envs/core.yaml"
+        "../envs/anomalies.yaml"
     params:
-        options=as_json(CONFIG["implanted"]),
+        options=implant_options,
+        masks=lesion_masks(),
         code=fingerprint("madad.anomalies.testsets"),
     shell:
         "python -m madad implant --pack {input} --out {output.pack} --table {output.table}"
         " --options {params.options:q} --log {log}"
+
+
+rule anomaly_examples:
+    """One lesion at several times, and pairs of training images, as slices."""
+    input:
+        pack="results/packs/{cohort}/{modality}/train.h5",
+        banks=lambda wildcards: bank_files(pipeline_of(wildcards.cohort)),
+    output:
+        "results/banks/examples/{cohort}/{modality}.npz",
+    log:
+        "results/logs/anomaly_examples/{cohort}/{modality}.log",
+    conda:
+        "../envs/anomalies.yaml"
+    params:
+        options=bank_options,
+        code=fingerprint("madad.anomalies.examples"),
+    shell:
+        "python -m madad examples --pack {input.pack} --banks {input.banks} --out {output}"
+        " --options {params.options:q} --log {log}"
+
+
+rule anomaly_figure:
+    """Evolution of a lesion in time and a grid of samples."""
+    input:
+        "results/banks/examples/{cohort}/{modality}.npz",
+    output:
+        png=report(
+            "results/figures/anomalies/{cohort}/{modality}.png",
+            caption="../report/anomaly_examples.rst",
+            category="6 Anomaly maps",
+            subcategory="synthetic lesions",
+            labels={"Result": "Synthetic lesions", "Cohort": "{cohort}", "Modality": "{modality}"},
+        ),
+        pdf="results/figures/anomalies/{cohort}/{modality}.pdf",
+    log:
+        "results/logs/anomaly_figure/{cohort}/{modality}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.anomalies"),
+    script:
+        "../workflow_scripts/anomaly_examples.py"

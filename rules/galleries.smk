@@ -1,17 +1,6 @@
 """Cases chosen by a rule: input, reconstruction, map and reference."""
 
 
-def gallery_files():
-    """Galleries of every method on every test set, and of all methods side by side."""
-    names = ("gallery_{cohort}_{modality}_{testset}_{method}", "side_by_side_{cohort}_{modality}_{testset}")
-    return sorted({f"results/figures/{name.format(**run)}.png" for run in first_seeds() for name in names})
-
-
-def shown_runs(wildcards):
-    """Evaluations behind a gallery's name."""
-    return first_seeds(**dict(wildcards))
-
-
 rule gallery:
     """Best, median and worst case of one method."""
     input:

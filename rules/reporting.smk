@@ -1,40 +1,6 @@
 """Tables of the report, from the long tables alone. Figures have files of their own."""
 
 
-include: "figures.smk"
-include: "galleries.smk"
-
-
-METHOD_BASES = {name: method["base"] for name, method in CONFIG["methods"].items()}
-
-
-def first_seeds(**fixed):
-    """Evaluations to show as pictures: those with the lowest seed of each method, in the order of the config."""
-    chosen = {}
-    for run in RUNS_EVAL:
-        key = tuple(run[name] for name in ("cohort", "modality", "testset", "method"))
-        if all(run[name] == value for name, value in fixed.items()):
-            chosen[key] = min(run, chosen.get(key, run), key=lambda one: int(one["seed"]))
-    return list(chosen.values())
-
-
-def deliverables():
-    """Everything the report shows."""
-    tables = [f"results/tables/{name}.{kind}" for name in ("headline", "thresholds", "cost") for kind in ("csv", "tex", "html")]
-    pages = ["results/tables/quality.html", "results/tables/provenance.html"]
-    drawn = (
-        "comparison",
-        "cost",
-        "training",
-        "precision_recall",
-        "score_distributions",
-        "subject_scores",
-        "quality_numbers",
-    )
-    figures = [f"results/figures/{name}.png" for name in (*drawn, "quality_montage")]
-    return tables + pages + figures + gallery_files()
-
-
 rule provenance:
     """Effective configuration, versions and state of the code."""
     output:

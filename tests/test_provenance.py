@@ -24,7 +24,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget() -> None:
-    for cached in (provenance.fingerprint, provenance._tree, provenance._tree_hash):
+    for cached in (provenance.fingerprint, provenance._tree, provenance._tree_hash, provenance._data_hash):
         cached.cache_clear()
 
 
@@ -51,6 +51,12 @@ def test_edit_of_an_imported_module_counts(package: Path) -> None:
 def test_edit_of_another_module_does_not_count(package: Path) -> None:
     before = fingerprint("madad.a")
     assert after(package / "c.py", "Z = 2\n") == before
+
+
+def test_template_beside_an_imported_module_counts(package: Path) -> None:
+    before = fingerprint("madad.a")
+    (package / "templates").mkdir()
+    assert after(package / "templates" / "page.html", "<p>") != before
 
 
 def test_unknown_module_is_an_error() -> None:

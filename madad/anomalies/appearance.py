@@ -46,21 +46,6 @@ def lesion_mask(maps: Tensor, threshold: float = THRESHOLD) -> Tensor:
     return maps > threshold * peak
 
 
-def tissue_sign(image: np.ndarray, grey: np.ndarray, white: np.ndarray) -> int:
-    """Sign of a lesion's contrast: −1 where white matter is brighter than grey (T1w), else +1 (T2w, FLAIR).
-
-    Args:
-        image: intensities.
-        grey, white: tissue probabilities on the same grid, the image's brain only.
-
-    Raises:
-        ValueError: one of the tissues is absent.
-    """
-    if grey.sum() <= 0 or white.sum() <= 0:
-        raise ValueError("the sign of a lesion needs grey and white matter in the image")
-    return -1 if np.average(image, weights=white) > np.average(image, weights=grey) else 1
-
-
 def draw_change(
     image: Tensor, maps: Tensor, sign: Tensor, look: Look, generators: list[np.random.Generator], white: Tensor | None = None
 ) -> Tensor:

@@ -12,16 +12,18 @@ from scipy import ndimage
 from madad.anomalies import masks
 from madad.anomalies.appearance import encode, smooth_noise
 from madad.anomalies.masks import Lesion
-from madad.anomalies.randomizer import RIM, Ground, flow_map
+from madad.anomalies.randomizer import RIM, Ground, flow_map, ground
 from madad.anomalies.shapes import blob, exact_share
 
 # Noise inside a lesion: standard deviation as a share of the contrast, and size of its features in mm.
-TEXTURE = 0.2
-TEXTURE_MM = 6.0
+TEXTURE = 0.12
+TEXTURE_MM = 10.0
 # Part of the anatomy that the lesion replaces instead of shifting; the rest shines through.
 BLEND = 0.5
 # Width of the rim in mm, and at least in voxels.
 RIM_MM = 3.0
+# Below this share of its peak a map no longer says where the lesion would grow.
+FAINT = 0.05
 # A lesion's centre keeps this far from the brain's surface, or half its radius if that is less.
 DEPTH_MM = 8.0
 
@@ -93,6 +95,7 @@ def implant(
     centre = draw_centre(where, site * tissue, min(DEPTH_MM, radius_mm / 2), generator)
     if centre is None:
         return None
+    where = hemisphere(where, centre)
     shape, source, mirrored = _shape(where, recipe.volume_ml, lesions, options, generator)
     time = float(generator.uniform(*options["time"]))
     flow_seed = int(generator.integers(2**62))
@@ -103,7 +106,7 @@ def implant(
     # what the flow carries away from the site is given back to the place where the lesion begins
     moved = arrive(centre)
     begin = _nearest_inside(where.inside, 2 * centre - _centroid(moved, centre))
-    share = exact_share(arrive(begin), tissue, voxels, max(RIM, RIM_MM / where.spacing_mm))
+    share = exact_share(_extended(arrive(begin)), tissue & where.inside, voxels, max(RIM, RIM_MM / where.spacing_mm))
     lesion = share >= 0.5
     if not lesion.any():
         return None
@@ -134,6 +137,20 @@ def draw_centre(where: Ground, weights: np.ndarray, depth_mm: float, generator: 
     if chances.sum() <= 0:
         return None
     return np.array(np.unravel_index(generator.choice(chances.size, p=chances / chances.sum()), weights.shape))
+
+
+def hemisphere(where: Ground, centre: np.ndarray) -> Ground:
+    """The half of the brain a centre lies in: the falx holds most lesions back, so neither fluid nor lesion crosses x = 0."""
+    x = where.affine[0, 0] * np.arange(where.inside.shape[2]) + where.affine[0, 3]
+    side = x > 0 if x[int(centre[2])] > 0 else x <= 0
+    return ground(where.inside & side, where.spacing_mm, "box" if where.depth is None else "brain", where.affine)
+
+
+def _extended(field: np.ndarray) -> np.ndarray:
+    """A map that goes on falling with distance where it has vanished, so that a larger lesion than it holds can be cut from it."""
+    faint = FAINT * float(field.max())
+    away = ndimage.distance_transform_edt(field <= faint) if faint > 0 else np.zeros(field.shape)
+    return np.where(field > faint, field, faint * (1 - away)).astype(np.float32)
 
 
 def _shape(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from madad.anomalies.appearance import tissue_sign
 from madad.errors import UserError
 from madad.stores import Pack
 from madad.template import template_on_grid
@@ -13,9 +12,8 @@ from madad.template import template_on_grid
 SITES = ("anywhere", "cortical", "white_matter", "deep_grey", "infratentorial")
 # Healthy subjects of a pack that decide whether lesions are dark or bright in it.
 JUDGES = 5
-# Voxels with less tissue than this are taken to learn how fluid looks, with more than this how tissue looks.
-FLUID_TISSUE = 0.15
-SOLID_TISSUE = 0.9
+# Fluid can be told from tissue when it is so many times as far from it as grey from white matter.
+DISTINCT = 0.5
 
 
 def site_weights(spacing_mm: float) -> dict[str, np.ndarray]:
@@ -58,29 +56,46 @@ def tissue_maps(spacing_mm: float, shape: tuple[int, ...], source: str) -> tuple
     return grey, white
 
 
+def tissue_levels(image: np.ndarray, brain: np.ndarray, grey: np.ndarray, white: np.ndarray) -> np.ndarray:
+    """Intensities of pure grey matter, white matter and fluid, (3,): least squares of a linear partial-volume model.
+
+    Means over voxels would not do: the cortex is a few millimetres thin and takes its neighbours' intensities.
+
+    Args:
+        image, grey, white: intensities and tissue probabilities, (S, H, W); what is neither grey nor white is fluid.
+        brain: bool.
+    """
+    parts = np.stack([grey[brain], white[brain], np.clip(1 - grey[brain] - white[brain], 0, 1)], axis=1)
+    return np.linalg.lstsq(parts, image[brain], rcond=None)[0]
+
+
+def tissue_sign(levels: np.ndarray) -> int:
+    """Sign of a lesion's contrast: −1 where white matter is brighter than grey (T1w), else +1 (T2w, FLAIR).
+
+    Source: Liu et al. 2025, arXiv:2501.13370.
+    """
+    return -1 if levels[1] > levels[0] else 1
+
+
 def pack_sign(pack: Pack) -> int:
-    """Sign of lesions in a pack's modality, learnt from its healthy images: −1 darker, +1 brighter (`tissue_sign`)."""
+    """Sign of lesions in a pack's modality, learnt from its healthy images."""
     grey, white = tissue_maps(pack.spacing_mm[0], pack.shape, str(pack.path))
-    votes = 0
-    for index in pack.healthy()[:JUDGES]:
-        brain = pack.brain(index)
-        votes += tissue_sign(pack.image(index), grey * brain, white * brain)
+    judged = pack.healthy()[:JUDGES]
+    votes = sum(tissue_sign(tissue_levels(pack.image(index), pack.brain(index), grey, white)) for index in judged)
     return 1 if votes > 0 else -1
 
 
 def without_fluid(image: np.ndarray, brain: np.ndarray, grey: np.ndarray, white: np.ndarray) -> np.ndarray:
     """Brain voxels that are no cerebrospinal fluid, bool: lesions grow in tissue, not in ventricles.
 
-    A voxel is fluid when its intensity is nearer to that of the template's fluid than to that of its tissue, provided the
-    two differ clearly; a median filter drops single voxels.
+    A voxel is fluid when its intensity is nearer to that of fluid than to that of the tissue nearest to it; a median filter
+    drops single voxels. Where fluid looks like tissue, all of the brain is kept.
     """
-    tissue = grey + white
-    fluid, solid = image[brain & (tissue < FLUID_TISSUE)], image[brain & (tissue > SOLID_TISSUE)]
-    if min(fluid.size, solid.size) < 20:
+    *solids, fluid = tissue_levels(image, brain, grey, white)
+    nearest = min(solids, key=lambda level: abs(level - fluid))
+    between = min(solids) < fluid < max(solids)
+    if between or abs(nearest - fluid) < DISTINCT * abs(solids[0] - solids[1]):
         return brain
-    low, high = np.median(fluid), np.median(solid)
-    if abs(high - low) < solid.std():
-        return brain
-    like_fluid = (image - (low + high) / 2) * np.sign(high - low) < 0
+    like_fluid = (image - (nearest + fluid) / 2) * np.sign(nearest - fluid) < 0
     kept = brain & ~ndimage.median_filter(like_fluid.astype(np.uint8), 3).astype(bool)
     return kept if kept.any() else brain

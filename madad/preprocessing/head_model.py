@@ -11,19 +11,20 @@ import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 
+import ants
 import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from madad.preprocessing import bias_field, itk, orientation, registration
+from madad.preprocessing import bias_field, itk, morphology, orientation, registration
 from madad.template import native_template
 from madad.volumes import Volume
 
 # Outer edge of each rim (mm from the brain) and its T1w brightness relative to white matter.
 RIMS = ((4.0, 0.2), (10.0, 0.1), (16.0, 0.7))
-# Air is compared out to here (mm from the brain) …
+# Air is compared out to here (mm from the brain); a search needs more of it than a fit that begins nearby …
 AIR_MM = 26.0
-# … and rims and air only above this height (MNI z, mm).
+# … and rims and air only above this height (MNI z, mm), but the nearest rim everywhere.
 SKULL_BASE_MM = -20.0
 
 SEARCH_GRID_MM = 5.0
@@ -57,25 +58,36 @@ class HeadModel:
     compared: np.ndarray
     centre: np.ndarray
 
+    def for_ants(self) -> tuple[ants.ANTsImage, ants.ANTsImage]:
+        """Image and mask of comparison."""
+        return itk.to_ants(self.image), itk.to_ants(self.image.with_array(self.compared.astype(np.float32)))
+
 
 @lru_cache(maxsize=4)
-def head_model(spacing_mm: float) -> HeadModel:
-    """The model on an isotropic grid."""
+def head_model(spacing_mm: float, reach_mm: float = AIR_MM) -> HeadModel:
+    """The model on an isotropic grid, compared out to `reach_mm` from the brain."""
     native = native_template()
-    margin = int(AIR_MM) + 4
+    margin = int(reach_mm) + 8
     brain = orientation.isotropic(_padded(native.brain, margin), spacing_mm).array
     grid = orientation.isotropic(_padded(native.t1w, margin), spacing_mm)
     distance = ndimage.distance_transform_edt(brain < 0.5) * spacing_mm
-    image, inner = grid.array.copy(), 0.0
+    grid = grid.with_array(_with_rims(grid.array, distance))
+    height = grid.affine[2, 2] * np.arange(grid.array.shape[2]) + grid.affine[2, 3]
+    compared = (distance <= RIMS[0][0]) | ((distance <= reach_mm) & (height > SKULL_BASE_MM))
+    box = ndimage.find_objects((distance <= reach_mm + 2 * spacing_mm).astype(int))[0]
+    cropped = Volume(grid.array[box], _moved(grid.affine, [side.start for side in box]))
+    return HeadModel(cropped, compared[box], _world(cropped, ndimage.center_of_mass(cropped.array > 0.05)))
+
+
+def _with_rims(image: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """The brain's intensities, and those of `RIMS` by the distance (mm) from it."""
+    result, inner = np.where(distance == 0, image, 0), 0.0
     for outer, brightness in RIMS:
         rim = (distance > inner) & (distance <= outer)
-        image[rim] = np.maximum(image[rim], brightness) if inner == 0 else brightness
+        # The mask ends in the middle of the cortex' partial volume: what is brighter than the first rim stays.
+        result[rim] = np.maximum(image[rim], brightness) if inner == 0 else brightness
         inner = outer
-    image[distance > inner] = 0
-    image = ndimage.gaussian_filter(image, 0.5)
-    height = grid.affine[2, 2] * np.arange(image.shape[2]) + grid.affine[2, 3]
-    compared = (distance <= RIMS[0][0]) | ((distance <= AIR_MM) & (height > SKULL_BASE_MM))
-    return HeadModel(grid.with_array(image), compared, _world(grid, ndimage.center_of_mass(image > 0.05)))
+    return ndimage.gaussian_filter(result, 0.5)
 
 
 def locate(head: Volume) -> np.ndarray:
@@ -87,8 +99,7 @@ def locate(head: Volume) -> np.ndarray:
         head: bias-corrected whole head.
     """
     matrix = search(clipped(orientation.isotropic(head, SEARCH_GRID_MM)))
-    model = head_model(FIT_GRID_MM)
-    fixed, mask = itk.to_ants(model.image), itk.to_ants(model.image.with_array(model.compared.astype(np.float32)))
+    fixed, mask = head_model(FIT_GRID_MM).for_ants()
     moving = itk.to_ants(clipped(orientation.isotropic(head, FIT_GRID_MM)))
     for kind, schedule in STAGES:
         matrix = registration.fit(fixed, moving, kind, schedule, start=matrix, mask=mask)
@@ -126,18 +137,12 @@ def _placement(centre: np.ndarray, guess: np.ndarray, size: float, pitch: float,
 
 def _crown_centre(head: Volume) -> np.ndarray:
     """Centre of mass (RAS+ mm) of the head above the neck."""
-    inside = largest(ndimage.binary_opening(bias_field.foreground(head.array), iterations=2))
+    inside = morphology.largest(ndimage.binary_opening(bias_field.foreground(head.array), iterations=2))
     if not inside.any():
         inside = head.array > 0
     crown = int(np.flatnonzero(inside.any(axis=(0, 1)))[-1])
     inside[:, :, : max(0, crown - int(CROWN_TO_BASE_MM / head.spacing_mm[2]))] = False
     return _world(head, ndimage.center_of_mass(inside))
-
-
-def largest(mask: np.ndarray) -> np.ndarray:
-    """The largest connected piece of a mask."""
-    labels, count = ndimage.label(mask)
-    return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else mask
 
 
 def clipped(volume: Volume) -> Volume:
@@ -154,6 +159,11 @@ def _world(volume: Volume, index: tuple[float, ...]) -> np.ndarray:
 
 
 def _padded(volume: Volume, margin: int) -> Volume:
-    affine = volume.affine.copy()
-    affine[:3, 3] = _world(volume, (-margin, -margin, -margin))
-    return Volume(np.pad(volume.array.astype(np.float32), margin), affine)
+    return Volume(np.pad(volume.array.astype(np.float32), margin), _moved(volume.affine, [-margin] * 3))
+
+
+def _moved(affine: np.ndarray, first: list[int]) -> np.ndarray:
+    """The affine of a grid that begins at another voxel."""
+    moved = affine.copy()
+    moved[:3, 3] = (affine @ np.append(first, 1.0))[:3]
+    return moved

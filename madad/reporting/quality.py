@@ -29,8 +29,7 @@ NUMBERS = {
 }
 STATES = {"failed": "bad", "excluded": "bad", "flagged": "doubtful", "ok": ""}
 PICTURES = 24
-COLUMNS = 4
-THUMBNAIL = 480  # pixels a side at most
+THUMBNAIL = 1400  # pixels a side at most
 
 
 def write_quality(shards: Sequence[Path], excluded: Sequence[Path], csv: Path, html: Path) -> None:
@@ -78,17 +77,17 @@ def draw_montage(shards: Sequence[Path], png: Path) -> None:
         style.save(style.empty("No quality picture"), png)
         return
     pictures = [_thumbnail(Path(row["picture"])) for row in chosen]
-    columns = min(COLUMNS, len(chosen))
-    lines = -(-len(chosen) // columns)
     ratio = max(array.shape[0] / array.shape[1] for array in pictures)
-    figure, grid = plt.subplots(lines, columns, figsize=(2.9 * columns, (2.9 * ratio + 0.3) * lines), squeeze=False)
+    columns = min(2 if ratio < 0.45 else 4, len(chosen))
+    lines, width = -(-len(chosen) // columns), 12.0 / columns
+    figure, grid = plt.subplots(lines, columns, figsize=(width * columns, (width * ratio + 0.3) * lines), squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
     for axes, row, array in zip(grid.flat, chosen, pictures, strict=False):
         axes.imshow(array, cmap="gray")
         flagged = row["state"] != "ok"
         title = f"{row['cohort']} {row['name']} {row['modality']}" + (f"\n{row['why']}" if flagged else "")
-        axes.set_title(title, fontsize=7, color=style.LESION if flagged else "black", wrap=True)
+        axes.set_title(title, fontsize=8, color=style.LESION if flagged else "black", wrap=True)
     style.save(figure, png)
 
 

@@ -16,7 +16,7 @@ def test_equal_cases_are_ordered_by_name() -> None:
     assert choose_cases({"b": 0.5, "a": 0.5, "c": 0.5})[0].name == "a"
 
 
-@pytest.mark.parametrize(("number", "whys"), [(0, []), (1, ["best"]), (2, ["best", "worst"])])
+@pytest.mark.parametrize(("number", "whys"), [(0, []), (1, ["only"]), (2, ["best", "worst"])])
 def test_few_subjects_make_few_cases(number: int, whys: list[str]) -> None:
     assert [case.why for case in choose_cases({str(n): float(n) for n in range(number)})] == whys
 

@@ -1,0 +1,45 @@
+"""Shaping of masks. Masks are bool (I, J, K) on isotropic grids; lengths are in voxels."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+
+def largest(mask: np.ndarray) -> np.ndarray:
+    """The largest connected piece."""
+    labels, count = ndimage.label(mask)
+    return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else mask
+
+
+def clean(mask: np.ndarray) -> np.ndarray:
+    """The largest piece without holes."""
+    return ndimage.binary_fill_holes(largest(mask))
+
+
+def opened(mask: np.ndarray, radius: float) -> np.ndarray:
+    """Opening by a ball: what is thinner than twice the radius goes. A mask that is thinner everywhere stays."""
+    core = ndimage.distance_transform_edt(mask) > radius
+    return mask & (ndimage.distance_transform_edt(~core) <= radius) if core.any() else mask
+
+
+def closed(mask: np.ndarray, radius: float) -> np.ndarray:
+    """Closing by a ball: clefts narrower than twice the radius fill."""
+    margin = int(radius) + 2
+    near = ndimage.distance_transform_edt(~np.pad(mask, margin)) <= radius
+    return (ndimage.distance_transform_edt(near) > radius)[(slice(margin, -margin),) * 3] | mask
+
+
+def peeled(mask: np.ndarray, array: np.ndarray, darkness: float, depth: float) -> np.ndarray:
+    """Without the dark voxels that are connected to the outside.
+
+    Args:
+        array: intensities.
+        darkness: voxels below this part of the median of what lies deeper than `depth` are dark.
+        depth: how far below the mask's surface voxels may go.
+    """
+    below = ndimage.distance_transform_edt(mask)
+    if not (below > depth).any():
+        return mask
+    dark = mask & (below <= depth) & (ndimage.gaussian_filter(array, 0.5) < darkness * np.median(array[below > depth]))
+    return mask & ~ndimage.binary_propagation(~mask, mask=~mask | dark)
