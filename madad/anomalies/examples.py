@@ -36,7 +36,7 @@ def make_examples(pack: Path, banks: Sequence[Path], out: Path, options: dict) -
         pack: healthy images, on the bank's grid.
         banks: files of a bank.
         out: npz with `evolution` (K, H, W), `times` (K,), `anatomy` (H, W), and for the samples `healthy`, `lesioned` and
-            `map` (presets · samples, H, W), `preset` and `source`.
+            `map` (looks · samples, H, W) and `preset`: the presets, and `blended`, the paper's with half of the anatomy replaced.
         options: `multiplier`, `diffusivity`, `boundary` and `bank.seed`.
 
     Raises:
@@ -73,8 +73,10 @@ def _samples(
 ) -> dict[str, np.ndarray]:
     """Pairs under every preset, each at the slice with most of its lesion."""
     columns: dict[str, list] = {"healthy": [], "lesioned": [], "map": [], "preset": []}
-    for preset in PRESETS:
-        pairs = Pairs(bank, [sign], Look(preset, texture=TEXTURE_MM / spacing_mm), healthy=0.0)
+    looks = {preset: Look(preset, texture=TEXTURE_MM / spacing_mm) for preset in PRESETS}
+    looks["blended"] = Look("una_paper", bias=0.2, blend=0.5)
+    for preset, look in looks.items():
+        pairs = Pairs(bank, [sign], look, healthy=0.0)
         for number in range(SAMPLES):
             image, brain = (torch.from_numpy(stack[number % len(stack)])[None, None] for stack in (images, brains))
             pair = pairs(image, brain, torch_generator(seed, "sample", preset, number))

@@ -147,7 +147,7 @@ def hemisphere(where: Ground, centre: np.ndarray) -> Ground:
 
 
 def _extended(field: np.ndarray) -> np.ndarray:
-    """A map that goes on falling with distance where it has vanished, so that a larger lesion than it holds can be cut from it."""
+    """A map that goes on falling with distance where it has vanished, so that a larger lesion can be cut from it."""
     faint = FAINT * float(field.max())
     away = ndimage.distance_transform_edt(field <= faint) if faint > 0 else np.zeros(field.shape)
     return np.where(field > faint, field, faint * (1 - away)).astype(np.float32)

@@ -20,7 +20,7 @@ def site_weights(spacing_mm: float) -> dict[str, np.ndarray]:
     """Weight of every template voxel as a lesion's centre, (S, H, W) float32, by site.
 
     Sites are drawn from tissue probabilities, depth below the brain's surface and MNI coordinates: cortical (grey matter
-    within 15 mm of the surface), white_matter (deeper than 10 mm), deep_grey (grey matter deeper than 25 mm),
+    within 15 mm of the surface), white_matter (deeper than 10 mm), deep_grey (basal ganglia and thalamus),
     infratentorial (cerebellum and brainstem), anywhere (all tissue).
     """
     template = template_on_grid(spacing_mm)
@@ -30,13 +30,16 @@ def site_weights(spacing_mm: float) -> dict[str, np.ndarray]:
         template.brain.affine[axis, axis] * np.arange(n) + template.brain.affine[axis, 3]
         for axis, n in zip((2, 1, 0), brain.shape, strict=True)
     )
-    below = (z < -25)[:, None, None] & (y < -30)[None, :, None] & (np.abs(x) < 45)[None, None]
+    below = (z < -25)[:, None, None] & (y < -30)[None, :, None] & (np.abs(x) < 55)[None, None]
+    nuclei = (
+        ((z > -12) & (z < 22))[:, None, None] & ((y > -35) & (y < 25))[None, :, None] & (np.abs(np.abs(x) - 23) < 15)[None, None]
+    )
     tissue = np.where(brain > 0, grey + white, 0)
     return {
         "anywhere": tissue,
         "cortical": np.where((grey > 0.4) & (depth <= 15) & ~below, tissue, 0),
         "white_matter": np.where((white > 0.6) & (depth > 10) & ~below, tissue, 0),
-        "deep_grey": np.where((grey > 0.4) & (depth > 25) & ~below, tissue, 0),
+        "deep_grey": np.where((grey > 0.3) & (depth > 25) & nuclei, tissue, 0),
         "infratentorial": np.where(below & (tissue > 0.5), tissue, 0),
     }
 

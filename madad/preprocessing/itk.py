@@ -17,6 +17,7 @@ os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 import ants
 import numpy as np
 
+from madad.preprocessing import orientation
 from madad.volumes import Volume
 
 ants.config.set_ants_deterministic(on=False, seed_value=1)
@@ -26,20 +27,15 @@ FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def to_ants(volume: Volume) -> ants.ANTsImage:
-    """A float32 ANTs image on the volume's grid."""
+    """A float32 ANTs image on the volume's grid, whose axes must be orthogonal up to the rounding of headers."""
     affine = FLIP @ volume.affine
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     return ants.from_numpy(
         np.ascontiguousarray(volume.array, dtype=np.float32),
         origin=tuple(affine[:3, 3]),
         spacing=tuple(spacing),
-        direction=_rotation(affine[:3, :3] / spacing),
+        direction=orientation.rotation(affine[:3, :3] / spacing),
     )
-
-
-def on_grid(image: ants.ANTsImage, grid: Volume) -> Volume:
-    """The values of an ANTs image that lies on the grid of `grid`."""
-    return grid.with_array(image.numpy())
 
 
 def affine_matrix(transform: str | Path) -> np.ndarray:
@@ -60,9 +56,3 @@ def scratch() -> Iterator[str]:
     """A prefix for ANTs' intermediate files, which are gone when the block ends."""
     with tempfile.TemporaryDirectory(prefix="madad-") as folder:
         yield f"{folder}/"
-
-
-def _rotation(matrix: np.ndarray) -> np.ndarray:
-    """The nearest orthonormal matrix: ITK refuses the shear that rounded headers carry."""
-    left, _, right = np.linalg.svd(matrix)
-    return left @ right

@@ -37,7 +37,7 @@ def check_extent(volume: Volume, path: str) -> None:
 
 
 def isotropic(volume: Volume, spacing_mm: float) -> Volume:
-    """The volume on an isotropic grid along its own axes.
+    """The volume on an isotropic grid along its own axes, made orthogonal where the header shears them.
 
     Thin directions are smoothed before they are thinned out, thick slices are interpolated linearly.
 
@@ -47,10 +47,16 @@ def isotropic(volume: Volume, spacing_mm: float) -> Volume:
     """
     spacing = np.array(volume.spacing_mm)
     shape = np.maximum(np.round(np.array(volume.array.shape) * spacing / spacing_mm), 1).astype(int)
-    affine = volume.affine.copy()
-    affine[:3, :3] = volume.affine[:3, :3] / spacing * spacing_mm
+    affine = np.eye(4)
+    affine[:3, :3] = rotation(volume.affine[:3, :3] / spacing) * spacing_mm
     # Both grids share their centre.
     centre = volume.affine @ np.append((np.array(volume.array.shape) - 1) / 2, 1.0)
     affine[:3, 3] = centre[:3] - affine[:3, :3] @ ((shape - 1) / 2)
     size = (int(shape[0]), int(shape[1]), int(shape[2]))
     return Volume(template.resample(volume, size, affine, spacing_mm), affine)
+
+
+def rotation(matrix: np.ndarray) -> np.ndarray:
+    """The orthonormal (3, 3) matrix nearest to a matrix of unit columns (orthogonal Procrustes, Schönemann 1966)."""
+    left, _, right = np.linalg.svd(matrix)
+    return left @ right

@@ -13,6 +13,7 @@ from madad.preprocessing import bet, head_model, itk, morphology, orientation, r
 from madad.template import native_template
 from madad.volumes import Volume
 
+# The stiffness of the package's balloon is in voxels and made for about this size.
 BET_GRID_MM = 2.0
 # Finer grids and more steps cost time and draw the mask's border into the sulci, which hold what the mask should keep.
 WARP_GRID_MM = 5.0
@@ -40,11 +41,7 @@ def strip(head: Volume, refine: bool) -> tuple[np.ndarray, np.ndarray]:
     a symmetric diffeomorphism of the head model (SyN, Avants et al. 2008, doi:10.1016/j.media.2007.06.004).
     """
     start = head_model.locate(head)
-    if refine:
-        mask = _warped_mask(head, start)
-    else:
-        working = orientation.isotropic(head, max(BET_GRID_MM, min(head.spacing_mm)))
-        mask = onto(working.with_array(bet.inflate(working, _template_mask(start, working) > 0.5).astype(np.float32)), head) > 0.5
+    mask = _warped_mask(head, start) if refine else _balloon_mask(head, start)
     return _trimmed(mask, head), start
 
 
@@ -83,6 +80,13 @@ def _template_mask(matrix: np.ndarray, grid: Volume) -> np.ndarray:
     """Fractions of the template's brain on the grid of an image, float32."""
     brain = native_template().brain
     return onto(Volume(brain.array.astype(np.float32), matrix @ brain.affine), grid)
+
+
+def _balloon_mask(head: Volume, start: np.ndarray) -> np.ndarray:
+    """BET's mask on the grid of an image, from a balloon that starts within the template's brain."""
+    working = orientation.isotropic(head, BET_GRID_MM)
+    mask = bet.inflate(working, _template_mask(start, working) > 0.5)
+    return onto(working.with_array(mask.astype(np.float32)), head) > 0.5
 
 
 def _warped_mask(head: Volume, start: np.ndarray) -> np.ndarray:

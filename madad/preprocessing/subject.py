@@ -52,6 +52,11 @@ class Stripped:
     bias: Volume | None
     start: np.ndarray | None
 
+    @property
+    def mask(self) -> Volume:
+        """The brain mask as uint8 volume."""
+        return self.working.with_array(self.brain.astype(np.uint8))
+
 
 def preprocess(row: Row, files: dict[str, Path], options: dict) -> Row:
     """Make every file of one image and return its row of measures.
@@ -70,7 +75,9 @@ def preprocess(row: Row, files: dict[str, Path], options: dict) -> Row:
     template = template_on_grid(options["spacing_mm"])
     matrix = _register(stripped, options)
     native_brain = _native_brain(head, stripped, options["skull_strip"])
-    brain = registration.carry_label(native_brain, matrix, template.brain)
+    # BET's mask is smooth on the working grid, but has steps on thick slices.
+    found = stripped.mask if options["skull_strip"] == "bet" else native_brain
+    brain = registration.carry_label(found, matrix, template.brain)
     corrected = _corrected(head.image, stripped.bias)
     carried = registration.carry_image(corrected, matrix, template.t1w)
     image = template.t1w.with_array(np.where(brain > 0, carried, 0).astype(np.float32))

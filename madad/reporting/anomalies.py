@@ -18,6 +18,7 @@ PRESET_TITLES = {
     "una_code": "UNA, released code",
     "conddiff_code": "CondDiff, released code",
     "una_paper": "UNA, as in the paper",
+    "blended": "the same, blended with the anatomy",
 }
 MARGIN = 2
 
@@ -30,8 +31,8 @@ def draw_examples(examples: Path, png: Path, pdf: Path) -> None:
     """
     with np.load(examples, allow_pickle=False) as stored:
         shown = {key: stored[key] for key in stored.files}
-    figure = plt.figure(figsize=(9.2, 6.6))
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 2.3))
+    figure = plt.figure(figsize=(9.2, 8.2))
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 3.0))
     _draw_evolution(above, shown)
     _draw_samples(below, shown)
     style.save(figure, png, pdf)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from madad.preprocessing import quality
+from madad.template import template_on_grid
+
+GOOD = {"brain_volume_ml": "1400", "template_dice": "0.95"}
+
+
+def test_dice_of_halves_and_of_nothing() -> None:
+    first, second = np.array([1, 1, 0, 0]), np.array([0, 1, 1, 0])
+    assert quality.dice(first, second) == 0.5
+    assert quality.dice(first * 0, second * 0) == 1
+
+
+def test_measure_of_the_template_itself_is_perfect() -> None:
+    template = template_on_grid(4.0)
+    measures = quality.measure(template.t1w, template.brain.array, template)
+    assert float(measures["template_dice"]) == 1
+    assert float(measures["registration_nmi"]) == pytest.approx(2, abs=0.01)
+    landmarks = [float(measures[f"intensity_p{p}"]) for p in quality.PERCENTILES]
+    assert landmarks == sorted(landmarks)
+
+
+def test_a_good_row_has_no_warning() -> None:
+    assert quality.warnings(GOOD) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"brain_volume_ml": "700"}, "brain volume 700 ml"),
+        ({"template_dice": "0.5"}, "Dice 0.5 with the template"),
+        ({"lesion_native_ml": "0.02", "lesion_ml": "0"}, "lesion of 0.02 ml vanished"),
+        ({"lesion_native_ml": "2", "lesion_ml": "2", "lesion_outside": "0.4"}, "40% of the lesion"),
+    ],
+)
+def test_a_doubtful_row_says_why(change: dict[str, str], words: str) -> None:
+    assert words in quality.warnings({**GOOD, **change})
