@@ -170,7 +170,18 @@ def _inconsistencies(config: Options) -> Iterator[str]:
     for name, pipeline in config["pipelines"].items():
         if pipeline["reference"] not in [None, *cohorts]:
             yield _unknown(f"pipelines.{name}.reference", "cohort", pipeline["reference"], cohorts)
+    yield from _anomaly_problems(config["anomalies"])
     yield from _method_problems(config)
+
+
+def _anomaly_problems(anomalies: Options) -> Iterator[str]:
+    folder = anomalies["lesion_masks"]
+    if folder and not Path(folder).is_dir():
+        yield f"anomalies.lesion_masks: there is no folder '{folder}'; correct the path or mount the disk"
+    for key in ("volume_ml", "time"):
+        low, high = anomalies[key]
+        if low > high:
+            yield f"anomalies.{key}: the smallest comes first, not [{low:g}, {high:g}]"
 
 
 def _method_problems(config: Options) -> Iterator[str]:

@@ -14,6 +14,7 @@ from madad.anomalies.appearance import encode, smooth_noise
 from madad.anomalies.masks import Lesion
 from madad.anomalies.randomizer import RIM, Ground, flow_map, ground
 from madad.anomalies.shapes import blob, exact_share
+from madad.anomalies.sites import compartment
 
 # Noise inside a lesion: standard deviation as a share of the contrast, and size of its features in mm.
 TEXTURE = 0.12
@@ -95,7 +96,9 @@ def implant(
     centre = draw_centre(where, site * tissue, min(DEPTH_MM, radius_mm / 2), generator)
     if centre is None:
         return None
-    where = hemisphere(where, centre)
+    # neither fluid nor lesion crosses falx and tentorium
+    part = where.inside & compartment(where.affine, where.inside.shape, centre)
+    where = ground(part, where.spacing_mm, "box" if where.depth is None else "brain", where.affine)
     shape, source, mirrored = _shape(where, recipe.volume_ml, lesions, options, generator)
     time = float(generator.uniform(*options["time"]))
     flow_seed = int(generator.integers(2**62))
@@ -137,13 +140,6 @@ def draw_centre(where: Ground, weights: np.ndarray, depth_mm: float, generator: 
     if chances.sum() <= 0:
         return None
     return np.array(np.unravel_index(generator.choice(chances.size, p=chances / chances.sum()), weights.shape))
-
-
-def hemisphere(where: Ground, centre: np.ndarray) -> Ground:
-    """The half of the brain a centre lies in: the falx holds most lesions back, so neither fluid nor lesion crosses x = 0."""
-    x = where.affine[0, 0] * np.arange(where.inside.shape[2]) + where.affine[0, 3]
-    side = x > 0 if x[int(centre[2])] > 0 else x <= 0
-    return ground(where.inside & side, where.spacing_mm, "box" if where.depth is None else "brain", where.affine)
 
 
 def _extended(field: np.ndarray) -> np.ndarray:

@@ -26,14 +26,9 @@ def site_weights(spacing_mm: float) -> dict[str, np.ndarray]:
     template = template_on_grid(spacing_mm)
     grey, white, brain = (volume.array.transpose(2, 1, 0) for volume in (template.grey, template.white, template.brain))
     depth = ndimage.distance_transform_edt(np.pad(brain, 1))[1:-1, 1:-1, 1:-1] * spacing_mm
-    z, y, x = (
-        template.brain.affine[axis, axis] * np.arange(n) + template.brain.affine[axis, 3]
-        for axis, n in zip((2, 1, 0), brain.shape, strict=True)
-    )
-    below = (z < -25)[:, None, None] & (y < -30)[None, :, None] & (np.abs(x) < 55)[None, None]
-    nuclei = (
-        ((z > -12) & (z < 22))[:, None, None] & ((y > -35) & (y < 25))[None, :, None] & (np.abs(np.abs(x) - 23) < 15)[None, None]
-    )
+    z, y, x = coordinates(template.brain.affine, brain.shape)
+    below = infratentorial(template.brain.affine, brain.shape)
+    nuclei = (z > -12) & (z < 22) & (y > -35) & (y < 25) & (np.abs(np.abs(x) - 23) < 15)
     tissue = np.where(brain > 0, grey + white, 0)
     return {
         "anywhere": tissue,
@@ -42,6 +37,27 @@ def site_weights(spacing_mm: float) -> dict[str, np.ndarray]:
         "deep_grey": np.where((grey > 0.3) & (depth > 25) & nuclei, tissue, 0),
         "infratentorial": np.where(below & (tissue > 0.5), tissue, 0),
     }
+
+
+def coordinates(affine: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """MNI coordinates in mm along (S, H, W) of a template grid, shaped to be broadcast over it."""
+    lines = [affine[axis, axis] * np.arange(n) + affine[axis, 3] for axis, n in zip((2, 1, 0), shape, strict=True)]
+    return list(np.ix_(*lines))
+
+
+def infratentorial(affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Cerebellum and brainstem, about: what lies below two planes that fall off to the sides and the back, bool (S, H, W)."""
+    z, y, x = coordinates(affine, shape)
+    cerebellum = (z < -12 - 0.3 * np.abs(x) + 0.2 * (y + 40)) & (y < -30)
+    brainstem = (np.abs(x) < 18) & (y > -45) & (y < -12) & (z < -12)
+    return cerebellum | brainstem
+
+
+def compartment(affine: np.ndarray, shape: tuple[int, ...], centre: np.ndarray) -> np.ndarray:
+    """The side of the falx (x = 0) and of the tentorium that a voxel lies on: most lesions cross neither, bool (S, H, W)."""
+    right, below = coordinates(affine, shape)[2] > 0, infratentorial(affine, shape)
+    at = tuple(int(c) for c in centre)
+    return (right == right[0, 0, at[2]]) & (below == below[at])
 
 
 def tissue_maps(spacing_mm: float, shape: tuple[int, ...], source: str) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from madad.anomalies.insertion import Recipe, draw_centre, hemisphere, implant
+from madad.anomalies.insertion import Recipe, draw_centre, implant
 from madad.anomalies.masks import read_lesion
 from madad.anomalies.randomizer import ground
 
@@ -95,9 +95,3 @@ def test_centre_lies_deep_enough() -> None:
     where = ground(BRAIN, SPACING, "brain", AFFINE)
     centre = draw_centre(where, BRAIN.astype(float), 9.0, np.random.default_rng(0))
     assert all(5 <= c < n - 5 for c, n in zip(centre, BRAIN.shape, strict=True))
-
-
-def test_hemispheres_share_nothing() -> None:
-    where = ground(BRAIN, SPACING, "brain", AFFINE)
-    left, right = (hemisphere(where, np.array([10, 10, x])).inside for x in (5, 20))
-    assert not (left & right).any() and np.array_equal(left | right, BRAIN)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from madad.anomalies.sites import SITES, pack_sign, site_weights, tissue_levels, tissue_maps, without_fluid
+from madad.anomalies.sites import SITES, compartment, pack_sign, site_weights, tissue_levels, tissue_maps, without_fluid
 from madad.errors import UserError
 from madad.stores import Pack
 from tests.anomalies.conftest import LEVELS, SPACING_MM
@@ -57,3 +57,11 @@ def test_fluid_like_tissue_leaves_the_brain_whole(anatomy: dict) -> None:
 def test_pack_of_another_grid_is_refused() -> None:
     with pytest.raises(UserError, match=r"odd\.h5"):
         tissue_maps(SPACING_MM, (4, 5, 6), "odd.h5")
+
+
+def test_compartments_divide_the_brain_into_four(anatomy: dict) -> None:
+    affine, shape = anatomy["affine"], anatomy["brain"].shape
+    voxels = [np.linalg.solve(affine, [x, -60, z, 1])[2::-1].round() for x in (-30, 30) for z in (30, -45)]
+    parts = [compartment(affine, shape, voxel) for voxel in voxels]
+    assert np.array_equal(sum(part.astype(int) for part in parts), np.ones(shape))
+    assert all(part[tuple(voxel.astype(int))] for part, voxel in zip(parts, voxels, strict=True))
