@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
@@ -196,3 +197,34 @@ def gallery_files():
 def shown_runs(wildcards):
     """Evaluations behind a gallery's name."""
     return first_seeds(**dict(wildcards))
+
+
+def lesion_masks():
+    """Hash of the names and sizes of the real lesion masks, so that results age with them; hundreds of inputs would flood the log."""
+    folder = CONFIG["anomalies"]["lesion_masks"]
+    found = [] if folder is None else [path for pattern in ("*.nii", "*.nii.gz") for path in Path(folder).rglob(pattern)]
+    return content_hash(sorted((str(path.relative_to(folder)), path.stat().st_size) for path in found))
+
+
+def bank_files(pipeline):
+    """Shards of the bank of a pipeline's template grid."""
+    return [f"results/banks/{pipeline}/{shard}.h5" for shard in range(CONFIG["anomalies"]["bank"]["shards"])]
+
+
+def anomaly_figures():
+    """Pictures of the generator, one for every training cohort and modality."""
+    return [
+        f"results/figures/anomalies/{cohort}/{modality}.png" for cohort in CONFIG["train_on"] for modality in CONFIG["modalities"]
+    ]
+
+
+def implant_options(wildcards):
+    """The grid of implanted lesions and the generator behind them; how the bank is divided plays no part."""
+    generator = {key: value for key, value in CONFIG["anomalies"].items() if key != "bank"}
+    return as_json({**CONFIG["implanted"], "generator": generator})
+
+
+def bank_options(wildcards):
+    """The generator, and size and seed of the bank."""
+    bank = {key: value for key, value in CONFIG["anomalies"]["bank"].items() if key != "shards"}
+    return as_json({**CONFIG["anomalies"], "bank": bank})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ BLEND = 0.5
 RIM_MM = 3.0
 # Below this share of its peak a map no longer says where the lesion would grow.
 FAINT = 0.05
+# A real mask that holds less than this share of any voxel of the grid is replaced by a random shape.
+VANISHED = 0.1
 # A lesion's centre keeps this far from the brain's surface, or half its radius if that is less.
 DEPTH_MM = 8.0
 
@@ -37,7 +39,7 @@ class Recipe:
         volume_ml: lesion volume.
         contrast: mean change of intensity in the lesion, in units of the normalised range [0, 1].
         sign: +1 brighter, -1 darker.
-        site: name of the region its centre lies in.
+        site: name of the region its centre begins in.
     """
 
     volume_ml: float
@@ -99,23 +101,16 @@ def implant(
     # neither fluid nor lesion crosses falx and tentorium
     part = where.inside & compartment(where.affine, where.inside.shape, centre)
     where = ground(part, where.spacing_mm, "box" if where.depth is None else "brain", where.affine)
-    shape, source, mirrored = _shape(where, recipe.volume_ml, lesions, options, generator)
+    start, source, mirrored = _start(where, centre, recipe.volume_ml, lesions, options, generator)
     time = float(generator.uniform(*options["time"]))
-    flow_seed = int(generator.integers(2**62))
-
-    def arrive(begin: np.ndarray) -> np.ndarray:
-        return flow_map(shape(begin), where, options, time, np.random.default_rng(flow_seed))
-
-    # what the flow carries away from the site is given back to the place where the lesion begins
-    moved = arrive(centre)
-    begin = _nearest_inside(where.inside, 2 * centre - _centroid(moved, centre))
-    share = exact_share(_extended(arrive(begin)), tissue & where.inside, voxels, max(RIM, RIM_MM / where.spacing_mm))
+    moved = _extended(flow_map(start, where, options, time, generator))
+    share = exact_share(moved, tissue & where.inside, voxels, max(RIM, RIM_MM / where.spacing_mm))
     lesion = share >= 0.5
     if not lesion.any():
         return None
     lesioned = show(image, share, recipe, where.spacing_mm, generator)
     measured = float((lesioned - image)[lesion].mean())
-    return Implant(lesioned, lesion, _centroid(lesion, centre), measured, source, mirrored, time)
+    return Implant(lesioned, lesion, np.array(ndimage.center_of_mass(lesion)), measured, source, mirrored, time)
 
 
 def show(image: np.ndarray, share: np.ndarray, recipe: Recipe, spacing_mm: float, generator: np.random.Generator) -> np.ndarray:
@@ -149,33 +144,18 @@ def _extended(field: np.ndarray) -> np.ndarray:
     return np.where(field > faint, field, faint * (1 - away)).astype(np.float32)
 
 
-def _shape(
-    where: Ground, volume_ml: float, lesions: Sequence[Lesion], options: dict, generator: np.random.Generator
-) -> tuple[Callable[[np.ndarray], np.ndarray], str, bool]:
-    """A starting shape of a given volume that can be put anywhere, its name, and whether it is reflected."""
-    inside, seed = where.inside, int(generator.integers(2**62))
-    voxels = where.voxels(volume_ml)
-    if not lesions or generator.random() < options["random_shapes"]:
-        return lambda at: blob(inside, at, voxels, RIM, np.random.default_rng(seed)), "perlin", False
-    piece = masks.nearest(lesions, volume_ml, generator)
-    pose = masks.draw_pose(generator)
-    scale = (volume_ml / piece.volume_ml) ** (1 / 3)
-
-    def put(at: np.ndarray) -> np.ndarray:
-        target = (where.affine @ np.append(at[::-1], 1.0))[:3]
-        placed = masks.place(piece, masks.Pose(pose.mirrored, pose.rotation, scale, target), inside.shape[::-1], where.affine).T
-        kept = np.where(inside, placed, 0).astype(np.float32)
+def _start(
+    where: Ground, centre: np.ndarray, volume_ml: float, lesions: Sequence[Lesion], options: dict, generator: np.random.Generator
+) -> tuple[np.ndarray, str, bool]:
+    """A starting shape of a given volume around a centre, its name, and whether it is reflected."""
+    inside, voxels = where.inside, where.voxels(volume_ml)
+    if lesions and generator.random() >= options["random_shapes"]:
+        piece = masks.nearest(lesions, volume_ml, generator)
+        target = (where.affine @ np.append(centre[::-1], 1.0))[:3]
+        drawn = masks.draw_pose(generator, target)
+        pose = replace(drawn, scale=(volume_ml / piece.volume_ml) ** (1 / 3))
+        placed = np.where(inside, masks.place(piece, pose, inside.shape[::-1], where.affine).T, 0).astype(np.float32)
         # a thin mask on a coarse grid may vanish between the voxels
-        return kept if kept.max() > 0.1 else blob(inside, at, voxels, RIM, np.random.default_rng(seed))
-
-    return put, piece.name, pose.mirrored
-
-
-def _centroid(weights: np.ndarray, default: np.ndarray) -> np.ndarray:
-    return np.array(ndimage.center_of_mass(weights)) if weights.any() else np.asarray(default, dtype=float)
-
-
-def _nearest_inside(inside: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """The voxel of the brain nearest to a place."""
-    voxels = np.argwhere(inside)
-    return voxels[((voxels - place) ** 2).sum(axis=1).argmin()]
+        if placed.max() > VANISHED:
+            return placed, piece.name, pose.mirrored
+    return blob(inside, centre, voxels, RIM, generator), "perlin", False

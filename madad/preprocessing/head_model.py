@@ -37,6 +37,8 @@ SHIFTS_UP = (-15, 0, 15)
 # The part of a head that is about a brain high, measured from the crown (mm).
 CROWN_TO_BASE_MM = 150.0
 BINS = 16
+# Brighter than this many times the median of the head counts as this bright.
+BRIGHTEST = 2.5
 
 STAGES = (
     ("Rigid", {"aff_iterations": (100, 50), "aff_shrink_factors": (3, 2), "aff_smoothing_sigmas": (2, 1)}),
@@ -146,8 +148,9 @@ def _crown_centre(head: Volume) -> np.ndarray:
 
 
 def clipped(volume: Volume) -> Volume:
-    """Without the brightest half per cent: fat and vessels would stretch the histogram."""
-    return volume.with_array(np.clip(volume.array, 0, np.percentile(volume.array, 99.5)))
+    """Without the brightest voxels: fat, eyes and vessels would leave the brain a few bins of the histogram."""
+    tissue = np.median(volume.array[bias_field.foreground(volume.array)])
+    return volume.with_array(np.clip(volume.array, 0, min(np.percentile(volume.array, 99.5), BRIGHTEST * tissue)))
 
 
 def _levels(array: np.ndarray) -> np.ndarray:

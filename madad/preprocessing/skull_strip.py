@@ -19,6 +19,8 @@ BET_GRID_MM = 2.0
 WARP_GRID_MM = 5.0
 WARP_ITERATIONS = (30, 15)
 WARP_REACH_MM = 12.0
+# Smoothing of the whole deformation (voxels): without it the border jumps over thin skull to the scalp in T2w.
+WARP_STIFFNESS = 1.0
 # Tongues and islands thinner than twice this are nerves, vessels and marrow.
 OPENING_MM = 4.0
 # Skull within the mask: darker than this part of the brain's median, at most so deep below the mask's surface.
@@ -103,6 +105,7 @@ def _warped_mask(head: Volume, start: np.ndarray) -> np.ndarray:
             outprefix=prefix,
             mask=mask,
             reg_iterations=WARP_ITERATIONS,
+            total_sigma=WARP_STIFFNESS,
         )["invtransforms"]
         inverted = [True] + [False] * (len(back) - 1)
         carried = ants.apply_transforms(itk.to_ants(head), itk.to_ants(native_template().brain), back, whichtoinvert=inverted)

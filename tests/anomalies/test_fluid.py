@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from madad.anomalies import fluid
 from madad.anomalies.fluid import Rates, derivative, evolve, stencil
@@ -165,7 +166,7 @@ def test_no_time_changes_nothing(grid: tuple[int, ...], boundary: str) -> None:
 
 
 def test_map_without_time_in_a_batch_is_kept() -> None:
-    start = torch.cat([ball((30, 30), 3, (5.0, 5.0)), ball((30, 30), 4)])
+    start = torch.cat([ball((30, 30), 3, (0.0, 5.0)), ball((30, 30), 4)])
     assert torch.equal(evolve(start, flow((30, 30), 1, 2), torch.tensor([0.0, 0.9]))[0], start[0])
 
 
@@ -192,6 +193,24 @@ def test_lesion_at_the_edge_of_the_array(grid: tuple[int, ...]) -> None:
     start = ball(grid, 4, tuple(0.0 for _ in grid))
     end = evolve(start, flow(grid, 5), T)
     assert torch.isfinite(end).all() and end.min() >= 0 and end.max() <= 1
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_shell_of_the_box_repeats_its_inner_neighbours(grid: tuple[int, ...]) -> None:
+    state = torch.rand(2, *grid, generator=torch.Generator().manual_seed(0))
+    moving = torch.tensor([True, False])
+    repeated = fluid._repeat_shell(state.clone(), fluid._shell(whole(grid, 2), moving))
+    inner = state[(slice(None), *(slice(1, -1),) * len(grid))]
+    assert torch.equal(repeated[:1], functional.pad(inner[:1, None], [1] * 2 * len(grid), mode="replicate")[:, 0])
+    assert torch.equal(repeated[1], state[1])
+
+
+def test_shell_feeds_a_lesion_that_touches_the_border() -> None:
+    grid = (24, 24)
+    start, rates = ball(grid, 5, (0.0, 12.0)), stencil(flow(grid, 5), whole(grid), None)
+    steps = fluid._steps(0.9 * float(rates.total()[0]), fluid.CFL)
+    closed = fluid._integrate(start.clone(), rates, T / steps, steps, shell=[])
+    assert (evolve(start, flow(grid, 5), T) - closed).abs().max() > 0.01
 
 
 @pytest.mark.parametrize("size", [1, 2])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SMOKE = ("preset=smoke",)
 PARTS = (
     "Snakefile",
     "config.yaml",
@@ -44,10 +45,10 @@ class Project:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return {**os.environ, "PATH": path, "MADAD_DEVICE": "cpu", "PYTHONPATH": ""}
 
-    def run(self, *arguments: str, config: str = "preset=smoke") -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, config: tuple[str, ...] = SMOKE) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end; stdout and stderr come together."""
         return subprocess.run(
-            [*self.command(*arguments), "--config", *config.split(" ")],
+            [*self.command(*arguments), "--config", *config],
             cwd=self.folder,
             env=self.environment(),
             stdout=subprocess.PIPE,
@@ -57,7 +58,7 @@ class Project:
             check=False,
         )
 
-    def jobs(self, *arguments: str, config: str = "preset=smoke") -> dict[str, int]:
+    def jobs(self, *arguments: str, config: tuple[str, ...] = SMOKE) -> dict[str, int]:
         """Rules a dry run would execute, with the number of jobs."""
         done = self.run("-n", *arguments, config=config)
         assert done.returncode == 0, done.stdout

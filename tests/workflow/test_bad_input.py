@@ -77,7 +77,7 @@ def reasons(project: Project) -> dict[str, str]:
     for path in [*results.glob("cohorts/mine/excluded.tsv"), *results.glob("preprocessed/mine/*/shards/*.tsv")]:
         for row in csv.DictReader(path.open(), delimiter="\t"):
             if row["reason"]:
-                found[row["subject"]] = row["reason"]
+                found[row["subject"]] = f"{row['path']}: {row['reason']}"
     return found
 
 
@@ -98,6 +98,6 @@ def test_each_mistake_is_named_and_the_others_go_on(broken) -> None:
 def test_a_modality_nobody_has_is_named(broken) -> None:
     project, _, _ = broken
     done = project.run(
-        "--cores", "1", "results/cohorts/mine/manifest.tsv", "--configfile", "mine.yaml", config="modalities=[T2w]"
+        "--cores", "1", "results/cohorts/mine/manifest.tsv", "--configfile", "mine.yaml", config=("modalities=[T2w]",)
     )
     assert done.returncode != 0 and "T2w" in done.stdout and "FLAIR" in done.stdout and "Traceback" not in done.stdout

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("preset", ["smoke", "quickstart", "paper"])
 def test_preset_plans(project: Project, preset: str) -> None:
-    jobs = project.jobs(config=f"preset={preset}")
+    jobs = project.jobs(config=(f"preset={preset}",))
     assert jobs["train"] == (4 if preset == "paper" else 2)
     assert sum(jobs.values()) < 200
 
@@ -40,11 +40,11 @@ def test_unchosen_method_plans_nothing(project: Project) -> None:
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ("preset=smoke sedes=1", "unknown key 'sedes', did you mean 'seeds'?"),
-        ("preset=smoke methods=[ddmp]", "no method is called 'ddmp', did you mean 'ddpm'?"),
+        (("preset=smoke", "sedes=1"), "unknown key 'sedes', did you mean 'seeds'?"),
+        (("preset=smoke", "methods=[ddmp]"), "no method is called 'ddmp', did you mean 'ddpm'?"),
     ],
 )
-def test_bad_configuration_is_told_at_once_and_without_traceback(project: Project, config: str, says: str) -> None:
+def test_bad_configuration_is_told_at_once_and_without_traceback(project: Project, config: tuple[str, ...], says: str) -> None:
     begun = time.monotonic()
     done = project.run("-n", config=config)
     assert done.returncode != 0 and says in done.stdout and "Traceback" not in done.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import Project
+from tests.workflow.conftest import PARTS, SMOKE, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]
 
@@ -55,7 +55,7 @@ def test_editing_the_evaluation_trains_nothing(finished: Project) -> None:
 
 
 def test_another_hyper_parameter_retrains_that_method(finished: Project) -> None:
-    jobs = finished.jobs(config="preset=smoke method_options={ddpm:{training:{steps:7}}}".replace(":", ": "))
+    jobs = finished.jobs(config=(*SMOKE, "method_options={ddpm: {training: {steps: 7}}}"))
     assert jobs["train"] == 1 and jobs["infer"] == 2
 
 
@@ -65,8 +65,7 @@ def test_provenance_tells_configuration_and_versions(finished: Project) -> None:
 
 
 def test_nothing_is_written_outside_results(finished: Project) -> None:
-    known = {"results", ".snakemake", "LICENSE"} | {path.name for path in finished.folder.iterdir() if path.name in _parts()}
-    assert {path.name for path in finished.folder.iterdir()} <= known
+    assert {path.name for path in finished.folder.iterdir()} <= {"results", ".snakemake", "report.html", *PARTS}
 
 
 def test_maps_can_be_exported(finished: Project) -> None:
@@ -74,9 +73,3 @@ def test_maps_can_be_exported(finished: Project) -> None:
     done = finished.run("--cores", "1", target)
     assert done.returncode == 0, done.stdout[-3000:]
     assert list((finished.folder / target / "test").glob("sub-*_desc-map.nii.gz"))
-
-
-def _parts() -> set[str]:
-    from tests.workflow.conftest import PARTS
-
-    return set(PARTS)

@@ -10,14 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.workflow.conftest import Project
+from tests.workflow.conftest import SMOKE, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]
 
 RUN = "results/runs/phantom/FLAIR/ddpm/seed0"
 METRICS = f"{RUN}/eval/phantom/metrics.tsv"
 # Long enough to be caught in the middle, a checkpoint after every step.
-LONG = "preset=smoke method_options={ddpm: {training: {steps: 60, checkpoint_every_s: 0}}}"
+LONG = (*SMOKE, "method_options={ddpm: {training: {steps: 60, checkpoint_every_s: 0}}}")
 
 
 @pytest.fixture
@@ -30,25 +30,17 @@ def prepared(finished: Project, tmp_path: Path) -> Project:
 
 
 def start(project: Project, *arguments: str) -> subprocess.Popen:
-    command = [*project.command("--cores", "2", *arguments), "--config", *split(LONG)]
+    command = [*project.command("--cores", "2", *arguments), "--config", *LONG]
     quiet = subprocess.DEVNULL
     return subprocess.Popen(
         command, cwd=project.folder, env=project.environment(), stdout=quiet, stderr=quiet, start_new_session=True
     )
 
 
-def split(config: str) -> list[str]:
-    preset, options = config.split(" ", 1)
-    return [preset, options]
-
-
 def run(project: Project, *arguments: str) -> str:
-    command = [*project.command("--cores", "2", *arguments), "--config", *split(LONG)]
-    done = subprocess.run(
-        command, cwd=project.folder, env=project.environment(), capture_output=True, text=True, timeout=900, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    done = project.run("--cores", "2", *arguments, config=LONG)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
 
 def wait_for_checkpoint(project: Project, process: subprocess.Popen) -> None:

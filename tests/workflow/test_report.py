@@ -64,7 +64,7 @@ def test_names_are_unique(finished: Project) -> None:
 
 def test_everything_shown_has_caption_and_labels(finished: Project) -> None:
     rules = "".join(path.read_text() for path in (finished.folder / "rules").glob("*.smk"))
-    blocks = re.findall(r"report\(\s*\"results.*?\n            \)", rules, re.S)
+    blocks = re.findall(r"report\(\s*\"results.*?\n +\),\n", rules, re.S)
     assert blocks and all("caption=" in block and "labels=" in block and "category=" in block for block in blocks)
     captions = re.findall(r"caption=\"\.\./(report/[^\"]+)\"", rules)
     assert all((finished.folder / caption).exists() for caption in captions)
