@@ -185,7 +185,7 @@ def deliverables():
         "quality_numbers",
     )
     figures = [f"results/figures/{name}.png" for name in (*drawn, "quality_montage")]
-    return tables + pages + figures + gallery_files()
+    return tables + pages + figures + gallery_files() + anomaly_figures()
 
 
 def gallery_files():
