@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def fingerprint(*modules: str) -> str:
     """Hash of the syntax trees of modules and of all package modules they import, directly or not.
 
-    The `templates` and `assets` beside a module count with it. Comments, docstrings and formatting do not count; nothing is imported, only parsed. As a rule parameter it makes
-    Snakemake rerun what a change of code really touches.
+    The `templates` and `assets` beside a module count with it. Comments, docstrings and formatting do not count; nothing
+    is imported, only parsed. As a rule parameter it makes Snakemake rerun what a change of code really touches.
 
     Args:
         modules: dotted names such as "madad.methods.ddpm".
