@@ -54,6 +54,9 @@ def foreground(array: np.ndarray) -> np.ndarray:
     Otsu's threshold (Otsu 1979, doi:10.1109/TSMC.1979.4310076) parts dark from bright; the head begins a quarter of the
     way from the mean of the dark to that of the bright, since muscle and cerebrospinal fluid are neither.
     """
+    # A few hot voxels must not be all that is bright.
+    limit = np.percentile(array, 99.5)
+    array = np.minimum(array, limit) if limit > array.min() else array
     bright = array > threshold_otsu(array)
     dark_mean, bright_mean = float(array[~bright].mean()), float(array[bright].mean())
     inside = ndimage.binary_opening(array > dark_mean + 0.25 * (bright_mean - dark_mean))

@@ -31,3 +31,9 @@ def test_foreground_of_noise_around_a_block() -> None:
     inside = bias_field.foreground(array)
     assert inside[10, 10, 10]
     assert not inside[0].any()
+
+
+def test_foreground_heeds_no_hot_voxel(head: SyntheticHead) -> None:
+    hot = head.image.array.copy()
+    hot[0, 0, 0] = 1e5
+    assert bias_field.foreground(hot)[head.brain].mean() > 0.99
