@@ -29,7 +29,7 @@ def problems(**values: object) -> str:
 def test_every_preset_resolves(preset: str) -> None:
     config = configuration.resolve(changed(preset=preset))
     assert set(config["methods"]) == set(DEFAULT["methods"])
-    assert config["cohorts"]["phantom"]["skull_strip"] == "bet"
+    assert config["cohorts"]["phantom"]["skull_strip"] == ("bet" if preset == "smoke" else "template")
 
 
 def test_order_of_precedence_is_schema_preset_config() -> None:

@@ -14,7 +14,7 @@ from madad.preprocessing import naming, quality, subject
 from madad.provenance import content_hash, file_hash, fingerprint, write_json
 
 # The options that change a result; normalisation comes later and must not redo a registration.
-OPTIONS = ("skull_strip", "spacing_mm", "bias_field", "refine_mask", "registration")
+OPTIONS = ("skull_strip", "spacing_mm", "bias_field", "registration")
 INPUTS = ("path", "brain_mask", "lesion_mask")
 
 
@@ -25,7 +25,7 @@ def run(rows: Sequence[Row], shard: int, shards: int, folder: Path, options: dic
         rows: the whole manifest; sessions and modalities of a subject fall into one shard.
         shard, shards: which share, counted from 0, of how many.
         folder: where the files of every subject go.
-        options: skull_strip, spacing_mm, bias_field, refine_mask, registration; others are ignored.
+        options: skull_strip, spacing_mm, bias_field, registration; others are ignored.
         table: tab-separated file with `quality.COLUMNS`, status "ok" or "failed".
     """
     mine = share(rows, shard, shards)

@@ -36,15 +36,17 @@ ADVICE = (
 )
 
 
-def strip(head: Volume, refine: bool) -> tuple[np.ndarray, np.ndarray]:
+def strip(head: Volume, way: str) -> tuple[np.ndarray, np.ndarray]:
     """Brain mask, bool (I, J, K), of a bias-corrected whole head, and a first guess of its matrix to the template.
 
-    A head model finds the brain; BET grows from there. With `refine` the template's mask takes BET's place, carried by
-    a symmetric diffeomorphism of the head model (SyN, Avants et al. 2008, doi:10.1016/j.media.2007.06.004).
+    Args:
+        head: the image.
+        way: one of `WAYS`. Both start where a head model finds the brain. `template` carries the template's mask by a
+            symmetric diffeomorphism (SyN, Avants et al. 2008, doi:10.1016/j.media.2007.06.004); `bet` grows a balloon
+            (Smith 2002, doi:10.1002/hbm.10062).
     """
     start = head_model.locate(head)
-    mask = _warped_mask(head, start) if refine else _balloon_mask(head, start)
-    return _trimmed(mask, head), start
+    return _trimmed(WAYS[way](head, start), head), start
 
 
 def check_volume(mask: np.ndarray, grid: Volume) -> None:
@@ -110,3 +112,7 @@ def _warped_mask(head: Volume, start: np.ndarray) -> np.ndarray:
         inverted = [True] + [False] * (len(back) - 1)
         carried = ants.apply_transforms(itk.to_ants(head), itk.to_ants(native_template().brain), back, whichtoinvert=inverted)
     return carried.numpy() > 0.5
+
+
+# Ways of finding the brain of a whole head.
+WAYS = {"template": _warped_mask, "bet": _balloon_mask}

@@ -64,7 +64,7 @@ def preprocess(row: Row, files: dict[str, Path], options: dict) -> Row:
     Args:
         row: of the manifest.
         files: where to write, from `naming.derivatives`.
-        options: skull_strip, spacing_mm, bias_field, refine_mask, registration.
+        options: skull_strip, spacing_mm, bias_field, registration.
 
     Raises:
         SubjectError: the image cannot be used; the message says why.
@@ -75,8 +75,8 @@ def preprocess(row: Row, files: dict[str, Path], options: dict) -> Row:
     template = template_on_grid(options["spacing_mm"])
     matrix = _register(stripped, options)
     native_brain = _native_brain(head, stripped, options["skull_strip"])
-    # BET's mask is smooth on the working grid, but has steps on thick slices.
-    found = stripped.mask if options["skull_strip"] == "bet" else native_brain
+    # A mask found here is smooth on the working grid, but has steps on thick slices.
+    found = stripped.mask if options["skull_strip"] in skull_strip.WAYS else native_brain
     brain = registration.carry_label(found, matrix, template.brain)
     corrected = _corrected(head.image, stripped.bias)
     carried = registration.carry_image(corrected, matrix, template.t1w)
@@ -101,7 +101,7 @@ def load(row: Row, skull_strip_by: str) -> Head:
     given, notes = None, []
     if skull_strip_by == "given" and not row["brain_mask"]:
         raise SubjectError(
-            f"{row['path']}: skull_strip is given, but the image has no brain mask; add one or set skull_strip to bet"
+            f"{row['path']}: skull_strip is given, but the image has no brain mask; add one or set skull_strip to template"
         )
     if row["brain_mask"]:
         try:
@@ -120,10 +120,10 @@ def strip(head: Head, options: dict) -> Stripped:
     raw = orientation.isotropic(head.image, spacing_mm)
     raw = raw.with_array(np.maximum(raw.array, 0))
     start = None
-    if options["skull_strip"] == "bet":
+    if options["skull_strip"] in skull_strip.WAYS:
         # The search for the brain profits from a flat image even where the result shall keep its bias field.
         flat = raw.with_array(raw.array / bias_field.estimate(raw, shrink=3).array)
-        brain, start = skull_strip.strip(flat, options["refine_mask"])
+        brain, start = skull_strip.strip(flat, options["skull_strip"])
     elif options["skull_strip"] == "given":
         brain = skull_strip.onto(head.given.with_array(head.given.array.astype(np.float32)), raw) > 0.5
     else:

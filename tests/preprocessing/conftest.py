@@ -15,7 +15,7 @@ from madad.template import native_template
 from madad.volumes import Volume, save_volume
 
 SPACING_MM = 4.0
-OPTIONS = {"skull_strip": "bet", "spacing_mm": 4.0, "bias_field": "n4", "refine_mask": True, "registration": "affine"}
+OPTIONS = {"skull_strip": "template", "spacing_mm": 4.0, "bias_field": "n4", "registration": "affine"}
 QUICK = {**OPTIONS, "skull_strip": "none", "bias_field": "none", "registration": "rigid"}
 
 

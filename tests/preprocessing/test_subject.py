@@ -18,7 +18,7 @@ from tests.preprocessing.conftest import OPTIONS, QUICK, SyntheticHead, row, wri
 
 @pytest.fixture(scope="module")
 def bet_files(head: SyntheticHead, lesion: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("bet")
+    folder = tmp_path_factory.mktemp("template")
     (folder / "sub-01").mkdir()
     image, brain, lesion_path = (
         written(folder / name, volume)
@@ -74,7 +74,7 @@ def test_given_without_a_mask_says_what_to_do(head: SyntheticHead, tmp_path: Pat
 
 def test_a_bad_reference_mask_is_only_noted(head: SyntheticHead, tmp_path: Path) -> None:
     mask = written(tmp_path / "b.nii.gz", head.image.with_array(np.zeros(head.brain.shape, dtype=np.uint8)))
-    loaded = subject.load(row("sub-01", written(tmp_path / "t1.nii.gz", head.image), brain_mask=str(mask)), "bet")
+    loaded = subject.load(row("sub-01", written(tmp_path / "t1.nii.gz", head.image), brain_mask=str(mask)), "template")
     assert loaded.given is None and "b.nii.gz" in loaded.notes[0]
 
 
@@ -112,7 +112,7 @@ def tiny(path: Path, head: SyntheticHead) -> None:
 def test_a_bad_image_is_named(head: SyntheticHead, tmp_path: Path, break_it: object) -> None:
     break_it(tmp_path / "bad.nii.gz", head)
     with pytest.raises(SubjectError, match=r"bad\.nii\.gz"):
-        subject.load(row("sub-01", tmp_path / "bad.nii.gz"), "bet")
+        subject.load(row("sub-01", tmp_path / "bad.nii.gz"), "template")
 
 
 @pytest.mark.parametrize(("array", "words"), [(np.zeros((52, 60, 66)), "is empty"), (np.ones((9, 9, 9)), "not on the grid")])
@@ -121,7 +121,7 @@ def test_a_bad_lesion_mask_is_named(head: SyntheticHead, tmp_path: Path, array: 
     nib.save(nib.Nifti1Image(array.astype(np.uint8), head.image.affine), mask)
     known = row("sub-01", written(tmp_path / "t1.nii.gz", head.image), lesion_mask=str(mask))
     with pytest.raises(SubjectError, match=rf"lesion\.nii\.gz: the lesion mask .*{words}"):
-        subject.load(known, "bet")
+        subject.load(known, "template")
 
 
 def test_noise_holds_no_brain(head: SyntheticHead, tmp_path: Path) -> None:
