@@ -67,13 +67,13 @@ rule anomaly_figure:
         "results/banks/examples/{cohort}/{modality}.npz",
     output:
         png=report(
-            "results/figures/anomalies/{cohort}/{modality}.png",
+            "results/figures/synthetic_lesions_{cohort}_{modality}.png",
             caption="../report/anomaly_examples.rst",
             category="6 Anomaly maps",
             subcategory="synthetic lesions",
             labels={"Result": "Synthetic lesions", "Cohort": "{cohort}", "Modality": "{modality}"},
         ),
-        pdf="results/figures/anomalies/{cohort}/{modality}.pdf",
+        pdf="results/figures/synthetic_lesions_{cohort}_{modality}.pdf",
     log:
         "results/logs/anomaly_figure/{cohort}/{modality}.log",
     conda:

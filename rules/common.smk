@@ -214,7 +214,7 @@ def bank_files(pipeline):
 def anomaly_figures():
     """Pictures of the generator, one for every training cohort and modality."""
     return [
-        f"results/figures/anomalies/{cohort}/{modality}.png" for cohort in CONFIG["train_on"] for modality in CONFIG["modalities"]
+        f"results/figures/synthetic_lesions_{cohort}_{modality}.png" for cohort in CONFIG["train_on"] for modality in CONFIG["modalities"]
     ]
 
 
