@@ -9,7 +9,6 @@ method that trains (`madad/engine/options.yaml`); a card gives what is its own o
 from __future__ import annotations
 
 import copy
-import difflib
 import math
 from functools import cache, lru_cache
 from pathlib import Path
@@ -18,7 +17,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from madad.errors import UserError
+from madad.errors import UserError, did_you_mean
 
 FOLDER = Path(__file__).parent / "methods"
 OPTIONS = Path(__file__).parent / "engine" / "options.yaml"
@@ -93,7 +92,9 @@ def tiny(name: str, modality: str | None = None) -> dict[str, dict]:
 @cache
 def _load(name: str) -> dict:
     if name not in names():
-        raise UserError(f"methods: there is no method {name!r}{_nearest(name, names())}; the methods are {', '.join(names())}")
+        raise UserError(
+            f"methods: there is no method {name!r}{did_you_mean(name, names())}; the methods are {', '.join(names())}"
+        )
     card = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     missing = [key for key in KEYS if key not in card]
     if missing:
@@ -121,7 +122,7 @@ def _problems(name: str, section: str, properties: dict, values: object) -> list
 def _unknown(name: str, section: str, key: object, properties: dict) -> str:
     if not properties:
         return f"{name}.{section}: unknown key {key!r}; {name} has no {section} settings"
-    return f"{name}.{section}: unknown key {key!r}{_nearest(key, properties)}; the keys are {', '.join(sorted(properties))}"
+    return f"{name}.{section}: unknown key {key!r}{did_you_mean(key, properties)}; the keys are {', '.join(sorted(properties))}"
 
 
 def _explain(error: ValidationError) -> str:
@@ -131,7 +132,7 @@ def _explain(error: ValidationError) -> str:
         return f"{error.instance!r} is not of type {error.validator_value}"
     if error.validator == "enum":
         allowed = [str(value) for value in error.validator_value]
-        return f"{error.instance!r} is not one of {', '.join(allowed)}{_nearest(error.instance, allowed)}"
+        return f"{error.instance!r} is not one of {', '.join(allowed)}{did_you_mean(error.instance, allowed)}"
     return error.message
 
 
@@ -150,11 +151,6 @@ def _typed(value: object, schema: dict) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     return {"integer": int, "number": float}.get(schema.get("type"), type(value))(value)
-
-
-def _nearest(word: object, known: object) -> str:
-    match = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.5)  # type: ignore[attr-defined]
-    return f", did you mean {match[0]!r}?" if match else ""
 
 
 def _is_number(text: str) -> bool:

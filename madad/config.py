@@ -5,7 +5,6 @@ Values come from the schema's defaults, then the preset, then `config.yaml` and 
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -16,7 +15,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from madad import cards
-from madad.errors import UserError
+from madad.errors import UserError, did_you_mean
 from madad.provenance import ROOT
 
 IMPLANTED = "-implanted"
@@ -107,15 +106,9 @@ def check(config: Options, schema: Options) -> Iterator[str]:
         if error.validator == "additionalProperties":
             known = list(error.schema.get("properties", {}))
             for key in sorted(set(error.instance) - set(known)):
-                yield f"{where}: unknown key '{key}'{nearest(key, known)}"
+                yield f"{where}: unknown key '{key}'{_nearest(key, known)}"
         else:
             yield f"{where}: {error.message}"
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """`, did you mean 'x'?` for a close name, else the list of what is known."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f", did you mean '{close[0]}'?" if close else f"; known: {', '.join(sorted(known))}"
 
 
 def merge(under: Options, over: Options) -> Options:
@@ -213,7 +206,11 @@ def _cohort_problems(name: str, cohort: Options, config: Options) -> Iterator[st
 
 
 def _unknown(where: str, kind: str, name: str, known: Iterable[str]) -> str:
-    return f"{where}: no {kind} is called '{name}'{nearest(name, list(known))}"
+    return f"{where}: no {kind} is called '{name}'{_nearest(name, known)}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    return did_you_mean(name, known) or f"; known: {', '.join(sorted(known))}"
 
 
 def _method(name: str, config: Options, preset: Options, problems: list[str]) -> Options:
