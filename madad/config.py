@@ -157,12 +157,16 @@ def _inconsistencies(config: Options) -> Iterator[str]:
     used = sorted({name for _, name in named if name in cohorts})
     for name in used:
         yield from _cohort_problems(name, cohorts[name], config)
+    yield from _same_roots({name: cohorts[name]["root"] for name in used if cohorts[name].get("root")})
+    if (config["evaluation"]["median"] or 1) % 2 == 0:
+        yield f"evaluation.median: {config['evaluation']['median']} is even; take an odd side, or 0 for no filter"
     pipelines = sorted({cohorts[name]["pipeline"] for name in used})
     if len(pipelines) > 1:
         yield f"cohorts: {', '.join(used)} use the pipelines {', '.join(pipelines)}; give them one, to be comparable"
     for name, pipeline in config["pipelines"].items():
-        if pipeline["reference"] not in [None, *cohorts]:
-            yield _unknown(f"pipelines.{name}.reference", "cohort", pipeline["reference"], cohorts)
+        fitting = [cohort for cohort in used if cohorts[cohort]["pipeline"] == name]
+        if pipeline["reference"] not in [None, *fitting]:
+            yield _unknown(f"pipelines.{name}.reference", "cohort in use with this pipeline", pipeline["reference"], fitting)
     yield from _anomaly_problems(config["anomalies"])
     yield from _method_problems(config)
 
@@ -186,6 +190,15 @@ def _method_problems(config: Options) -> Iterator[str]:
     idle = [modality for modality in config["modalities"] if not any(_accepts(base, modality) for base in bases)]
     for modality in idle:
         yield f"modalities: none of the methods ({', '.join(config['methods'])}) is made for {modality}; their cards say for what"
+
+
+def _same_roots(roots: dict[str, str]) -> Iterator[str]:
+    """One data set under two names would be trained on under the one and tested on under the other."""
+    seen: dict[Path, str] = {}
+    for name, root in roots.items():
+        first = seen.setdefault(Path(root).resolve(), name)
+        if first != name:
+            yield f"cohorts.{name}.root: the folder of cohorts.{first} again; subjects would be learnt from and tested on"
 
 
 def _cohort_problems(name: str, cohort: Options, config: Options) -> Iterator[str]:
@@ -228,7 +241,7 @@ def _method(name: str, config: Options, preset: Options, problems: list[str]) ->
     try:
         options = {modality: cards.resolve(base, **parts, modality=modality) for modality in config["modalities"]}
     except UserError as error:
-        problems += [f"method_options.{line}" for line in str(error).splitlines()]
+        problems += [f"method_options.{name}{line.removeprefix(base)}" for line in str(error).splitlines()]
         return {}
     return {"base": base, "options": options}
 

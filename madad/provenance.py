@@ -148,7 +148,8 @@ def environment() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             versions[package] = "not installed"
     versions["commit"] = _git("rev-parse", "HEAD") or "unknown"
-    versions["uncommitted changes"] = "yes" if _git("status", "--porcelain") else "no"
+    if versions["commit"] != "unknown":
+        versions["uncommitted changes"] = "yes" if _git("status", "--porcelain") else "no"
     return versions
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
@@ -88,6 +89,11 @@ def maps_files(runs=RUNS_EVAL):
     return _of_runs("eval/{testset}/maps.h5", runs)
 
 
+def finished(files):
+    """What the report may ask for: with `partial` only what is there already."""
+    return [path for path in files if os.path.exists(path)] if CONFIG["partial"] else files
+
+
 def train_json_files(runs=RUNS):
     """What every training says of itself."""
     return _of_runs("train.json", runs)
@@ -110,14 +116,23 @@ def cohort_options(wildcards):
     return as_json({key: value for key, value in options.items() if key not in ("pipeline", "shards", "skull_strip")})
 
 
+@cache
+def listing(root):
+    """Hash of names, sizes and times of a data set's images and masks, and of its table of participants."""
+    found = []
+    for folder, _, names in os.walk(root, followlinks=True):
+        for name in names:
+            path = os.path.join(folder, name)
+            # a link to nothing, as in a data set that is fetched piece by piece, must not stop the run
+            if name.endswith((".nii", ".nii.gz", "participants.tsv")) and os.path.exists(path):
+                found.append([path, os.stat(path).st_size, os.stat(path).st_mtime_ns])
+    return content_hash(sorted(found))
+
+
 def cohort_listing(wildcards):
-    """Changes when subjects are added to or taken from a data set, or its table of participants is edited."""
+    """Changes when an image, a mask or the table of participants is added, replaced or taken away."""
     root = CONFIG["cohorts"][wildcards.cohort].get("root")
-    if not root:
-        return "made here"
-    participants = os.path.join(root, "participants.tsv")
-    table = open(participants, errors="replace").read() if os.path.exists(participants) else ""
-    return content_hash([sorted(os.listdir(root)), table])
+    return listing(root) if root else "made here"
 
 
 def cohort_threads(wildcards):
@@ -213,9 +228,8 @@ def bank_files(pipeline):
 
 def anomaly_figures():
     """Pictures of the generator, one for every training cohort and modality."""
-    return [
-        f"results/figures/synthetic_lesions_{cohort}_{modality}.png" for cohort in CONFIG["train_on"] for modality in CONFIG["modalities"]
-    ]
+    name = "results/figures/synthetic_lesions_{}_{}.png"
+    return finished([name.format(cohort, modality) for cohort in CONFIG["train_on"] for modality in CONFIG["modalities"]])
 
 
 def implant_options(wildcards):

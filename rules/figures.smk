@@ -139,7 +139,7 @@ rule cost_frontier:
 rule quality_montage:
     """Quality pictures, those of doubtful subjects first."""
     input:
-        shard_tables(),
+        finished(shard_tables()),
     output:
         png=report(
             "results/figures/quality_montage.png",
@@ -160,7 +160,7 @@ rule quality_montage:
 rule quality_numbers:
     """Distribution of the quality numbers."""
     input:
-        shard_tables(),
+        finished(shard_tables()),
     output:
         png=report(
             "results/figures/quality_numbers.png",

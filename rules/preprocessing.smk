@@ -19,6 +19,7 @@ rule preprocess:
         runtime=720,
     params:
         options=preprocess_options,
+        listing=cohort_listing,
         shards=lambda wildcards: CONFIG["cohorts"][wildcards.cohort]["shards"],
         folder="results/preprocessed/{cohort}/{pipeline}/subjects",
         code=fingerprint("madad.preprocessing.shards"),

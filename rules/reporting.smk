@@ -2,7 +2,9 @@
 
 
 rule provenance:
-    """Effective configuration, versions and state of the code."""
+    """Effective configuration, versions and state of the code that made the numbers."""
+    input:
+        "results/tables/metrics.csv",
     output:
         "results/provenance.json",
     log:
@@ -131,8 +133,8 @@ rule cost:
 rule quality:
     """Every subject's quality numbers, the doubtful ones first."""
     input:
-        shards=shard_tables(),
-        excluded=excluded_tables(),
+        shards=finished(shard_tables()),
+        excluded=finished(excluded_tables()),
     output:
         csv="results/tables/quality.csv",
         html=report(

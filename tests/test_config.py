@@ -77,7 +77,13 @@ def test_resolving_leaves_the_input_alone() -> None:
         ({"cohorts": {"phantom": {"pipeline": "x"}}}, "cohorts.phantom.pipeline: no pipeline is called 'x'"),
         ({"cohorts": {"phantom": {"split": {"train": 0.9}}}}, "cohorts.phantom.split: the fractions add up to 1.275"),
         ({"pipelines": {"standard": {"intensity": {"method": "nyull"}}}}, "'nyull' is not one of"),
-        ({"method_options": {"ddpm": {"training": {"stepps": 1}}}}, "stepps"),
+        ({"method_options": {"ddpm": {"training": {"stepps": 1}}}}, "method_options.ddpm.training: unknown key 'stepps'"),
+        (
+            {"methods": ["mine"], "method_options": {"mine": {"base": "ddpm", "parameters": {"noise": 1}}}},
+            "method_options.mine.parameters: unknown key 'noise'",
+        ),
+        ({"evaluation": {"median": 4}}, "evaluation.median: 4 is even"),
+        ({"pipelines": {"standard": {"reference": "other"}}}, "pipelines.standard.reference: no cohort in use"),
         ({"method_options": {"ddpn": {"training": {"steps": 1}}}}, "no method is called 'ddpn', did you mean 'ddpm'?"),
     ],
 )
@@ -92,6 +98,12 @@ def bids(**options: object) -> dict:
 def test_data_root_must_exist() -> None:
     assert "cohorts.mine.root: there is no folder '/no/such/folder'" in problems(**bids(root="/no/such/folder"))
     assert "cohorts.mine.root: missing" in problems(**bids())
+
+
+def test_one_data_set_is_one_cohort(tmp_path: Path) -> None:
+    cohorts = {name: {"kind": "bids", "root": str(tmp_path)} for name in ("first", "second")}
+    said = problems(cohorts=cohorts, train_on=["first"], test_on=["second"])
+    assert "cohorts.second.root: the folder of cohorts.first again" in said
 
 
 def test_all_problems_come_at_once() -> None:

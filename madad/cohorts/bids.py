@@ -103,7 +103,10 @@ def _read_subject(
             return
     for image in chosen:
         ledger.seen.setdefault(image.path.stat().st_size, []).append(image)
-    ledger.rows += _rows(root, chosen, person, options)
+    try:
+        ledger.rows += _rows(root, chosen, person, options)
+    except SubjectError as error:
+        ledger.exclude(images[0].subject, images[0].path, str(error))
 
 
 def _one_a_modality(images: list[Image], modalities: list[str], ledger: Ledger) -> list[Image]:
@@ -140,10 +143,10 @@ def _rows(root: Path, images: list[Image], person: Row, options: dict) -> list[R
     for image in images:
         grid = grid_of(image.path)
         masks = {
-            key: best_mask(mask_candidates(root, options.get(option) or default, image.subject), image, grid)
-            for key, option, default in (
-                ("brain_mask", "brain_masks", BRAIN_MASKS),
-                ("lesion_mask", "lesion_masks", LESION_MASKS),
+            key: best_mask(mask_candidates(root, options.get(option) or default, image.subject), image, grid, one)
+            for key, option, default, one in (
+                ("brain_mask", "brain_masks", BRAIN_MASKS, None),
+                ("lesion_mask", "lesion_masks", LESION_MASKS, "lesion_masks"),
             )
         }
         place = {"subject": image.subject, "session": image.session, "modality": image.modality, "path": str(image.path)}
@@ -153,11 +156,14 @@ def _rows(root: Path, images: list[Image], person: Row, options: dict) -> list[R
 
 
 def _group(rows: list[Row], person: Row, options: dict) -> str:
-    """The option, else the participants table, else whether there is a lesion mask."""
-    asked = options.get("group", "auto")
+    """The option, else a lesion mask means patient, else the participants table."""
+    asked, marked = options.get("group", "auto"), any(row["lesion_mask"] for row in rows)
+    if marked and "healthy" in (asked, person["group"]):
+        taken = "healthy" if asked == "healthy" else "a patient"
+        logs.warn(f"{rows[0]['subject']} is called healthy but has a lesion mask; it is taken as {taken}")
     if asked != "auto":
         return asked
-    return person["group"] or ("patient" if any(row["lesion_mask"] for row in rows) else "healthy")
+    return "patient" if marked else person["group"] or "healthy"
 
 
 def _deal(rows: list[Row], options: dict) -> None:

@@ -73,12 +73,22 @@ def mask_candidates(root: Path, patterns: str | Sequence[str], subject: str) -> 
     return sorted(found)
 
 
-def best_mask(candidates: Sequence[Path], image: Image, image_grid: Volume) -> str:
-    """The candidate that lies on the image's grid, or the likeliest one so that preprocessing can refuse it by name, or ""."""
+def best_mask(candidates: Sequence[Path], image: Image, image_grid: Volume, one: str | None = None) -> str:
+    """The candidate that lies on the image's grid, or the likeliest one so that preprocessing can refuse it by name, or "".
+
+    Args:
+        one: option to name when several candidates lie on the grid and a choice would be a guess; None takes the first.
+
+    Raises:
+        SubjectError: several lie on the grid; part of the truth must not be taken for all of it.
+    """
     own = [path for path in candidates if _session(str(path)) == image.session]
     others = [path for path in candidates if path not in own and not (image.session and _session(str(path)))]
     usable = own + others  # never another session's mask
     on_grid = [path for path in usable if _is_on(path, image_grid)]
+    if one and len(on_grid) > 1:
+        names = ", ".join(str(path) for path in on_grid)
+        raise SubjectError(f"{image.path}: {len(on_grid)} masks lie on its grid ({names}); let {one} match one of them")
     return str((on_grid or usable or [""])[0])
 
 

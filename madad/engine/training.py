@@ -60,7 +60,7 @@ def train(
         UserError: no healthy slices, another process training here, a loss that is not finite.
         SystemExit: 143 after SIGTERM and 130 after SIGINT, with the checkpoint written.
     """
-    with exclusive(Path(checkpoints)), Interruption() as interruption, devices.lease(device) as chosen:
+    with exclusive(Path(checkpoints)), devices.lease(device) as chosen, Interruption() as interruption:
         data = read_slices(train_pack, chosen)
         validation = read_slices(validation_pack, chosen)
         record = Record.of(method, options, identity, seed, data, validation)

@@ -19,8 +19,9 @@ BET_GRID_MM = 2.0
 WARP_GRID_MM = 5.0
 WARP_ITERATIONS = (30, 15)
 WARP_REACH_MM = 12.0
-# Smoothing of the whole deformation (voxels): without it the border jumps over thin skull to the scalp in T2w.
-WARP_STIFFNESS = 1.0
+# Smoothing of the whole deformation (voxels), between two evils: without it the border jumps over thin skull to the scalp in
+# T2w, and at 1 small brains in large skulls are not reached (Dice 0.91 instead of 0.97 on one head, 0.95 at 0.5).
+WARP_STIFFNESS = 0.5
 # Tongues and islands thinner than twice this are nerves, vessels and marrow.
 OPENING_MM = 4.0
 # Skull within the mask: darker than this part of the brain's median, at most so deep below the mask's surface.
@@ -70,8 +71,14 @@ def _trimmed(mask: np.ndarray, head: Volume) -> np.ndarray:
 
 
 def nonzero(volume: Volume) -> np.ndarray:
-    """Mask, bool (I, J, K), of an image that is stripped already."""
-    return morphology.clean(volume.array != 0)
+    """Mask, bool (I, J, K), of an image that is stripped already: what differs from the commonest value of its border.
+
+    A scaled header turns a background of 0 into one that is 0 but for rounding.
+    """
+    array = volume.array
+    border = np.concatenate([np.take(array, (0, -1), axis=axis).ravel() for axis in range(3)])
+    values, counts = np.unique(border, return_counts=True)
+    return morphology.clean(np.abs(array - values[counts.argmax()]) > 1e-5 * float(np.ptp(array)))
 
 
 def onto(volume: Volume, grid: Volume) -> np.ndarray:

@@ -50,7 +50,7 @@ def write_headline(
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
         seeds, spread = _seeds(own)
         shown = [_name(method, bases), Cell(_track(method, bases)), *(_measured(own, key) for key in HEADLINE)]
-        return [*shown, _parameters(trained, method), seeds, spread]
+        return [*shown, _parameters(_of_block(trained, method, own)), seeds, spread]
 
     notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *_missing_notes(lines, HEADLINE)]
     table = _by_block("Headline: every method on every test set", columns, lines, row, notes)
@@ -82,13 +82,13 @@ def write_cost(summary: Path, trainings: Sequence[Path], bases: Mapping[str, str
     ]
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
-        runs = trained[trained["method"] == method]
+        runs = _of_block(trained, method, own)
         minutes = _mean(runs, "seconds") / 60
         device = ", ".join(sorted(set(runs["device_name"].dropna().astype(str)))) if "device_name" in runs else tables.NOTHING
         return [
             _name(method, bases),
             *(_measured(own, key) for key in COST),
-            _parameters(trained, method),
+            _parameters(runs),
             number(minutes),
             Cell(device),
         ]
@@ -136,8 +136,18 @@ def _seeds(own: pd.DataFrame) -> tuple[Cell, Cell]:
     return Cell(str(seeds), seeds), number(own.loc["auprc", "seed_sd"])
 
 
-def _parameters(trained: pd.DataFrame, method: str) -> Cell:
-    count = _mean(trained[trained["method"] == method], "parameter_count")
+def _of_block(trained: pd.DataFrame, method: str, own: pd.DataFrame) -> pd.DataFrame:
+    """Trainings behind a method's row: of its block's cohort and modality."""
+    if trained.empty:
+        return trained
+    chosen = trained["method"] == method
+    for key in ("cohort", "modality"):
+        chosen &= trained[key] == own.iloc[0][key]
+    return trained[chosen]
+
+
+def _parameters(runs: pd.DataFrame) -> Cell:
+    count = _mean(runs, "parameter_count")
     if not math.isfinite(count):
         return number(math.nan)
     return Cell(f"{plain(count / 1e6)} M" if count >= 1e6 else f"{count:,.0f}".replace(",", " "), count)

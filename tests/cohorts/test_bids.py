@@ -131,10 +131,18 @@ def test_a_lesion_mask_makes_a_patient_unless_told_otherwise(bids_root: Root, as
     assert [row["group"] for row in rows] == groups
 
 
-def test_the_participants_table_goes_before_the_mask(bids_root: Root) -> None:
+def test_no_one_with_a_lesion_mask_is_learnt_from_as_healthy(bids_root: Root, capsys: pytest.CaptureFixture) -> None:
     mask = "derivatives/manual/sub-01/anat/sub-01_label-lesion_mask.nii.gz"
     root = bids_root(*t1w("01"), mask, participants="participant_id\tgroup\nsub-01\tcontrol\n")
-    assert bids.read(root, READ, ["T1w"])[0][0]["group"] == "healthy"
+    assert bids.read(root, READ, ["T1w"])[0][0]["group"] == "patient"
+    assert "sub-01 is called healthy but has a lesion mask" in capsys.readouterr().err
+
+
+def test_several_lesion_masks_of_one_image_are_not_guessed_between(bids_root: Root) -> None:
+    masks = [f"derivatives/manual/sub-01/anat/sub-01_label-lesion{number}_mask.nii.gz" for number in (1, 2)]
+    rows, excluded = bids.read(bids_root(*t1w("01", "02"), *masks), READ, ["T1w"])
+    assert subjects(rows) == ["sub-02"]
+    assert "2 masks lie on its grid" in excluded[0]["reason"] and "lesion_masks" in excluded[0]["reason"]
 
 
 def test_patients_without_lesion_masks_are_said(bids_root: Root, capsys: pytest.CaptureFixture) -> None:

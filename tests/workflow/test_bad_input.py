@@ -101,3 +101,13 @@ def test_a_modality_nobody_has_is_named(broken) -> None:
         "--cores", "1", "results/cohorts/mine/manifest.tsv", "--configfile", "mine.yaml", config=("modalities=[T2w]",)
     )
     assert done.returncode != 0 and "T2w" in done.stdout and "FLAIR" in done.stdout and "Traceback" not in done.stdout
+
+
+def test_mended_image_is_taken_in_by_the_next_run(broken) -> None:
+    project, root, _ = broken
+    manifest = "results/cohorts/mine/manifest.tsv"
+    assert project.run("--cores", "1", manifest, "--configfile", "mine.yaml").returncode == 0
+    assert project.jobs(manifest, "--configfile", "mine.yaml") == {}
+    subjects = sorted(path.name for path in root.glob("sub-*"))
+    shutil.copy(image(root, subjects[-1]), image(root, subjects[4]))
+    assert project.jobs(manifest, "--configfile", "mine.yaml") == {"cohort": 1}

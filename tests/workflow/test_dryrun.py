@@ -32,6 +32,12 @@ def test_two_cohorts_and_seeds_multiply(project: Project) -> None:
     assert jobs["cohort"] == 2 and jobs["train"] == 2 * (2 + 1) and jobs["evaluate"] == 2 * 2 * (2 + 1)
 
 
+def test_partial_report_starts_nothing(project: Project) -> None:
+    assert not {"cohort", "preprocess", "pack", "bank", "train", "infer"} & set(
+        project.jobs(config=("preset=smoke", "partial=true"))
+    )
+
+
 def test_unchosen_method_plans_nothing(project: Project) -> None:
     (project.folder / "mine.yaml").write_text("methods: [intensity]\n")
     assert project.jobs("--configfile", "mine.yaml")["train"] == 1
