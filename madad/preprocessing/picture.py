@@ -41,7 +41,7 @@ def draw(
         (head.array, head_brain, skull_strip.onto(carried, head) > 0.5),
         (image.array, brain > 0, template.brain.array > 0),
     )
-    figure = Figure(figsize=(TILE_INCHES * len(CUTS), TILE_INCHES * len(rows)), facecolor="black")
+    figure = Figure(figsize=(TILE_INCHES * len(CUTS), TILE_INCHES * len(rows)), facecolor="black", layout="none")
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(rows), len(CUTS), gridspec_kw={"wspace": 0.02, "hspace": 0.02})
     figure.subplots_adjust(0, 0, 1, 1)

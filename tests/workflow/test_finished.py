@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 
 import pytest
 
@@ -13,10 +12,14 @@ from tests.workflow.conftest import PARTS, SMOKE, Project
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
+def jobs_after_edit(project: Project, module: str) -> dict[str, int]:
+    """What would run if a module's code had changed; the module is left as it was."""
+    path = project.folder / "madad" / module
+    before = path.read_text()
+    path.write_text(before + "\nUNUSED = 1\n")
+    jobs = project.jobs()
+    path.write_text(before)
+    return jobs
 
 
 def test_second_run_has_nothing_to_do(finished: Project) -> None:
@@ -36,21 +39,13 @@ def test_comment_reruns_nothing(finished: Project) -> None:
 
 
 def test_editing_one_method_reruns_it_alone(finished: Project) -> None:
-    path = finished.folder / "madad" / "methods" / "intensity.py"
-    before = path.read_text()
-    path.write_text(before + "\nUNUSED = 1\n")
-    jobs = finished.jobs()
-    path.write_text(before)
+    jobs = jobs_after_edit(finished, "methods/intensity.py")
     assert jobs["train"] == 1 and jobs["infer"] == 2 and jobs["evaluate"] == 2
     assert not {"cohort", "preprocess", "pack", "implant"} & set(jobs)
 
 
 def test_editing_the_evaluation_trains_nothing(finished: Project) -> None:
-    path = finished.folder / "madad" / "evaluation" / "protocol.py"
-    before = path.read_text()
-    path.write_text(before + "\nUNUSED = 1\n")
-    jobs = finished.jobs()
-    path.write_text(before)
+    jobs = jobs_after_edit(finished, "evaluation/protocol.py")
     assert jobs["evaluate"] == 4 and not {"train", "infer"} & set(jobs)
 
 
