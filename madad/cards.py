@@ -1,6 +1,7 @@
 """Method cards: what a method is, what it needs and every hyper-parameter it takes. Read without torch.
 
-A card is the file `madad/methods/<name>.yaml` beside the method's code. A parameter is a JSON-schema property with
+A card is the file `madad/methods/<name>.yaml` beside the method's code. The parts that methods stand on, such as an autoencoder,
+have cards of the same kind in `madad/components`. A parameter is a JSON-schema property with
 `type`, `default`, `description` and `source` (and, where they mean something, `unit`, `minimum`, `maximum`, `enum`,
 `items`). `modality_defaults` gives a default that depends on the modality. The training options are the same for every
 method that trains (`madad/engine/options.yaml`); a card gives what is its own of them, such as defaults.
@@ -19,7 +20,8 @@ from jsonschema.exceptions import ValidationError
 
 from madad.errors import UserError, did_you_mean
 
-FOLDER = Path(__file__).parent / "methods"
+METHODS = Path(__file__).parent / "methods"
+COMPONENTS = Path(__file__).parent / "components"
 OPTIONS = Path(__file__).parent / "engine" / "options.yaml"
 TRACKS = ("none", "healthy", "lesion-masks", "image-labels", "supervised")
 KEYS = [
@@ -33,6 +35,7 @@ KEYS = [
     "code",
     "code_licence",
     "track",
+    "published_scoring",
     "modalities",
     "spatial_dims",
     "capabilities",
@@ -48,11 +51,37 @@ KEYS = [
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
     """Every method that has a card, in alphabetical order."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    return _stems(METHODS)
+
+
+@lru_cache(maxsize=1)
+def components() -> tuple[str, ...]:
+    """Every trained part that methods may require, in alphabetical order."""
+    return _stems(COMPONENTS)
+
+
+def path(name: str) -> Path:
+    """The file of a card; the code lies beside it.
+
+    Raises:
+        UserError: no such method or component; the message names the nearest.
+    """
+    if name in components():
+        return COMPONENTS / f"{name}.yaml"
+    if name not in names():
+        raise UserError(
+            f"methods: there is no method {name!r}{did_you_mean(name, names())}; the methods are {', '.join(names())}"
+        )
+    return METHODS / f"{name}.yaml"
+
+
+def module(name: str) -> str:
+    """Dotted name of the code of a method or component."""
+    return f"madad.{path(name).parent.name}.{name}"
 
 
 def load(name: str) -> dict:
-    """The card of a method, as a fresh dict.
+    """The card of a method or component, as a fresh dict.
 
     Raises:
         UserError: no such method; the message names the nearest.
@@ -89,20 +118,31 @@ def tiny(name: str, modality: str | None = None) -> dict[str, dict]:
     return resolve(name, sizes["parameters"], sizes["training"], modality)
 
 
+def tiny_whole(name: str, modality: str | None = None) -> dict:
+    """What `madad.methods.registry.assemble` needs for the smallest sizes, with the parts the method cannot do without."""
+    parts = {}
+    for role, need in _load(name)["requires"].items():
+        if not need["optional"]:
+            part = tiny_whole(need["default"], modality)
+            overrides = {key: value for key, value in need["overrides"].items() if key in part["parameters"]}
+            parts[role] = {**part, "method": need["default"], "overrides": overrides}
+    return {"base": name, "parts": parts, **tiny(name, modality)}
+
+
 @cache
 def _load(name: str) -> dict:
-    if name not in names():
-        raise UserError(
-            f"methods: there is no method {name!r}{did_you_mean(name, names())}; the methods are {', '.join(names())}"
-        )
-    card = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    card = yaml.safe_load(path(name).read_text())
     missing = [key for key in KEYS if key not in card]
     if missing:
-        raise UserError(f"{FOLDER / name}.yaml: the card lacks {', '.join(missing)}")
+        raise UserError(f"{path(name)}: the card lacks {', '.join(missing)}")
     if card["capabilities"]["trains"]:
         options = yaml.safe_load(OPTIONS.read_text())
         card["training"] = {key: schema | card["training"].get(key, {}) for key, schema in options.items()}
     return card
+
+
+def _stems(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(file.stem for file in folder.glob("*.yaml")))
 
 
 def _problems(name: str, section: str, properties: dict, values: object) -> list[str]:

@@ -100,12 +100,14 @@ def train(arguments: Arguments) -> None:
     """Train a method."""
     from madad.engine.training import train as run_training
 
+    parts = {}
     run_training(
-        _method(arguments),
+        _method(arguments, parts),
         train_pack=arguments.train,
         validation_pack=arguments.validation,
         options=arguments.options["training"],
         identity=_identity(arguments),
+        parts=parts,
         seed=arguments.seed,
         run=arguments.run_folder,
         checkpoints=arguments.checkpoints,
@@ -166,6 +168,7 @@ def parser() -> argparse.ArgumentParser:
         _verb(verbs, run, "options", cohort={}, modality={}, method={}, seed=integer)
     _add(verbs.choices["train"], "train", "validation", "checkpoints")
     verbs.choices["train"].add_argument("--run", dest="run_folder", type=Path, required=True)
+    verbs.choices["train"].add_argument("--parts", type=Path, nargs="*", default=[], help="models of its parts, by role")
     _add(verbs.choices["infer"], "model", "out", testset={}, packs=many)
     _add(verbs.choices["evaluate"], "maps", "out", testset={}, packs=many)
     for name in ("train", "infer"):
@@ -198,15 +201,25 @@ def _identity(arguments: Arguments) -> dict[str, str]:
     return {key: str(getattr(arguments, key)) for key in keys if hasattr(arguments, key)}
 
 
-def _method(arguments: Arguments) -> object:
+def _method(arguments: Arguments, parts: dict[str, str] | None = None) -> object:
+    """The method of the options. Where a dict is given its parts get their weights, and it the models' fingerprints."""
     import torch
 
+    from madad.engine.models import load_model
     from madad.methods import registry
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     options = arguments.options
-    return registry.build(options["base"], options["parameters"], arguments.seed)
+    models = dict(zip(sorted(options["parts"]), arguments.parts, strict=True)) if parts is not None else {}
+
+    def load_weights(role: str, part: torch.nn.Module) -> None:
+        if role in models:
+            used = options["parts"][role]
+            expected = {"method": used["method"], "modality": arguments.modality, "parameters": registry.hyperparameters(used)}
+            parts[role] = load_model(part, models[role], expected)["fingerprint"]
+
+    return registry.assemble(options, arguments.seed, load_weights)
 
 
 if __name__ == "__main__":

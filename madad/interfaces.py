@@ -26,7 +26,8 @@ class Method(Protocol):
 
     It never opens a file, never picks a threshold and never sees a lesion mask unless its track says so.
     Its constructor takes the hyper-parameters of its card as keyword-only arguments without defaults.
-    All randomness comes from the CPU generator that is passed in.
+    All randomness comes from the CPU generator that is passed in. Trained parts that its card `requires` arrive as frozen
+    modules under the names of their roles; a part that is kept as a submodule goes into the method's own model file.
 
     Attributes:
         hyperparameters: what it was built with, set by `madad.methods.registry.build`.
@@ -39,7 +40,10 @@ class Method(Protocol):
         ...
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor | None:
-        """Pseudo-healthy volume (S, C, H, W) of a volume (S, C, H, W), or None when the method makes none."""
+        """Pseudo-healthy volume (S, C, H, W) of a volume (S, C, H, W), or None when the method makes none.
+
+        A method that draws several gives (N, S, C, H, W); their mean is what is stored.
+        """
         ...
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:

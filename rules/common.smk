@@ -8,7 +8,7 @@ from functools import cache
 
 sys.path.insert(0, workflow.basedir)
 
-from madad import cards, config as configuration
+from madad import cards, config as configuration, lineup
 from madad.errors import UserError
 from madad.manifest import SPLITS
 from madad.provenance import content_hash, fingerprint
@@ -23,7 +23,7 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-RUNS = configuration.runs(CONFIG)
+RUNS = lineup.runs(CONFIG, "methods")
 RUNS_EVAL = configuration.evaluations(CONFIG)
 COHORTS = configuration.used_cohorts(CONFIG)
 
@@ -32,7 +32,7 @@ wildcard_constraints:
     cohort="|".join(COHORTS),
     testset="|".join(CONFIG["test_on"]),
     modality="|".join(CONFIG["modalities"]),
-    method="|".join(CONFIG["methods"]),
+    method="|".join([*CONFIG["methods"], *CONFIG["parts"]]),
     pipeline="|".join(CONFIG["pipelines"]),
     split="|".join(SPLITS),
     seed=r"\d+",
@@ -42,11 +42,6 @@ wildcard_constraints:
 def as_json(value):
     """A value as one shell argument; equal values give equal text, so that nothing reruns for the order of keys."""
     return json.dumps(value, sort_keys=True)
-
-
-def method_card(wildcards):
-    """Card of the published method behind a method's name."""
-    return cards.load(CONFIG["methods"][wildcards.method]["base"])
 
 
 def pipeline_of(cohort):
@@ -150,29 +145,6 @@ def preprocess_options(wildcards):
 def pack_intensity(wildcards):
     """The intensity normalisation of a cohort's pipeline."""
     return f"results/intensity/{pipeline_of(wildcards.cohort)}/{wildcards.modality}.json"
-
-
-def method_options(wildcards):
-    """Base, parameters and training options of a method for a modality."""
-    method = CONFIG["methods"][wildcards.method]
-    return as_json({"base": method["base"], **method["options"][wildcards.modality]})
-
-
-def method_code(*engine):
-    """Hash of what a method's stage executes: editing one method reruns that method alone."""
-
-    def code(wildcards):
-        return fingerprint(f"madad.methods.{CONFIG['methods'][wildcards.method]['base']}", *engine)
-
-    return code
-
-
-def card_resource(name):
-    """A number from the `resources` of the method's card."""
-    return lambda wildcards: method_card(wildcards)["resources"][name]
-
-
-METHOD_BASES = {name: method["base"] for name, method in CONFIG["methods"].items()}
 
 
 def first_seeds(**fixed):

@@ -2,10 +2,11 @@
 
 
 rule train:
-    """Train a method on healthy subjects. Checkpoints lie outside the outputs, so that a killed training resumes."""
+    """Train a method, or a part that methods stand on, on healthy subjects. Checkpoints lie outside the outputs, so that a killed training resumes."""
     input:
         train="results/packs/{cohort}/{modality}/train.h5",
         validation="results/packs/{cohort}/{modality}/validation.h5",
+        parts=part_models,
     output:
         model="<run>/model.safetensors",
         history="<run>/history.csv",
@@ -29,4 +30,4 @@ rule train:
     shell:
         "OMP_NUM_THREADS={threads} python -m madad train --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --options {params.method:q} --train {input.train} --validation {input.validation}"
-        " --run {params.run} --checkpoints {params.checkpoints} --threads {threads} --log {log}"
+        " --parts {input.parts} --run {params.run} --checkpoints {params.checkpoints} --threads {threads} --log {log}"

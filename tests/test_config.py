@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from madad import config as configuration
+from madad import lineup, schema
 from madad.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,7 +17,7 @@ DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
 def changed(**values: object) -> dict:
-    return configuration.merge(copy.deepcopy(DEFAULT), values)
+    return schema.merge(copy.deepcopy(DEFAULT), values)
 
 
 def problems(**values: object) -> str:
@@ -120,6 +121,6 @@ def test_unused_cohort_is_not_checked(tmp_path: Path) -> None:
 
 def test_untrained_methods_run_with_one_seed() -> None:
     config = configuration.resolve(changed(seeds=[0, 1, 2]))
-    count = {name: sum(run["method"] == name for run in configuration.runs(config)) for name in config["methods"]}
+    count = {name: sum(run["method"] == name for run in lineup.runs(config, "methods")) for name in config["methods"]}
     assert count == {"intensity": 1, "ddpm": 3}
     assert len(configuration.evaluations(config)) == 4 * len(config["test_on"])

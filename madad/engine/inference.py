@@ -54,9 +54,8 @@ def _expected(method: nn.Module, identity: dict, packs: list[Pack]) -> dict:
     shapes = {pack.shape for pack in packs if len(pack)}
     if len(shapes) > 1:
         raise UserError(f"{packs[0].path}: volumes of several shapes in one test set: {sorted(shapes)}")
-    # a method that learns nothing fits any shape
-    learns = any(weight.requires_grad for weight in method.parameters())
-    return expected | ({"image_shape": list(shapes.pop())} if shapes and learns else {})
+    # a method without weights fits any shape
+    return expected | ({"image_shape": list(shapes.pop())} if shapes and list(method.parameters()) else {})
 
 
 def _predictions(method: nn.Module, packs: list[Pack], seed: int, device: torch.device) -> Iterator[Prediction]:
@@ -81,11 +80,12 @@ def _predict(method: nn.Module, pack: Pack, index: int, seed: int, device: torch
     anomaly_map = method.anomaly_map(volume, reconstruction, brain, generator)
     devices.synchronise(device)
     seconds = time.perf_counter() - begun
+    stored = None if reconstruction is None else reconstruction.reshape(-1, *volume.shape).mean(dim=0)[:, 0].float().cpu().numpy()
     return Prediction(
         name=name,
         split=pack.split,
         anomaly_map=_finite(anomaly_map.float().cpu().numpy(), name, pack),
-        reconstruction=None if reconstruction is None else _finite(reconstruction[:, 0].float().cpu().numpy(), name, pack),
+        reconstruction=None if stored is None else _finite(stored, name, pack),
         seconds=seconds,
         peak_memory_mb=devices.peak_memory_mb(device),
     )

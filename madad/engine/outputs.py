@@ -29,16 +29,18 @@ class Record:
         identity: cohort, modality, method, seed as text.
         parameters: hyper-parameters of the method.
         options: training options.
+        parts: fingerprint of the model behind every part, by role.
         seed: of everything random.
         data: content hashes and sizes of what was read.
         image_shape: (S, H, W) of a volume.
-        parameter_count: trainable weights.
+        parameter_count: weights, those of its parts included.
         fingerprint: hash of everything above and of the code.
     """
 
     identity: dict
     parameters: dict
     options: dict
+    parts: dict
     seed: int
     data: dict
     image_shape: list[int]
@@ -46,21 +48,24 @@ class Record:
     fingerprint: str
 
     @classmethod
-    def of(cls, method: nn.Module, options: dict, identity: dict, seed: int, data: Slices, validation: Slices) -> Self:
+    def of(
+        cls, method: nn.Module, options: dict, identity: dict, parts: dict, seed: int, data: Slices, validation: Slices
+    ) -> Self:
         """The record of a training that is about to start."""
-        parts = {
+        facts = {
             "identity": dict(identity),
             "parameters": dict(method.hyperparameters),
             "options": dict(options),
+            "parts": dict(parts),
             "seed": seed,
             "data": {"training": _summary(data), "validation": _summary(validation)},
             "image_shape": list(data.volume_shape if len(data) else validation.volume_shape),
-            "parameter_count": sum(weight.numel() for weight in method.parameters() if weight.requires_grad),
+            "parameter_count": sum(weight.numel() for weight in method.parameters()),
         }
-        lasting = {**parts, "options": {key: value for key, value in options.items() if key not in OPERATIONAL}}
+        lasting = {**facts, "options": {key: value for key, value in options.items() if key not in OPERATIONAL}}
         modules = {type(method).__module__, "madad.engine.training"}
         code = fingerprint(*sorted(module for module in modules if module.startswith(f"{PACKAGE}.")))
-        return cls(**parts, fingerprint=content_hash({**lasting, "code": code}))
+        return cls(**facts, fingerprint=content_hash({**lasting, "code": code}))
 
     def metadata(self) -> dict:
         """What goes into the model file; `expected_metadata` is its counterpart."""

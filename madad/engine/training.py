@@ -37,6 +37,7 @@ def train(
     validation_pack: Path,
     options: dict,
     identity: dict,
+    parts: dict[str, str],
     seed: int,
     run: Path,
     checkpoints: Path,
@@ -51,6 +52,7 @@ def train(
         train_pack, validation_pack: packs; their healthy subjects are used.
         options: complete training options, from `madad.cards.resolve`.
         identity: cohort, modality, method and seed as text, for the files.
+        parts: fingerprint of the model behind every part the method stands on, by role.
         seed: of everything random.
         run: folder for the results.
         checkpoints: folder for the checkpoint, which is removed when the results are there.
@@ -63,7 +65,7 @@ def train(
     with exclusive(Path(checkpoints)), devices.lease(device) as chosen, Interruption() as interruption:
         data = read_slices(train_pack, chosen)
         validation = read_slices(validation_pack, chosen)
-        record = Record.of(method, options, identity, seed, data, validation)
+        record = Record.of(method, options, identity, parts, seed, data, validation)
         if not any(weight.requires_grad for weight in method.parameters()):
             write_outputs(Path(run), record, Outcome(method.state_dict()), chosen)
             return
@@ -96,9 +98,13 @@ class Training:
             plugins=LightningEnvironment(),  # one process, whatever scheduler started it
         )
         optimiser = OPTIMISERS[options["optimiser"]](
-            method.parameters(), lr=options["learning_rate"], weight_decay=options["weight_decay"]
+            [weight for weight in method.parameters() if weight.requires_grad],
+            lr=options["learning_rate"],
+            weight_decay=options["weight_decay"],
         )
         self.method = method.to(device).train()
+        for part in _frozen(method):
+            part.eval()
         self.average = averaged(method, options["ema_decay"]).eval()
         self.model, self.optimiser = self.fabric.setup(method, optimiser)
         self.model.mark_forward_method("training_loss")
@@ -208,6 +214,11 @@ class Training:
         for key in ("step", "seconds", "losses", "history", "best"):
             setattr(self, key, state[key])
         say(f"resumes after step {self.step} of {self.options['steps']}")
+
+
+def _frozen(method: nn.Module) -> list[nn.Module]:
+    """The trained parts that a method stands on: dropout and batch statistics there are those of use, not of training."""
+    return [part for part in method.children() if list(part.parameters()) and not any(w.requires_grad for w in part.parameters())]
 
 
 def _check(data: Slices, validation: Slices, train_pack: Path, validation_pack: Path) -> None:

@@ -1,9 +1,10 @@
-"""From a method's name to its class. A module is imported only when its method is asked for."""
+"""From a name to the method or component, with its parts. A module is imported only when it is asked for."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -11,42 +12,74 @@ from torch import nn
 from madad import cards
 from madad.seeds import seed_from
 
-names = cards.names
+VERBS = ("training_loss", "reconstruct", "anomaly_map")
+
+Prepare = Callable[[str, nn.Module], None]
 
 
 def load(name: str) -> type[nn.Module]:
-    """The class of a method: the one class in its module that has the verbs.
+    """The class of a method or component: the one class in its module that has the verbs.
 
     Raises:
         UserError: no such method.
     """
-    cards.load(name)
-    module = importlib.import_module(f"madad.methods.{name}")
-    own = [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__ and _is_method(c)]
+    module = importlib.import_module(cards.module(name))
+    verbs = VERBS if name in cards.names() else VERBS[:1]
+    own = [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__ and _has(c, verbs)]
     if len(own) != 1:
-        raise TypeError(f"{module.__file__}: one class with the verbs of a method is needed, found {len(own)}")
+        raise TypeError(f"{module.__file__}: one class with {', '.join(verbs)} is needed, found {len(own)}")
     return own[0]
 
 
-def build(name: str, parameters: dict, seed: int) -> nn.Module:
+def build(name: str, parameters: dict, seed: int, parts: dict[str, nn.Module | None] | None = None) -> nn.Module:
     """A method with its initial weights.
 
     Args:
         name: the method.
         parameters: complete hyper-parameters, from `madad.cards.resolve`.
         seed: the weights depend on it and on nothing else; the global random state is left alone.
+        parts: a module for every role of the card's `requires`, None for what is not wanted.
 
     Returns:
         the method; `hyperparameters` holds what it was built with, for the files the engine writes.
     """
+    parts = parts or {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_from("initial weights", seed))
-        method = load(name)(**parameters)
-    method.hyperparameters = dict(parameters)
+        method = load(name)(**parts, **parameters)
+    beneath = {role: part.hyperparameters for role, part in parts.items() if part is not None}
+    method.hyperparameters = {**parameters, **({"parts": beneath} if beneath else {})}
     return method
 
 
-def _is_method(candidate: type) -> bool:
-    return issubclass(candidate, nn.Module) and all(
-        hasattr(candidate, v) for v in ("training_loss", "reconstruct", "anomaly_map")
-    )
+def assemble(options: dict, seed: int, prepare: Prepare = lambda role, part: None) -> nn.Module:
+    """A method with everything it stands on; the parts are frozen.
+
+    Args:
+        options: `base`, `parameters` and `parts`, from `madad.lineup`.
+        seed: of the initial weights.
+        prepare: called with the role of every part before the method is built, to load its weights.
+    """
+    parts: dict[str, nn.Module | None] = {}
+    for role in cards.load(options["base"])["requires"]:
+        used = options["parts"].get(role)
+        parts[role] = assemble(as_used(used), seed) if used else None
+        if used:
+            prepare(role, parts[role])
+            parts[role].requires_grad_(False)
+    return build(options["base"], options["parameters"], seed, parts)
+
+
+def as_used(part: dict) -> dict:
+    """The options of a part with what is set otherwise for its use."""
+    return {**part, "parameters": {**part["parameters"], **part["overrides"]}}
+
+
+def hyperparameters(options: dict) -> dict:
+    """What `build` writes down for these options, without building anything."""
+    beneath = {role: hyperparameters(as_used(part)) for role, part in options["parts"].items()}
+    return {**options["parameters"], **({"parts": beneath} if beneath else {})}
+
+
+def _has(candidate: type, verbs: tuple[str, ...]) -> bool:
+    return issubclass(candidate, nn.Module) and all(hasattr(candidate, verb) for verb in verbs)

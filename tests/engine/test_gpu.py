@@ -32,6 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         **packs,
         options=resolved["training"],
         identity=IDENTITY,
+        parts={},
         seed=0,
         run=folder / "run",
         checkpoints=folder / "checkpoints",

@@ -28,6 +28,7 @@ def run(folder: Path, method: torch.nn.Module, steps: int, where: str = "run") -
         validation_pack=folder / "validation.h5",
         options={**toy.OPTIONS, "steps": steps, "checkpoint_every_s": 0.0},
         identity=toy.IDENTITY,
+        parts={},
         seed=0,
         run=folder / where,
         checkpoints=folder / f"{where}-checkpoints",

@@ -10,9 +10,9 @@ from madad.errors import UserError
 from madad.methods import registry
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", [*cards.names(), *cards.components()])
 def test_every_card_has_a_class(name: str) -> None:
-    assert registry.load(name).__module__ == f"madad.methods.{name}"
+    assert registry.load(name).__module__ == cards.module(name)
 
 
 def test_unknown_method() -> None:

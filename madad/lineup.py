@@ -1,0 +1,162 @@
+"""The methods of a configuration, the trained parts they stand on, and the runs that follow.
+
+An entry, for every name that is trained or run:
+`base` the published method or component behind it; `parts` the names of the entries its card requires, by role;
+`seeded` whether it runs once a seed or once; `modalities` those it is made for; `options` by modality what
+`madad.methods.registry.assemble` builds it from and the engine trains it with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from madad import cards
+from madad.errors import UserError
+from madad.schema import Options, coerce, unknown
+
+
+def resolve(config: Options, sizes: Options, problems: list[str]) -> Options:
+    """Entries of all methods of a configuration and of all parts they need, parts first.
+
+    Args:
+        config: complete but for its methods.
+        sizes: `parameters` and `training` of the preset, by base.
+        problems: every problem found is added, one line each.
+    """
+    lineup = _Lineup(config["method_options"], config["modalities"], sizes, problems)
+    for name in config["methods"]:
+        if lineup.base(name) in cards.components():
+            problems.append(f"methods: {name} is a component that methods stand on, not a method to compare")
+        lineup.add(name, "methods")
+    entries = dict(lineup.entries)
+    for name in config["method_options"]:  # a mistake in an unused entry is told before anybody relies on it
+        lineup.add(name, "method_options")
+    for modality in config["modalities"]:
+        if entries and not any(modality in entry["modalities"] for entry in entries.values()):
+            names = ", ".join(config["methods"])
+            problems.append(f"modalities: none of the methods ({names}) is made for {modality}; their cards say for what")
+    return entries
+
+
+def runs(config: Options, kind: str) -> list[dict[str, str]]:
+    """Every valid combination of training cohort, modality, method and seed.
+
+    What is not trained, and does not stand on what is trained anew for every seed, runs once, with the first seed.
+
+    Args:
+        config: from `madad.config.resolve`.
+        kind: "methods" for what is compared, "parts" for what only stands beneath.
+    """
+    return [
+        dict(cohort=cohort, modality=modality, method=name, seed=str(seed))
+        for name, entry in config[kind].items()
+        for cohort in config["train_on"]
+        for modality in config["modalities"]
+        if modality in entry["modalities"]
+        for seed in (config["seeds"] if entry["seeded"] else config["seeds"][:1])
+    ]
+
+
+def part_runs(config: Options, run: dict[str, str]) -> list[dict[str, str]]:
+    """The runs that a run takes its parts from, in the order of their roles."""
+    entries = {**config["methods"], **config["parts"]}
+    first = str(config["seeds"][0])
+    return [
+        {**run, "method": name, "seed": run["seed"] if entries[name]["seeded"] else first}
+        for _, name in sorted(entries[run["method"]]["parts"].items())
+    ]
+
+
+@dataclass
+class _Lineup:
+    given: Options  # `method_options`
+    modalities: list[str]
+    sizes: Options
+    problems: list[str]
+    entries: Options = field(default_factory=dict)
+
+    def base(self, name: str) -> str:
+        return self.given.get(name, {}).get("base", name)
+
+    def add(self, name: str, where: str, above: tuple[str, ...] = ()) -> None:
+        """Add the entry of a name after those of its parts; nothing where there is a problem."""
+        base = self.base(name)
+        if name in self.entries:
+            return
+        if base not in _known():
+            self.problems.append(unknown(where, "method", base, [*_known(), *(other for other in self.given if other != name)]))
+        elif name in above:
+            chain = " needs ".join([*above, name])
+            self.problems.append(f"method_options.{name}.parts: {chain}; a method cannot stand on itself")
+        else:
+            parts = self.parts(name)
+            for role, part in parts.items():
+                self.add(part, f"method_options.{name}.parts.{role}", (*above, name))
+            entry = self.entry(name, base, parts) if all(part in self.entries for part in parts.values()) else None
+            self.entries |= {name: entry} if entry else {}
+
+    def parts(self, name: str) -> dict[str, str]:
+        """Names of the entries that a method stands on, by role."""
+        requires, wanted = cards.load(self.base(name))["requires"], self.given.get(name, {}).get("parts", {})
+        where = f"method_options.{name}.parts"
+        self.problems += [unknown(where, "role", role, requires) for role in wanted if role not in requires]
+        parts = {}
+        for role, need in requires.items():
+            part = wanted.get(role, None if need["optional"] else need["default"])
+            if part is None and need["optional"]:
+                continue
+            if part is None:
+                self.problems.append(f"{where}.{role}: cannot be null; leave it out for {need['default']}")
+            elif not _suits(self.base(part), need):
+                kind = f"a method that {' and '.join(need['capabilities'])}" if need["capabilities"] else need["default"]
+                self.problems.append(f"{where}.{role}: '{part}' cannot serve; wanted is {kind}, or a variant of it")
+            else:
+                parts[role] = part
+        return parts
+
+    def entry(self, name: str, base: str, parts: dict[str, str]) -> Options | None:
+        card = cards.load(base)
+        beneath = {role: self.entries[part] for role, part in parts.items()}
+        accepted = [card["modalities"], *(entry["modalities"] for entry in beneath.values())]
+        options = self.options(name, base)
+        if options is None:
+            return None
+        options = {m: own for m, own in options.items() if all(m in modalities for modalities in accepted)}
+        for modality, own in options.items():
+            used = {role: _part(parts[role], entry, modality, card["requires"][role]) for role, entry in beneath.items()}
+            own |= {"base": base, "parts": used}
+        trained = base in cards.names() and card["capabilities"]["trains"]
+        seeded = trained or any(entry["seeded"] for entry in beneath.values())
+        return {"base": base, "parts": parts, "seeded": seeded, "modalities": list(options), "options": options}
+
+    def options(self, name: str, base: str) -> Options | None:
+        """Complete parameters and training options for every modality; None where they are not valid."""
+        card, given, sizes = cards.load(base), self.given.get(name, {}), self.sizes.get(base, {})
+        own = {
+            section: coerce({**sizes.get(section, {}), **given.get(section, {})}, {"properties": card[section]})
+            for section in ("parameters", "training")
+        }
+        try:
+            return {modality: cards.resolve(base, **own, modality=modality) for modality in self.modalities}
+        except UserError as error:
+            self.problems += [f"method_options.{name}{line.removeprefix(base)}" for line in str(error).splitlines()]
+            return None
+
+
+def _known() -> list[str]:
+    return [*cards.names(), *cards.components()]
+
+
+def _suits(base: str, need: Options) -> bool:
+    if base not in _known():
+        return True  # reported as unknown
+    if not need["capabilities"]:
+        return base == need["default"]
+    return base in cards.names() and all(cards.load(base)["capabilities"][capability] for capability in need["capabilities"])
+
+
+def _part(name: str, entry: Options, modality: str, need: Options) -> Options:
+    """What a method is told of one part: how it was built, and what is set otherwise for this use."""
+    options = {key: value for key, value in entry["options"][modality].items() if key != "training"}
+    overrides = {key: value for key, value in need["overrides"].items() if key in options["parameters"]}
+    return {**options, "method": name, "overrides": overrides}

@@ -1,0 +1,39 @@
+"""The methods of a run and the parts they stand on: their cards, options, code and models."""
+
+ENTRIES = {**CONFIG["methods"], **CONFIG["parts"]}
+METHOD_BASES = {name: method["base"] for name, method in CONFIG["methods"].items()}
+
+
+def method_card(wildcards):
+    """Card of the published method behind a method's name."""
+    return cards.load(ENTRIES[wildcards.method]["base"])
+
+
+def method_options(wildcards):
+    """Base, parameters, training options and parts of a method for a modality."""
+    return as_json(ENTRIES[wildcards.method]["options"][wildcards.modality])
+
+
+def method_code(*engine):
+    """Hash of what a method's stage executes: editing one method reruns that method alone."""
+
+    def code(wildcards):
+        return fingerprint(*_modules(wildcards.method), *engine)
+
+    return code
+
+
+def _modules(method):
+    """Code of a method and of the parts it is built with."""
+    entry = ENTRIES[method]
+    return [cards.module(entry["base"]), *(name for part in entry["parts"].values() for name in _modules(part))]
+
+
+def card_resource(name):
+    """A number from the `resources` of the method's card."""
+    return lambda wildcards: method_card(wildcards)["resources"][name]
+
+
+def part_models(wildcards):
+    """Models of what a method stands on, in the order of the roles."""
+    return _of_runs("model.safetensors", lineup.part_runs(CONFIG, dict(wildcards)))
