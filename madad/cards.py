@@ -4,7 +4,9 @@ A card is the file `madad/methods/<name>.yaml` beside the method's code. The par
 have cards of the same kind in `madad/components`. A parameter is a JSON-schema property with
 `type`, `default`, `description` and `source` (and, where they mean something, `unit`, `minimum`, `maximum`, `enum`,
 `items`). `modality_defaults` gives a default that depends on the modality. The training options are the same for every
-method that trains (`madad/engine/options.yaml`); a card gives what is its own of them, such as defaults.
+method that trains (`madad/engine/options.yaml`); a card gives what is its own of them, such as defaults. `training_data`,
+slices of healthy images where it is left out, says what a method is shown: `kind` slices or volumes, `pairs` true for those
+that learn from synthetic lesions (`madad/engine/pair_options.yaml`).
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from madad.errors import UserError, did_you_mean
 METHODS = Path(__file__).parent / "methods"
 COMPONENTS = Path(__file__).parent / "components"
 OPTIONS = Path(__file__).parent / "engine" / "options.yaml"
+PAIR_OPTIONS = Path(__file__).parent / "engine" / "pair_options.yaml"
+SLICES = {"kind": "slices", "pairs": False}
 TRACKS = ("none", "healthy", "lesion-masks", "image-labels", "supervised")
 KEYS = [
     "name",
@@ -135,8 +139,11 @@ def _load(name: str) -> dict:
     missing = [key for key in KEYS if key not in card]
     if missing:
         raise UserError(f"{path(name)}: the card lacks {', '.join(missing)}")
+    card["training_data"] = {**SLICES, **card.get("training_data", {})}
     if card["capabilities"]["trains"]:
         options = yaml.safe_load(OPTIONS.read_text())
+        if card["training_data"]["pairs"]:
+            options |= yaml.safe_load(PAIR_OPTIONS.read_text())
         card["training"] = {key: schema | card["training"].get(key, {}) for key, schema in options.items()}
     return card
 

@@ -98,11 +98,14 @@ def examples(arguments: Arguments) -> None:
 
 def train(arguments: Arguments) -> None:
     """Train a method."""
+    from madad import cards
     from madad.engine.training import train as run_training
 
-    parts = {}
+    parts: dict[str, str] = {}
+    method = _method(arguments, parts)
+    data = cards.load(arguments.options["base"])["training_data"]
     run_training(
-        _method(arguments, parts),
+        method,
         train_pack=arguments.train,
         validation_pack=arguments.validation,
         options=arguments.options["training"],
@@ -112,6 +115,8 @@ def train(arguments: Arguments) -> None:
         run=arguments.run_folder,
         checkpoints=arguments.checkpoints,
         device=arguments.device,
+        kind=data["kind"],
+        pairs=_pairs(arguments, parts) if data["pairs"] else None,
     )
 
 
@@ -168,6 +173,7 @@ def parser() -> argparse.ArgumentParser:
         _verb(verbs, run, "options", cohort={}, modality={}, method={}, seed=integer)
     _add(verbs.choices["train"], "train", "validation", "checkpoints")
     verbs.choices["train"].add_argument("--run", dest="run_folder", type=Path, required=True)
+    verbs.choices["train"].add_argument("--banks", type=Path, nargs="*", default=[], help="synthetic lesions to learn from")
     verbs.choices["train"].add_argument("--parts", type=Path, nargs="*", default=[], help="models of its parts, by role")
     _add(verbs.choices["infer"], "model", "out", testset={}, packs=many)
     _add(verbs.choices["evaluate"], "maps", "out", testset={}, packs=many)
@@ -220,6 +226,22 @@ def _method(arguments: Arguments, parts: dict[str, str] | None = None) -> object
             parts[role] = load_model(part, models[role], expected)["fingerprint"]
 
     return registry.assemble(options, arguments.seed, load_weights)
+
+
+def _pairs(arguments: Arguments, parts: dict[str, str]) -> object:
+    """Synthetic lesions for training images; the bank counts among the parts that the training stands on."""
+    from madad.anomalies.appearance import Look
+    from madad.anomalies.bank import Bank
+    from madad.anomalies.pairs import Pairs
+    from madad.anomalies.sites import pack_sign
+    from madad.provenance import file_hash
+    from madad.stores import Pack
+
+    options = arguments.options["training"]
+    parts["bank"] = "+".join(file_hash(path) for path in arguments.banks)
+    with Pack(arguments.train) as pack:
+        sign = pack_sign(pack)
+    return Pairs(Bank(arguments.banks), [sign], Look(preset=options["look"]), options["healthy_share"])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Intensities are in [0, 1] inside the brain and exactly 0 outside.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from typing import TYPE_CHECKING, NotRequired, Protocol, TypedDict
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +19,10 @@ class Batch(TypedDict):
 
     image: Tensor  # (B, C, H, W) float32
     brain: Tensor  # (B, 1, H, W) bool
+    # Only for methods that learn from pairs; `image` then has a synthetic lesion.
+    healthy: NotRequired[Tensor]  # (B, C, H, W) float32
+    lesion: NotRequired[Tensor]  # (B, 1, H, W) bool
+    map: NotRequired[Tensor]  # (B, 1, H, W) float32, how much of the lesion is where
 
 
 class Method(Protocol):

@@ -14,11 +14,12 @@ def method_options(wildcards):
     return as_json(ENTRIES[wildcards.method]["options"][wildcards.modality])
 
 
-def method_code(*engine):
+def method_code(*engine, pairs=False):
     """Hash of what a method's stage executes: editing one method reruns that method alone."""
 
     def code(wildcards):
-        return fingerprint(*_modules(wildcards.method), *engine)
+        shown = ["madad.anomalies.pairs"] if pairs and method_card(wildcards)["training_data"]["pairs"] else []
+        return fingerprint(*_modules(wildcards.method), *engine, *shown)
 
     return code
 
@@ -37,3 +38,9 @@ def card_resource(name):
 def part_models(wildcards):
     """Models of what a method stands on, in the order of the roles."""
     return _of_runs("model.safetensors", lineup.part_runs(CONFIG, dict(wildcards)))
+
+
+def training_banks(wildcards):
+    """Synthetic lesions, for methods that learn from them."""
+    pairs = method_card(wildcards)["training_data"]["pairs"]
+    return bank_files(pipeline_of(wildcards.cohort)) if pairs else []

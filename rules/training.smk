@@ -7,6 +7,7 @@ rule train:
         train="results/packs/{cohort}/{modality}/train.h5",
         validation="results/packs/{cohort}/{modality}/validation.h5",
         parts=part_models,
+        banks=training_banks,
     output:
         model="<run>/model.safetensors",
         history="<run>/history.csv",
@@ -26,8 +27,8 @@ rule train:
         method=method_options,
         run=lambda wildcards, output: os.path.dirname(output.model),
         checkpoints="results/checkpoints/{cohort}/{modality}/{method}/seed{seed}",
-        code=method_code("madad.engine.training"),
+        code=method_code("madad.engine.training", pairs=True),
     shell:
         "OMP_NUM_THREADS={threads} python -m madad train --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --options {params.method:q} --train {input.train} --validation {input.validation}"
-        " --parts {input.parts} --run {params.run} --checkpoints {params.checkpoints} --threads {threads} --log {log}"
+        " --parts {input.parts} --banks {input.banks} --run {params.run} --checkpoints {params.checkpoints} --threads {threads} --log {log}"

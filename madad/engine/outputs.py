@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from madad.engine import devices
-from madad.engine.data import Slices
+from madad.engine.data import Images
 from madad.engine.models import save_model
 from madad.provenance import PACKAGE, complete, content_hash, environment, fingerprint, write_json
 
@@ -49,7 +49,7 @@ class Record:
 
     @classmethod
     def of(
-        cls, method: nn.Module, options: dict, identity: dict, parts: dict, seed: int, data: Slices, validation: Slices
+        cls, method: nn.Module, options: dict, identity: dict, parts: dict, seed: int, data: Images, validation: Images
     ) -> Self:
         """The record of a training that is about to start."""
         facts = {
@@ -118,8 +118,8 @@ def write_outputs(run: Path, record: Record, outcome: Outcome, device: torch.dev
     write_json(run / "train.json", {**asdict(record), **summary})
 
 
-def _summary(slices: Slices) -> dict:
-    return {"content": slices.content, "subjects": slices.subjects, "slices": len(slices)}
+def _summary(images: Images) -> dict:
+    return {"content": images.content, "subjects": images.subjects, "images": len(images)}
 
 
 def _text(value: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -17,17 +18,21 @@ from torch import Tensor, nn
 
 from madad.engine import devices
 from madad.engine.checkpoints import load_checkpoint, remove_checkpoint, save_checkpoint
-from madad.engine.data import Slices, read_slices
+from madad.engine.data import Images, read_images
 from madad.engine.ema import averaged
 from madad.engine.interruption import Interruption
 from madad.engine.lock import exclusive
 from madad.engine.outputs import Outcome, Record, write_outputs
 from madad.errors import UserError
+from madad.interfaces import Batch
 from madad.logs import progress, say, warn
 from madad.seeds import seed_from, torch_generator
 
+# (image, brain, generator) to a batch's further entries
+Pairs = Callable[[Tensor, Tensor, torch.Generator], dict[str, Tensor]]
+
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-VALIDATION_SLICES = 128
+VALIDATION_IMAGES = 128
 
 
 def train(
@@ -42,6 +47,8 @@ def train(
     run: Path,
     checkpoints: Path,
     device: str,
+    kind: str = "slices",
+    pairs: Pairs | None = None,
 ) -> None:
     """Train a method and write `model.safetensors`, `history.csv` and `train.json` into `run`.
 
@@ -57,20 +64,21 @@ def train(
         run: folder for the results.
         checkpoints: folder for the checkpoint, which is removed when the results are there.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        kind: "slices" or "volumes".
+        pairs: puts synthetic lesions into the images of a batch, for methods that learn from them.
 
     Raises:
         UserError: no healthy slices, another process training here, a loss that is not finite.
         SystemExit: 143 after SIGTERM and 130 after SIGINT, with the checkpoint written.
     """
     with exclusive(Path(checkpoints)), devices.lease(device) as chosen, Interruption() as interruption:
-        data = read_slices(train_pack, chosen)
-        validation = read_slices(validation_pack, chosen)
+        data, validation = (read_images(pack, chosen, kind) for pack in (train_pack, validation_pack))
         record = Record.of(method, options, identity, parts, seed, data, validation)
         if not any(weight.requires_grad for weight in method.parameters()):
             write_outputs(Path(run), record, Outcome(method.state_dict()), chosen)
             return
         _check(data, validation, train_pack, validation_pack)
-        training = Training(method, data, validation, options, seed, chosen)
+        training = Training(method, data, validation, options, seed, chosen, pairs)
         training.run(Path(checkpoints), record.fingerprint, interruption)
         write_outputs(Path(run), record, training.outcome, chosen)
         remove_checkpoint(Path(checkpoints))
@@ -87,10 +95,17 @@ class Training:
     """
 
     def __init__(
-        self, method: nn.Module, data: Slices, validation: Slices, options: dict, seed: int, device: torch.device
+        self,
+        method: nn.Module,
+        data: Images,
+        validation: Images,
+        options: dict,
+        seed: int,
+        device: torch.device,
+        pairs: Pairs | None = None,
     ) -> None:
         self.options, self.seed, self.device = options, seed, device
-        self.data, self.validation = data, validation
+        self.data, self.validation, self.pairs = data, validation, pairs
         self.fabric = Fabric(
             accelerator=device.type,
             devices=[device.index or 0] if device.type != "cpu" else 1,
@@ -139,6 +154,7 @@ class Training:
     def _advance(self) -> None:
         """One optimiser step, a function of the weights, the seed and the number of the step alone."""
         batch = self.data.draw(self.options["batch_size"], self.device, self.seed, "slices", self.step)
+        batch = self._with_lesions(batch, self.seed, "pairs", self.step)
         torch.manual_seed(seed_from(self.seed, "layers", self.step))  # dropout has no generator of its own
         with self.fabric.autocast():
             loss = self.model.training_loss(batch, torch_generator(self.seed, "loss", self.step))["loss"]
@@ -157,6 +173,12 @@ class Training:
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.average.update_parameters(self.method)
+
+    def _with_lesions(self, batch: Batch, *coordinates: int | str) -> Batch:
+        """The batch with synthetic lesions from the coordinates, where the method learns from pairs."""
+        if self.pairs is None:
+            return batch
+        return {**batch, **self.pairs(batch["image"], batch["brain"], torch_generator(*coordinates))}
 
     def _validate(self) -> None:
         """Add a row to the history and keep the weights if they are the best so far."""
@@ -183,10 +205,10 @@ class Training:
         """Mean loss of the averaged weights on fixed slices with fixed noise; NaN without validation data."""
         if not len(self.validation):
             return math.nan
-        rows = self.validation.spread(VALIDATION_SLICES)
+        rows = self.validation.spread(VALIDATION_IMAGES)
         total = 0.0
         for number, part in enumerate(rows.split(self.options["batch_size"])):
-            batch = self.validation.batch(part, self.device)
+            batch = self._with_lesions(self.validation.batch(part, self.device), "validation pairs", number)
             with self.fabric.autocast():
                 loss: Tensor = self.average.module.training_loss(batch, torch_generator("validation", number))["loss"]
             total += loss.item() * len(part)
@@ -221,7 +243,7 @@ def _frozen(method: nn.Module) -> list[nn.Module]:
     return [part for part in method.children() if list(part.parameters()) and not any(w.requires_grad for w in part.parameters())]
 
 
-def _check(data: Slices, validation: Slices, train_pack: Path, validation_pack: Path) -> None:
+def _check(data: Images, validation: Images, train_pack: Path, validation_pack: Path) -> None:
     if not len(data):
         raise UserError(
             f"{train_pack}: no healthy subject with brain to train on; "

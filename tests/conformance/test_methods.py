@@ -1,4 +1,7 @@
-"""What every method promises, whoever wrote it. Parametrised over the cards, so that a new method is tested by being there."""
+"""What every method promises, whoever wrote it, and every component as far as it is trained.
+
+Parametrised over the cards, so that a new method is tested by being there.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import torch
 import yaml
 
 from madad import cards
-from madad.engine.data import read_slices
+from madad.engine.data import read_images
 from madad.engine.models import load_model, save_model
 from madad.errors import UserError
 from madad.methods import registry
@@ -20,7 +23,8 @@ from madad.stores import Sample, write_pack
 
 SLICES, SIDE = 5, 32
 NAMES = cards.names()
-TRAINED = [name for name in NAMES if cards.load(name)["capabilities"]["trains"]]
+ALL = [*NAMES, *cards.components()]
+TRAINED = [name for name in ALL if cards.load(name)["capabilities"]["trains"]]
 CHUNKED = [name for name in NAMES if "slices_per_pass" in cards.load(name)["parameters"]]
 
 
@@ -43,9 +47,13 @@ def head() -> tuple[torch.Tensor, torch.Tensor]:
 def batch(name: str) -> dict[str, torch.Tensor]:
     volume, brain = head()
     image, brain = volume[1:], brain[1:].unsqueeze(1)
-    if cards.load(name)["spatial_dims"] == 3:  # (B, C, S, H, W)
-        return {"image": image.transpose(0, 1).unsqueeze(0), "brain": brain.transpose(0, 1).unsqueeze(0)}
-    return {"image": image, "brain": brain}
+    data = cards.load(name)["training_data"]
+    if data["kind"] == "volumes":  # (B, C, S, H, W)
+        image, brain = (tensor.transpose(0, 1).unsqueeze(0) for tensor in (volume, volume > 0))
+    if not data["pairs"]:
+        return {"image": image, "brain": brain}
+    lesion = brain & (torch.arange(SIDE) > 15) & (torch.arange(SIDE) < 20)
+    return {"image": image * (1 - 0.5 * lesion.float()), "healthy": image, "lesion": lesion, "map": lesion.float(), "brain": brain}
 
 
 def trained(name: str, steps: int) -> tuple[torch.nn.Module, list[float], set[str]]:
@@ -80,7 +88,7 @@ def ready(name: str, twenty_steps: dict) -> torch.nn.Module:
     return twenty_steps[name][0] if name in TRAINED else build(name)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_card_equals_signature(name: str) -> None:
     parameters = list(inspect.signature(registry.load(name).__init__).parameters.values())[1:]
     card = cards.load(name)
@@ -88,7 +96,7 @@ def test_card_equals_signature(name: str) -> None:
     assert all(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_card_is_complete(name: str) -> None:
     card = cards.load(name)
     assert card["name"] == name and card["track"] in cards.TRACKS and card["spatial_dims"] in (2, 3)
@@ -102,7 +110,7 @@ def test_card_is_complete(name: str) -> None:
         assert need["default"] in (*NAMES, *cards.components())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_every_setting_is_explained(name: str) -> None:
     card = cards.load(name)
     for schema in [*card["parameters"].values(), *card["training"].values()]:
@@ -110,7 +118,7 @@ def test_every_setting_is_explained(name: str) -> None:
         assert schema["description"].endswith(".")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_card_has_no_number_that_is_text(name: str) -> None:
     def texts(value: object) -> list[str]:
         if isinstance(value, dict):
@@ -123,7 +131,7 @@ def test_card_has_no_number_that_is_text(name: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("modality", ["FLAIR", "T1w", "T2w", None])
 def test_defaults_and_tiny_sizes_are_valid(name: str, modality: str | None) -> None:
     for resolved in (cards.resolve(name, {}, {}, modality), cards.tiny(name, modality)):
@@ -131,7 +139,7 @@ def test_defaults_and_tiny_sizes_are_valid(name: str, modality: str | None) -> N
         assert again == resolved
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_unknown_parameter_is_refused(name: str) -> None:
     with pytest.raises(UserError, match="unknown key 'no_such_key'"):
         cards.resolve(name, {"no_such_key": 1}, {}, None)
@@ -228,7 +236,7 @@ def test_no_lesion_mask_reaches_training(name: str, tmp_path: Path) -> None:
     volume, brain = (tensor.squeeze(1).numpy() for tensor in head())
     sample = Sample("sub-1", "healthy", volume, brain, brain)
     write_pack(tmp_path / "train.h5", iter([sample]), affine=np.eye(4), modality="FLAIR", cohort="c", split="train")
-    offered = read_slices(tmp_path / "train.h5", torch.device("cpu")).draw(2, torch.device("cpu"), 0)
+    offered = read_images(tmp_path / "train.h5", torch.device("cpu")).draw(2, torch.device("cpu"), 0)
     assert set(offered) == {"image", "brain"}
     build(name).training_loss(batch(name), generator())  # a third key would be a KeyError
 

@@ -11,7 +11,7 @@ import torch
 
 from madad import cards
 from madad.engine import devices
-from madad.engine.data import read_slices
+from madad.engine.data import read_images
 from madad.engine.inference import infer
 from madad.engine.training import train
 from madad.methods import registry
@@ -67,13 +67,13 @@ def test_auto_precision_is_bfloat16() -> None:
 
 
 def test_data_live_on_the_device(folder: Path) -> None:
-    slices = read_slices(folder / "train.h5", torch.device("cuda", 0))
+    slices = read_images(folder / "train.h5", torch.device("cuda", 0))
     assert slices.image.is_cuda and slices.draw(2, torch.device("cuda", 0), 0)["image"].is_cuda
 
 
 def test_data_that_do_not_fit_stay_in_the_host(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("madad.engine.data.RESIDENT_SHARE", 0.0)
-    slices = read_slices(folder / "train.h5", torch.device("cuda", 0))
+    slices = read_images(folder / "train.h5", torch.device("cuda", 0))
     assert not slices.image.is_cuda and slices.draw(2, torch.device("cuda", 0), 0)["image"].is_cuda
 
 

@@ -12,14 +12,22 @@ import torch
 from safetensors.torch import load_file
 
 from madad.engine.models import read_metadata
-from madad.engine.training import train
+from madad.engine.training import Pairs, train
 from madad.errors import UserError
 from tests.engine import toy
 
 HEADER = ["step", "loss", "validation_loss", "seconds", "slices_per_s"]
 
 
-def run(folder: Path, method: torch.nn.Module | None = None, where: str = "run", seed: int = 0, **changes: object) -> Path:
+def run(
+    folder: Path,
+    method: torch.nn.Module | None = None,
+    where: str = "run",
+    seed: int = 0,
+    kind: str = "slices",
+    pairs: Pairs | None = None,
+    **changes: object,
+) -> Path:
     packs = {"train_pack": folder / "train.h5", "validation_pack": folder / "validation.h5"}
     if not packs["train_pack"].exists():
         toy.packs(folder)
@@ -33,6 +41,8 @@ def run(folder: Path, method: torch.nn.Module | None = None, where: str = "run",
         run=folder / where,
         checkpoints=folder / "checkpoints" / where,
         device="cpu",
+        kind=kind,
+        pairs=pairs,
     )
     return folder / where
 
@@ -62,7 +72,7 @@ def test_history(trained: Path) -> None:
 def test_record(trained: Path) -> None:
     record = json.loads((trained / "train.json").read_text())
     assert record["identity"] == toy.IDENTITY and record["parameters"] == {"width": 4}
-    assert record["data"]["training"]["subjects"] == 3 and record["data"]["training"]["slices"] == 12
+    assert record["data"]["training"]["subjects"] == 3 and record["data"]["training"]["images"] == 12
     assert record["parameter_count"] == sum(weight.numel() for weight in toy.denoiser().parameters())
     assert record["steps"] == 12 and record["best_step"] in (5, 10, 12)
     assert record["seconds"] > 0 and record["peak_memory_mb"] > 1 and record["environment"]["torch"]
@@ -198,3 +208,56 @@ def test_bfloat16_is_really_used(tmp_path: Path) -> None:
     run(tmp_path, method, precision="bf16", steps=2)
     assert torch.bfloat16 in seen
     assert next(method.parameters()).dtype == torch.float32
+
+
+def test_synthetic_lesions_reach_the_loss_and_come_from_coordinates(tmp_path: Path) -> None:
+    seen: list[torch.Tensor] = []
+
+    class Watching(toy.Denoiser):
+        def training_loss(self, batch: dict, generator: torch.Generator) -> dict[str, torch.Tensor]:
+            seen.append(batch["image"] - batch["healthy"])
+            return super().training_loss(batch, generator)
+
+    def pairs(image: torch.Tensor, brain: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return {"image": image + torch.rand(1, generator=generator), "healthy": image}
+
+    toy.packs(tmp_path)
+    for where in ("one", "two"):
+        torch.manual_seed(0)
+        run(tmp_path, Watching(), where, pairs=pairs, steps=5, validate_every=5)
+    half = len(seen) // 2
+    assert all(torch.equal(a, b) for a, b in zip(seen[:half], seen[half:], strict=True))
+    assert len({round(float(change.mean()), 5) for change in seen[:5]}) == 5
+
+
+def test_methods_of_volumes_get_volumes(tmp_path: Path) -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    class Whole(toy.Denoiser):
+        def training_loss(self, batch: dict, generator: torch.Generator) -> dict[str, torch.Tensor]:
+            shapes.append(tuple(batch["image"].shape))
+            return {"loss": self.layers(batch["image"][:, :, 2]).abs().mean()}
+
+    torch.manual_seed(0)
+    run(tmp_path, Whole(), kind="volumes", steps=2, batch_size=2)
+    assert shapes[0] == (2, 1, *toy.SHAPE)
+
+
+def test_frozen_parts_neither_learn_nor_count_batches(tmp_path: Path) -> None:
+    class Standing(toy.Denoiser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part = toy.denoiser(seed=5).requires_grad_(False)
+
+        def training_loss(self, batch: dict, generator: torch.Generator) -> dict[str, torch.Tensor]:
+            assert not self.part.training or not self.training
+            return super().training_loss({**batch, "image": self.part.layers(batch["image"])}, generator)
+
+    method = Standing()
+    before = {key: value.clone() for key, value in method.part.state_dict().items()}
+    folder = run(tmp_path, method)
+    published = load_file(folder / "model.safetensors")
+    assert all(torch.equal(published[f"part.{key}"], value) for key, value in before.items())
+    assert json.loads((folder / "train.json").read_text())["parameter_count"] == 2 * sum(
+        w.numel() for w in toy.denoiser().parameters()
+    )
