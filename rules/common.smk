@@ -24,6 +24,7 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 RUNS = lineup.runs(CONFIG, "methods")
+PART_RUNS = lineup.runs(CONFIG, "parts")
 RUNS_EVAL = configuration.evaluations(CONFIG)
 COHORTS = configuration.used_cohorts(CONFIG)
 
@@ -100,7 +101,8 @@ def history_files(runs=RUNS):
 
 if CONFIG["partial"]:
     # in place, because the functions above hold the lists as defaults
-    RUNS[:] = [run for run in RUNS if os.path.exists(train_json_files([run])[0])]
+    for runs in (RUNS, PART_RUNS):
+        runs[:] = [run for run in runs if os.path.exists(train_json_files([run])[0])]
     RUNS_EVAL[:] = [run for run in RUNS_EVAL if os.path.exists(metrics_files([run])[0])]
 
 

@@ -94,8 +94,8 @@ rule subject_scores:
 rule training_curves:
     """Losses of every training."""
     input:
-        histories=history_files(),
-        trainings=train_json_files(),
+        histories=history_files(RUNS + PART_RUNS),
+        trainings=train_json_files(RUNS + PART_RUNS),
     output:
         png=report(
             "results/figures/training.png",

@@ -53,7 +53,8 @@ def batch(name: str) -> dict[str, torch.Tensor]:
     if not data["pairs"]:
         return {"image": image, "brain": brain}
     lesion = brain & (torch.arange(SIDE) > 15) & (torch.arange(SIDE) < 20)
-    return {"image": image * (1 - 0.5 * lesion.float()), "healthy": image, "lesion": lesion, "map": lesion.float(), "brain": brain}
+    pair = {"image": image * (1 - 0.5 * lesion.float()), "healthy": image, "lesion": lesion, "map": lesion.float()}
+    return {**pair, "brain": brain}
 
 
 def trained(name: str, steps: int) -> tuple[torch.nn.Module, list[float], set[str]]:
