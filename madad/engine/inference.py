@@ -39,7 +39,7 @@ def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, 
         chosen = stack.enter_context(devices.lease(device))
         opened = [stack.enter_context(Pack(path)) for path in packs]
         metadata = load_model(method, Path(model), _expected(method, identity, opened))
-        method.to(chosen).eval()
+        devices.place(method, chosen).eval()
         code = fingerprint(*(m for m in (type(method).__module__, "madad.engine.inference") if m.startswith(f"{PACKAGE}.")))
         parts = [metadata["fingerprint"], code, seed, [pack.content for pack in opened]]
         attributes = {key: str(value) for key, value in identity.items()} | {"fingerprint": content_hash(parts)}

@@ -117,7 +117,7 @@ class Training:
             lr=options["learning_rate"],
             weight_decay=options["weight_decay"],
         )
-        self.method = method.to(device).train()
+        self.method = devices.place(method, device).train()
         for part in _frozen(method):
             part.eval()
         self.average = averaged(method, options["ema_decay"]).eval()
