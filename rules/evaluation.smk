@@ -13,7 +13,7 @@ rule evaluate:
     conda:
         "../envs/core.yaml"
     params:
-        options=as_json(CONFIG["evaluation"]),
+        options=evaluation_options,
         code=fingerprint("madad.evaluation.protocol"),
     shell:
         "python -m madad evaluate --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"

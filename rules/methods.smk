@@ -35,6 +35,11 @@ def card_resource(name):
     return lambda wildcards: method_card(wildcards)["resources"][name]
 
 
+def evaluation_options(wildcards):
+    """How maps are scored, and the name of the paper's own protocol."""
+    return as_json({**CONFIG["evaluation"], "published": method_card(wildcards)["published_scoring"]})
+
+
 def part_models(wildcards):
     """Models of what a method stands on, in the order of the roles."""
     return _of_runs("model.safetensors", lineup.part_runs(CONFIG, dict(wildcards)))

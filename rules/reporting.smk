@@ -105,6 +105,30 @@ rule thresholds:
         "../workflow_scripts/thresholds.py"
 
 
+rule published:
+    """Every method under the protocol of its own paper."""
+    input:
+        "results/tables/summary.csv",
+    output:
+        csv="results/tables/published.csv",
+        tex="results/tables/published.tex",
+        html=report(
+            "results/tables/published.html",
+            caption="../report/published.rst",
+            category="2 Tables",
+            labels={"Result": "The papers' own protocols"},
+        ),
+    log:
+        "results/logs/published.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        bases=METHOD_BASES,
+        code=fingerprint("madad.reporting.results_tables"),
+    script:
+        "../workflow_scripts/published.py"
+
+
 rule cost:
     """What each method costs to train and to apply."""
     input:

@@ -1,7 +1,8 @@
 """Protocol v1: every number of one method on one test set, from stored maps and packs alone.
 
 Two passes over the subjects, one subject in memory at a time. The first post-processes every map and counts scores; the
-counts give the thresholds and the pooled metrics. The second scores each test subject under every threshold.
+counts give the thresholds and the pooled metrics. The second scores each test subject under every threshold. Where the
+method's paper has a protocol of its own, `madad.evaluation.published` adds its numbers on the way.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import numpy as np
 
 from madad.errors import UserError
 from madad.evaluation import pooled
-from madad.evaluation.fidelity import fidelity
+from madad.evaluation.fidelity import fidelity, whole_volume_l1
 from madad.evaluation.long_table import EVERYBODY, LongTable, Who
-from madad.evaluation.postprocessing import Sizes, brain_scores, remove_small, sizes_for
+from madad.evaluation.postprocessing import Sizes, post_process, remove_small, sizes_for
+from madad.evaluation.published import PROTOCOL as PUBLISHED
+from madad.evaluation.published import Published
 from madad.evaluation.scores import Scored, ScoreStore, count, no_counts, to_score
 from madad.evaluation.subject_metrics import subject_scores
 from madad.evaluation.thresholds import ORACLE_SUBJECT, Choice, Evidence, best_dice, choose
@@ -33,7 +36,8 @@ def evaluate(maps: Path, packs: list[Path], options: dict, identity: dict, out: 
     Args:
         maps: what the method made of the packs.
         packs: validation and test packs of the test set; a missing or empty validation pack costs its protocols alone.
-        options: `erosion`, `median`, `min_component` (voxels, None for the published sizes), `bootstrap` (resamples).
+        options: `erosion`, `median`, `min_component` (voxels, None for the published sizes), `bootstrap` (resamples), and
+            `published` (a chain of `madad.evaluation.published`; absent or None for none).
         identity: `cohort`, `modality`, `method`, `seed`, `testset`.
         out: tab-separated file, columns of `madad.evaluation.long_table`.
 
@@ -45,27 +49,36 @@ def evaluate(maps: Path, packs: list[Path], options: dict, identity: dict, out: 
         predictions = stack.enter_context(Maps(maps))
         opened = [stack.enter_context(Pack(path)) for path in packs]
         store = stack.enter_context(ScoreStore(Path(out).parent))
-        sizes = sizes_for(options, max((pack.shape[2] for pack in opened), default=0))
-        scored, evidence = _first_pass(predictions, opened, sizes, store)
+        columns = max((pack.shape[2] for pack in opened), default=0)
+        sizes = sizes_for(options, columns)
+        published = Published(options["published"], columns, store) if options.get("published") else None
+        scored, evidence = _first_pass(predictions, opened, sizes, store, published)
         choices = choose(evidence)
         _say_thresholds(choices, table)
         tested = [one for one in scored if one.who.split == TEST]
         for one in progress(tested, "scoring subjects"):
             _score_subject(one, store, choices, sizes, table)
-            _describe_reconstruction(one, predictions, table)
+            _describe_reconstruction(one, predictions, published is not None, table)
         pooled.add_pooled(tested, store, evidence.test, choices, options["bootstrap"], table)
+        if published:
+            published.write(table)
     table.write(out)
 
 
-def _first_pass(maps: Maps, packs: list[Pack], sizes: Sizes, store: ScoreStore) -> tuple[list[Scored], Evidence]:
+def _first_pass(
+    maps: Maps, packs: list[Pack], sizes: Sizes, store: ScoreStore, published: Published | None
+) -> tuple[list[Scored], Evidence]:
     scored: list[Scored] = []
     evidence = Evidence(no_counts(), no_counts(), no_counts())
     samples = [(pack, index) for pack in packs for index in range(len(pack))]
     for pack, index in progress(samples, "post-processing maps"):
-        brain = pack.brain(index)
-        reference = pack.lesion(index)[brain]
-        ordinals = brain_scores(_finite_map(maps, pack, index, brain.shape), brain, sizes)
-        who = _who(pack, index)
+        who, brain, lesion = _who(pack, index), pack.brain(index), pack.lesion(index)
+        anomaly_map = _finite_map(maps, pack, index, brain.shape)
+        volume = post_process(anomaly_map, brain, sizes)
+        if published and who.group != "healthy":
+            alike = (sizes.erosion, sizes.median) == (published.sizes.erosion, published.sizes.median)
+            published.add(who, volume if alike else post_process(anomaly_map, brain, published.sizes), lesion)
+        ordinals, reference = volume[brain], lesion[brain]
         scored.append(Scored(who, pack, index, store.append(ordinals, reference), bool(reference.any())))
         counts = count(ordinals, reference)
         if who.split == TEST and reference.any():
@@ -148,11 +161,15 @@ def _volumes(pack: Pack, brain: np.ndarray, reference: np.ndarray) -> dict[str, 
     return {"brain_ml": float(brain.sum()) * voxel_ml, "lesion_ml": float(reference.sum()) * voxel_ml}
 
 
-def _describe_reconstruction(one: Scored, maps: Maps, table: LongTable) -> None:
+def _describe_reconstruction(one: Scored, maps: Maps, published: bool, table: LongTable) -> None:
     """Cost of every test subject, and fidelity of the healthy ones where the method reconstructs."""
     row = maps.row(one.who.split, one.who.sample)
     cost = {"seconds": float(maps.seconds[row]), "peak_memory_mb": float(maps.peak_memory_mb[row])}
     table.add_all(one.who, "inference", cost)
     reconstruction = maps.reconstruction(row) if one.who.group == "healthy" else None
-    if reconstruction is not None:
-        table.add_all(one.who, "healthy_brain", fidelity(one.pack.image(one.index), reconstruction, one.pack.brain(one.index)))
+    if reconstruction is None:
+        return
+    image = one.pack.image(one.index)
+    table.add_all(one.who, "healthy_brain", fidelity(image, reconstruction, one.pack.brain(one.index)))
+    if published:
+        table.add(one.who, PUBLISHED, "l1", whole_volume_l1(image, reconstruction))

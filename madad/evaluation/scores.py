@@ -17,6 +17,7 @@ from madad.evaluation.long_table import Who
 from madad.stores import Pack
 
 BINS = 1 << 16
+ZERO = 1 << 15  # the ordinal of the score 0, which is that of the background
 _SIGN = np.uint16(1 << 15)
 
 
@@ -37,11 +38,17 @@ def to_score(ordinal: int) -> float:
     return -np.inf if ordinal < 0 else float(to_scores(np.array([ordinal], dtype=np.uint16))[0])
 
 
+def ordinal_at(score: float) -> int:
+    """Highest ordinal whose score is not above a number, so that "ordinal > it" means "score > number"."""
+    nearest = int(to_ordinals(np.array([score]))[0])
+    return nearest - (to_score(nearest) > score)
+
+
 def count(ordinals: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Voxels per ordinal, shape (2, BINS) int64: row 0 healthy tissue, row 1 lesion.
 
     Args:
-        ordinals: (V,) uint16, one a brain voxel.
+        ordinals: (V,) uint16, one a voxel.
         reference: (V,) bool, True inside a lesion.
     """
     return np.stack([np.bincount(ordinals[~reference], minlength=BINS), np.bincount(ordinals[reference], minlength=BINS)])
@@ -95,14 +102,14 @@ class ScoreStore:
         self._stream.close()
 
     def append(self, ordinals: np.ndarray, reference: np.ndarray) -> int:
-        """Store one subject's brain voxels. Returns the number to read them by."""
+        """Store one subject's voxels, of any shape. Returns the number to read them by."""
         self._stream.seek(0, 2)
         self._places.append((self._stream.tell(), ordinals.size))
         self._stream.write(ordinals.tobytes() + np.packbits(reference).tobytes())
         return len(self._places) - 1
 
     def read(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Ordinals (V,) uint16 and reference (V,) bool of one subject."""
+        """Ordinals (V,) uint16 and reference (V,) bool of one subject, flat."""
         offset, size = self._places[number]
         self._stream.seek(offset)
         ordinals = np.frombuffer(self._stream.read(2 * size), dtype=np.uint16)

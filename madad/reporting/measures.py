@@ -32,6 +32,7 @@ class Measure:
 
 
 _MEAN = "mean over test subjects with a lesion"
+_PAPER = "all voxels, background included, as in the paper of the method"
 
 MEASURES = (
     Measure("auprc", "auprc", "per_subject", "AUPRC", 1, f"average precision inside the brain, {_MEAN}"),
@@ -78,6 +79,25 @@ MEASURES = (
     ),
     Measure("psnr", "psnr", "healthy_brain", "Healthy PSNR", 0, "peak signal-to-noise ratio inside healthy brains", "dB"),
     Measure("ssim", "ssim", "healthy_brain", "Healthy SSIM", 0, "structural similarity inside healthy brains"),
+    Measure(
+        "dice_published",
+        "dice",
+        "published",
+        "Dice, published protocol",
+        0,
+        f"{_MEAN}; {_PAPER}; threshold from validation subjects with lesions by halving intervals",
+    ),
+    Measure("auprc_published", "auprc", "published", "AUPRC, published protocol", 0, f"average precision, {_MEAN}; {_PAPER}"),
+    Measure(
+        "l1_published",
+        "l1",
+        "published",
+        "Healthy l1, published protocol",
+        0,
+        f"mean absolute error of the reconstruction of healthy volumes; {_PAPER}",
+        digits=4,
+        spread=False,
+    ),
     Measure(
         "seconds",
         "seconds",

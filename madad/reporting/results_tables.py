@@ -1,4 +1,4 @@
-"""The tables of a benchmark: headline, thresholds side by side, cost."""
+"""The tables of a benchmark: headline, thresholds side by side, published protocols, cost."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from madad import cards
 from madad.errors import UserError
+from madad.evaluation.published import CHAINS
 from madad.reporting import tables
 from madad.reporting.collect import BLOCK, block_title, read_trainings
 from madad.reporting.measures import BY_KEY
@@ -18,6 +19,8 @@ from madad.reporting.tables import Cell, Column, Table, interval, number, plain
 
 HEADLINE = ("auprc", "auroc", "dice_oracle", "dice_validation", "l1", "seconds")
 THRESHOLDS = ("dice_validation", "dice_fpr_1", "dice_fpr_5", "dice_oracle", "dice_subject")
+# Of the paper's protocol, and of ours beside it.
+PUBLISHED = ("dice_published", "dice_validation", "auprc_published", "auprc", "l1_published", "l1")
 COST = ("seconds", "peak_memory_mb")
 SUMMARY_NOTE = (
     "Mean over test subjects with its 95 % bootstrap interval. "
@@ -25,6 +28,11 @@ SUMMARY_NOTE = (
 )
 BOLD_NOTE = "Bold: the best of its block, where the paired 95 % interval of its lead over the next method excludes zero."
 ORACLE_NOTE = "Oracle thresholds have seen the test labels: ceilings, not results."
+
+PUBLISHED_NOTE = (
+    "Each method by the protocol of its own paper, from the same maps: to be read beside the paper's table. "
+    "Protocols differ, so rows are not ranked by them."
+)
 
 
 def write_headline(
@@ -68,6 +76,26 @@ def write_thresholds(summary: Path, bases: Mapping[str, str], csv: Path, tex: Pa
 
     notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *_missing_notes(lines, THRESHOLDS)]
     write_all(_by_block("One set of maps, five thresholds: Dice", columns, lines, row, notes), csv, tex, html)
+
+
+def write_published(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+    """Write every method that has a protocol of its own: its numbers under that and under the common one."""
+    lines = read_summary(summary)
+    own_protocol = lines[lines["measure"].str.endswith("_published")]
+    lines = lines.merge(own_protocol[[*BLOCK, "method"]].drop_duplicates()).assign(best=0)
+    columns = [
+        Column("Method", number=False),
+        Column("Protocol", "whose scoring it is", number=False),
+        *(_column(key) for key in PUBLISHED),
+    ]
+
+    def row(method: str, own: pd.DataFrame) -> list[Cell]:
+        return [_name(method, bases), Cell(_chain(method, bases)), *(_measured(own, key) for key in PUBLISHED)]
+
+    used = {_chain(method, bases) for method in lines["method"]}
+    chains = [f"Protocol {name}: {chain.words}." for name, chain in CHAINS.items() if name in used]
+    notes = [PUBLISHED_NOTE, *chains, SUMMARY_NOTE, *_missing_notes(lines, PUBLISHED)]
+    write_all(_by_block("The papers' own protocols", columns, lines, row, notes), csv, tex, html)
 
 
 def write_cost(summary: Path, trainings: Sequence[Path], bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
@@ -163,8 +191,16 @@ def _name(method: str, bases: Mapping[str, str]) -> Cell:
 
 
 def _track(method: str, bases: Mapping[str, str]) -> str:
+    return _on_card(method, bases, "track")
+
+
+def _chain(method: str, bases: Mapping[str, str]) -> str:
+    return _on_card(method, bases, "published_scoring")
+
+
+def _on_card(method: str, bases: Mapping[str, str], key: str) -> str:
     try:
-        return str(cards.load(bases.get(method, method))["track"])
+        return str(cards.load(bases.get(method, method))[key] or tables.NOTHING)
     except UserError:  # maps made elsewhere have no card
         return tables.NOTHING
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from madad.evaluation.fidelity import fidelity
+from madad.evaluation.fidelity import fidelity, whole_volume_l1
 
 GENERATOR = np.random.default_rng(0)
 IMAGE = GENERATOR.random((12, 16, 14)).astype(np.float32)
@@ -21,6 +21,10 @@ def test_l1_and_psnr_are_means_over_the_brain() -> None:
     values = fidelity(IMAGE, worse, BRAIN)
     assert values["l1"] == pytest.approx(0.1, abs=1e-6)
     assert values["psnr"] == pytest.approx(20, abs=1e-4)
+
+
+def test_whole_volume_counts_the_background() -> None:
+    assert whole_volume_l1(IMAGE, IMAGE + 0.1 * BRAIN) == pytest.approx(0.1 * BRAIN.mean(), abs=1e-6)
 
 
 def test_ssim_equals_scikit_image_on_the_whole_volume() -> None:

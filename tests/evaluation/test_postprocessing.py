@@ -5,8 +5,8 @@ import pytest
 from scipy import ndimage
 
 from madad.errors import UserError
-from madad.evaluation.postprocessing import Sizes, brain_scores, erode, median_inside, remove_small, sizes_for
-from madad.evaluation.scores import to_ordinals, to_scores
+from madad.evaluation.postprocessing import Sizes, erode, median, post_process, remove_small, sizes_for
+from madad.evaluation.scores import ZERO, to_ordinals, to_scores
 
 
 @pytest.mark.parametrize(("columns", "expected"), [(192, (7, 5, 56)), (96, (3, 5, 7)), (64, (2, 3, 2)), (48, (1, 3, 1))])
@@ -41,12 +41,13 @@ def test_erosion_uses_the_cross() -> None:
 
 
 @pytest.mark.parametrize("side", [3, 5])
-def test_median_equals_scipy(side: int) -> None:
+@pytest.mark.parametrize("share", [0.3, 0.6, 1.0])
+def test_median_equals_scipy_everywhere(side: int, share: float) -> None:
     generator = np.random.default_rng(0)
-    volume = generator.integers(0, 65536, (6, 9, 8)).astype(np.uint16)
-    brain = generator.random(volume.shape) < 0.5
-    brain[2] = False  # a slice without brain
-    assert np.array_equal(median_inside(volume, brain, side), ndimage.median_filter(volume, side)[brain])
+    inside = generator.random((6, 9, 8)) < share
+    inside[2] = False  # a slice without brain; its neighbours reach into it
+    volume = np.where(inside, generator.integers(0, 65536, inside.shape), ZERO).astype(np.uint16)
+    assert np.array_equal(median(volume, inside, side), ndimage.median_filter(volume, side))
 
 
 def test_scores_are_masked_before_the_median() -> None:
@@ -54,14 +55,14 @@ def test_scores_are_masked_before_the_median() -> None:
     scores = generator.random((4, 10, 10)).astype(np.float16)
     brain = np.zeros(scores.shape, dtype=bool)
     brain[:, 1:9, 1:9] = True
-    expected = ndimage.median_filter(np.where(erode(brain, 2), scores, 0).astype(np.float32), 3)[brain]
-    assert np.array_equal(to_scores(brain_scores(scores, brain, Sizes(2, 3, 1))), expected)
+    expected = ndimage.median_filter(np.where(erode(brain, 2), scores, 0).astype(np.float32), 3)
+    assert np.array_equal(to_scores(post_process(scores, brain, Sizes(2, 3, 1))), expected)
 
 
 def test_nothing_switched_on_changes_nothing() -> None:
     scores = np.linspace(0, 1, 27, dtype=np.float16).reshape(3, 3, 3)
     brain = np.ones(scores.shape, dtype=bool)
-    assert np.array_equal(brain_scores(scores, brain, Sizes(0, 0, 0)), to_ordinals(scores).ravel())
+    assert np.array_equal(post_process(scores, brain, Sizes(0, 0, 0)), to_ordinals(scores))
 
 
 def test_small_components_go_diagonal_neighbours_hold_together() -> None:

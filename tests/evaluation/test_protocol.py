@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from madad.errors import UserError
 from madad.evaluation.long_table import COLUMNS, read
-from madad.evaluation.postprocessing import Sizes, brain_scores
+from madad.evaluation.postprocessing import Sizes, post_process
 from madad.evaluation.protocol import evaluate
 from madad.evaluation.scores import to_scores
 from madad.stores import Prediction, Sample, write_maps, write_pack
@@ -80,7 +80,7 @@ def test_ranking_is_that_of_the_post_processed_brain(tmp_path: Path) -> None:
     case = Case(tmp_path, FULL)
     sample = case.samples["test"][2]
     noise = predicted(sample, "test").anomaly_map.astype(np.float16)
-    scores, reference = to_scores(brain_scores(noise, BRAIN, Sizes(1, 3, 2))), sample.lesion[BRAIN]
+    scores, reference = to_scores(post_process(noise, BRAIN, Sizes(1, 3, 2))[BRAIN]), sample.lesion[BRAIN]
     assert case.values("auprc", "per_subject")["sub-2"] == pytest.approx(average_precision_score(reference, scores), abs=1e-7)
     assert case.values("auroc", "per_subject")["sub-2"] == pytest.approx(roc_auc_score(reference, scores), abs=1e-7)
 

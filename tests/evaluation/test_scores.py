@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from madad.evaluation.scores import BINS, ScoreStore, coarse_groups, count, to_ordinals, to_score, to_scores
+from madad.evaluation.scores import BINS, ZERO, ScoreStore, coarse_groups, count, ordinal_at, to_ordinals, to_score, to_scores
 
 halves = arrays.arrays(np.float16, st.integers(1, 50), elements=st.floats(-60000, 60000, width=16))
 
@@ -32,6 +32,16 @@ def test_both_zeros_are_one_score() -> None:
 def test_threshold_below_all_scores() -> None:
     assert to_score(-1) == -np.inf
     assert to_score(int(to_ordinals(np.array([0.25]))[0])) == 0.25
+
+
+def test_background_has_the_score_zero() -> None:
+    assert to_score(ZERO) == 0
+
+
+@settings(deadline=None, max_examples=50)
+@given(halves, st.floats(0, 60000))
+def test_above_its_ordinal_means_above_the_number(scores: np.ndarray, number: float) -> None:
+    assert np.array_equal(to_ordinals(scores) > ordinal_at(number), scores.astype(float) > number)
 
 
 def test_count_separates_tissues() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from madad.reporting.results_tables import write_cost, write_headline, write_thresholds
+from madad.reporting.results_tables import write_cost, write_headline, write_published, write_thresholds
 
 
 def paths(folder: Path) -> dict[str, Path]:
@@ -69,6 +69,36 @@ def test_every_threshold_has_a_column(toy, tmp_path) -> None:
     write_thresholds(toy.summary, toy.bases, **paths(tmp_path))
     header = (tmp_path / "table.csv").read_text().splitlines()[0]
     assert all(name in header for name in ("validation", "FPR 1 %", "FPR 5 %", "oracle ↑", "oracle per subject"))
+
+
+def published(toy, folder: Path, **changed) -> list[dict[str, str]]:
+    write_published(**{"summary": toy.summary, "bases": toy.bases, **changed}, **paths(folder))
+    return list(csv.DictReader((folder / "table.csv").open()))
+
+
+def test_published_protocol_stands_beside_the_common_one(toy, tmp_path) -> None:
+    rows = published(toy, tmp_path)
+    assert [(row["Test set"], row["Method"], row["Protocol"]) for row in rows] == [
+        ("phantom, FLAIR", "ddpm", "behrendt"),
+        ("phantom-implanted, FLAIR", "ddpm", "behrendt"),
+    ]
+    for row in rows:
+        paper, common = (row[f"AUPRC{kind}"].split(" [") for kind in (", published protocol", " ↑"))
+        assert 0 < float(paper[0]) < 1 and 0 < float(common[0]) < 1 and paper != common
+        assert 0 < float(row["Healthy l1, published protocol"]) < float(row["Healthy l1"])  # background is easy
+
+
+def test_published_protocol_is_explained_and_nobody_wins(toy, tmp_path) -> None:
+    published(toy, tmp_path)
+    page = (tmp_path / "table.html").read_text()
+    assert "Protocol behrendt: brain mask eroded" in page and "Protocol mhd" not in page
+    assert "textbf" not in (tmp_path / "table.tex").read_text()
+
+
+def test_no_method_with_a_published_protocol_gives_an_empty_table(toy, tmp_path) -> None:
+    summary = pd.read_csv(toy.summary)
+    summary[summary["method"] == "intensity"].to_csv(tmp_path / "summary.csv", index=False)
+    assert published(toy, tmp_path, summary=tmp_path / "summary.csv") == []
 
 
 def test_cost_table_knows_the_machine(toy, tmp_path) -> None:

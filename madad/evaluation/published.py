@@ -1,0 +1,157 @@
+"""The papers' own protocols, from the same maps: so that the table of a paper can be put beside ours line by line.
+
+What they share, and where they differ from Protocol v1:
+
+1. Post-processing of the paper's own sizes, whatever the options of the evaluation say.
+2. All voxels of a volume count: the background, where it is easy to be right, and lesion voxels outside the brain mask.
+3. One threshold a test set, from its validation subjects with lesions, by halving intervals on their pooled Dice before
+   small components are removed.
+4. Dice and average precision of each test subject with lesions; the papers print their means.
+5. Healthy l1 over the whole volume, before post-processing (`madad.evaluation.fidelity.whole_volume_l1`).
+
+Sources: `behrendt`: arXiv 2303.03758 (pDDPM with its DDPM), 2312.04215 (cDDPM), 2305.19867 (mDDPM); `mhd`: 2407.12474; and
+their code, where text and code differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+
+from madad.errors import UserError
+from madad.evaluation.long_table import EVERYBODY, LongTable, Who
+from madad.evaluation.postprocessing import Sizes, remove_small, sizes_for
+from madad.evaluation.scores import ZERO, ScoreStore, count, no_counts, ordinal_at, to_score
+from madad.evaluation.voxel_metrics import average_precision, dice_curve
+from madad.logs import progress, say, warn
+
+PROTOCOL = "published"
+SEARCH_STEPS = 10
+
+
+def _behrendt(columns: int) -> Sizes:
+    """The common sizes are theirs, but components of just 7 voxels go too: by their code, where the text says below 7."""
+    sizes = sizes_for({}, columns)
+    return replace(sizes, min_component=sizes.min_component + 1)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What a paper does to its maps.
+
+    Attributes:
+        sizes: of the post-processing, for slices of so many columns.
+        words: the same for people.
+    """
+
+    sizes: Callable[[int], Sizes]
+    words: str
+
+
+# A card names its chain under `published_scoring`.
+CHAINS = {
+    "behrendt": Chain(
+        _behrendt, "brain mask eroded by 3 voxels, median of 5³, components up to 7 voxels removed (at 96 columns)"
+    ),
+    "mhd": Chain(lambda columns: Sizes(0, 0, 0), "maps as they are"),
+}
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """A test subject between the passes; the shape is that of the box around all that is not empty background."""
+
+    who: Who
+    place: int
+    shape: tuple[int, ...]
+    auprc: float
+
+
+class Published:
+    """One evaluation under a paper's own protocol: `add` every subject with lesions, then `write`.
+
+    Attributes:
+        sizes: of the post-processing that `add` expects.
+    """
+
+    def __init__(self, chain: str, columns: int, store: ScoreStore) -> None:
+        if chain not in CHAINS:
+            raise UserError(f"published_scoring: {chain!r} is not one of {', '.join(CHAINS)}")
+        self.sizes = CHAINS[chain].sizes(columns)
+        self._store = store
+        self._validation = no_counts()
+        self._tested: list[_Tested] = []
+
+    def add(self, who: Who, ordinals: np.ndarray, lesion: np.ndarray) -> None:
+        """Take in a subject that is not healthy.
+
+        Args:
+            ordinals: (S, H, W) uint16, from `madad.evaluation.postprocessing.post_process`.
+            lesion: (S, H, W) bool, inside and outside the brain.
+        """
+        box = _box((ordinals != ZERO) | lesion)
+        scored, reference = ordinals[box], lesion[box]
+        counts = count(scored.ravel(), reference.ravel())
+        counts[0, ZERO] += lesion.size - reference.size
+        if who.split == "validation":
+            self._validation += counts
+        elif who.split == "test":
+            place = self._store.append(scored, reference)
+            self._tested.append(_Tested(who, place, scored.shape, float(average_precision(counts))))
+
+    def write(self, table: LongTable) -> None:
+        """Add the threshold, and Dice and average precision of every test subject taken in."""
+        threshold = np.nan
+        if self._validation[1].any():
+            threshold = best_by_halving(self._validation)
+        else:
+            warn(f"{PROTOCOL}: no threshold, because no validation subject has a lesion; its Dice is NaN")
+        say(f"threshold {PROTOCOL}: {threshold:.4g}")
+        table.add(EVERYBODY, PROTOCOL, "threshold", threshold)
+        for one in progress(self._tested, "scoring as published"):
+            table.add_all(one.who, PROTOCOL, {"dice": self._dice(one, threshold), "auprc": one.auprc})
+
+    def _dice(self, one: _Tested, threshold: float) -> float:
+        """Dice over all voxels; NaN without a threshold, and where neither mask has a voxel (papers leave these out)."""
+        if np.isnan(threshold):
+            return np.nan
+        ordinals, reference = self._store.read(one.place)
+        above = (ordinals > ordinal_at(threshold)).reshape(one.shape)
+        prediction = remove_small(above, self.sizes.min_component).ravel()
+        voxels = int(prediction.sum()) + int(reference.sum())
+        return 2 * int(np.count_nonzero(prediction & reference)) / voxels if voxels else np.nan
+
+
+def best_by_halving(counts: np.ndarray) -> float:
+    """Threshold with the best pooled Dice that `halve` meets between 0 and the highest score.
+
+    Args:
+        counts: (2, bins), see `madad.evaluation.scores.count`.
+    """
+    curve = dice_curve(counts)
+    highest = to_score(int(np.flatnonzero(counts.any(axis=0))[-1]))
+    return halve(lambda threshold: float(curve[ordinal_at(threshold) + 1]), highest)
+
+
+def halve(quality: Callable[[float], float], highest: float, steps: int = SEARCH_STEPS) -> float:
+    """The best point met while going on, from [0, highest], with the half whose middle is better; the lower one if equal.
+
+    As in the released code of arXiv 2303.03758. It sees `highest` / 2^(steps + 1) at best, and can take the wrong half
+    where the quality is not symmetric around its best point.
+    """
+    low, high = 0.0, highest
+    best = (-np.inf, 0.0)
+    for _ in range(steps):
+        quarter = (high - low) / 4
+        lower, upper = ((quality(point), point) for point in (low + quarter, high - quarter))
+        best = max(best, lower, upper, key=lambda pair: pair[0])
+        low, high = (low, high - 2 * quarter) if lower[0] >= upper[0] else (low + 2 * quarter, high)
+    return best[1]
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...]:
+    """Where the True voxels are; of no size when there are none."""
+    return next(iter(ndimage.find_objects(mask.view(np.uint8))), (slice(0, 0),) * mask.ndim)
