@@ -23,6 +23,11 @@ def add_noise(x_0: Tensor, noise: Tensor, t: Tensor, alphas_cumprod: np.ndarray)
     return _like(np.sqrt(alpha_bar), x_0) * x_0 + _like(np.sqrt(1 - alpha_bar), x_0) * noise
 
 
+def draw_timesteps(count: int, alphas_cumprod: np.ndarray, generator: torch.Generator) -> Tensor:
+    """Noise levels for training, (count,) indices into the table on the CPU, all equally likely; Ho et al. 2020, algorithm 1."""
+    return torch.randint(len(alphas_cumprod), (count,), generator=generator)
+
+
 def to_signed(image: Tensor) -> Tensor:
     """Intensities in [0, 1] to the range [-1, 1] that diffusion models see (Ho et al. 2020, section 3.3)."""
     return 2 * image - 1

@@ -6,6 +6,7 @@ All are drawn on the CPU from a generator, so that every device sees the same fi
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -20,6 +21,35 @@ WAVELENGTH_SHARE = 2 / 3
 FINEST_WAVELENGTH = 2
 # Kascenas et al. draw 16 x 16 numbers for a 128 x 128 image.
 COARSE_FACTOR = 8
+
+
+@dataclass(frozen=True)
+class NoiseLaw:
+    """How a method draws its noise, in training and at test; the arguments are those of `draw`.
+
+    Attributes:
+        shared: one field for all images of a call, as in the released code of Behrendt et al. 2023 (arXiv 2303.03758), or one
+            each.
+    """
+
+    kind: str
+    shared: bool
+    octaves: int
+    persistence: float
+    scale: float
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Noise in the shape, type and place of the images (B, C, H, W)."""
+        count = 1 if self.shared else len(images)
+        field = draw(
+            self.kind,
+            (count, *images.shape[1:]),
+            generator,
+            octaves=self.octaves,
+            persistence=self.persistence,
+            scale=self.scale,
+        )
+        return field.to(images).expand_as(images)
 
 
 def draw(

@@ -9,11 +9,37 @@ import torch
 from torch import Tensor
 
 from madad.diffusion.forward import add_noise
+from madad.errors import UserError
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
 
 
-def one_step(denoise: Denoise, x_0: Tensor, noise: Tensor, t: int, alphas_cumprod: np.ndarray, batch_size: int) -> Tensor:
+def test_indices(levels: list[int], num_train_timesteps: int, key: str) -> list[int]:
+    """Noise levels of a paper, counted from 1, as indices into a table, counted from 0.
+
+    Args:
+        levels: at least one, each at least 1.
+        key: name of the setting, for the error.
+
+    Raises:
+        UserError: a level beyond the last.
+    """
+    if max(levels) > num_train_timesteps:
+        raise UserError(
+            f"{key}: {max(levels)} is beyond the last level, num_train_timesteps = {num_train_timesteps}; give levels up to it"
+        )
+    return [level - 1 for level in levels]
+
+
+def one_step(
+    denoise: Denoise,
+    x_0: Tensor,
+    noise: Tensor,
+    t: int,
+    alphas_cumprod: np.ndarray,
+    batch_size: int,
+    region: Tensor | bool = True,
+) -> Tensor:
     """Estimate of the clean images from one noise level and one pass, without iterating.
 
     Source: the prediction of x_0 at a fixed t as in Behrendt et al. 2023 (arXiv 2303.03758), section 2.
@@ -25,15 +51,17 @@ def one_step(denoise: Denoise, x_0: Tensor, noise: Tensor, t: int, alphas_cumpro
         t: index into the table.
         alphas_cumprod: (T,).
         batch_size: images a pass; a matter of memory, not of the result.
+        region: (1, H, W) bool, where the noise goes; the rest of the image is shown as it is.
 
     Returns:
         (S, C, H, W).
     """
-    noise = noise.expand_as(x_0)
+    noise, region = noise.expand_as(x_0), torch.as_tensor(region, device=x_0.device)
     pieces = []
     for images, n in zip(x_0.split(batch_size), noise.split(batch_size), strict=True):
         steps = torch.full((len(images),), t, dtype=torch.long)
-        pieces.append(denoise(add_noise(images, n, steps, alphas_cumprod), steps.to(images.device)))
+        x_t = torch.where(region, add_noise(images, n, steps, alphas_cumprod), images)
+        pieces.append(denoise(x_t, steps.to(images.device)))
     return torch.cat(pieces)
 
 

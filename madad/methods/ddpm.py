@@ -16,13 +16,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion import noise, sampling, schedules
-from madad.diffusion.forward import add_noise, from_signed, to_signed
-from madad.errors import UserError
+from madad.diffusion import sampling, schedules
+from madad.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
+from madad.diffusion.losses import LOSSES
+from madad.diffusion.noise import NoiseLaw
 from madad.interfaces import Batch
 from madad.networks.unet import UNet
-
-LOSSES = {"l1": nn.functional.l1_loss, "l2": nn.functional.mse_loss}
 
 
 class DDPM(nn.Module):
@@ -48,7 +47,6 @@ class DDPM(nn.Module):
         slices_per_pass: int,
     ) -> None:
         super().__init__()
-        _check(base_channels, norm_groups, test_timesteps, num_train_timesteps)
         self.unet = UNet(
             in_channels=1,
             out_channels=1,
@@ -59,24 +57,22 @@ class DDPM(nn.Module):
             scale_shift=scale_shift,
         )
         self.alphas_cumprod = schedules.alphas_cumprod(schedule, num_train_timesteps)
-        # Papers count the noise levels from 1, tables from 0.
-        self.test_indices = [t - 1 for t in test_timesteps]
+        self.test_indices = sampling.test_indices(test_timesteps, num_train_timesteps, "ddpm.parameters.test_timesteps")
         self.loss = LOSSES[loss]
-        self.noise_law = {"kind": noise_kind, "octaves": noise_octaves, "persistence": noise_persistence, "scale": noise_scale}
-        self.noise_shared = noise_shared
+        self.noise_law = NoiseLaw(noise_kind, noise_shared, noise_octaves, noise_persistence, noise_scale)
         self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Mean error of x_0 over the slices (B, 1, H, W), background included (Behrendt et al. 2023, section 2)."""
         x_0 = to_signed(batch["image"])
-        t = torch.randint(len(self.alphas_cumprod), (len(x_0),), generator=generator)
-        x_t = add_noise(x_0, self._noise(x_0, generator), t, self.alphas_cumprod)
+        t = draw_timesteps(len(x_0), self.alphas_cumprod, generator)
+        x_t = add_noise(x_0, self.noise_law(x_0, generator), t, self.alphas_cumprod)
         return {"loss": self.loss(self.unet(x_t, t.to(x_0.device)), x_0)}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
         x_0 = to_signed(volume)
-        fields = [self._noise(x_0, generator) for _ in self.test_indices]
+        fields = [self.noise_law(x_0, generator) for _ in self.test_indices]
         estimates = (
             sampling.one_step(self.unet, x_0, n, t, self.alphas_cumprod, self.slices_per_pass)
             for t, n in zip(self.test_indices, fields, strict=True)
@@ -88,18 +84,3 @@ class DDPM(nn.Module):
         if reconstruction is None:
             raise ValueError("the map of a diffusion model needs its reconstruction")
         return (volume - reconstruction).abs().mean(dim=1) * brain
-
-    def _noise(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """One field for all images (as published) or one each."""
-        count = 1 if self.noise_shared else len(images)
-        return noise.draw(shape=(count, *images.shape[1:]), generator=generator, **self.noise_law).to(images)
-
-
-def _check(base_channels: int, norm_groups: int, test_timesteps: list[int], num_train_timesteps: int) -> None:
-    if base_channels % norm_groups:
-        raise UserError(f"ddpm.parameters.norm_groups: {norm_groups} does not divide base_channels = {base_channels}")
-    if max(test_timesteps) > num_train_timesteps:
-        raise UserError(
-            f"ddpm.parameters.test_timesteps: {max(test_timesteps)} is beyond the last level, "
-            f"num_train_timesteps = {num_train_timesteps}"
-        )

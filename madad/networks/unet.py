@@ -15,21 +15,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from madad.errors import UserError
+
 MAX_HEAD_CHANNELS = 64
 MAX_PERIOD = 10_000
 
 
 class UNet(nn.Module):
-    """2D U-Net. Rows and columns of the image must be divisible by 2^(levels - 1).
+    """2D U-Net. Rows and columns of the image must be multiples of 2^(levels - 1).
 
     Args:
         in_channels, out_channels: channels of the noisy and of the predicted image.
         base_channels: channels at full resolution; the embedding of the noise level is four times as wide.
         channel_multipliers: channels of each level relative to the base; each further level halves the resolution.
         blocks_per_level: residual blocks a level on the way down; one more on the way up.
-        norm_groups: groups of the group norm; must divide every number of channels.
+        norm_groups: groups of the group norm; must divide base_channels.
         scale_shift: modulate by scale and shift after the norm (True) or add before it (False).
         condition_channels: width of a condition vector; None for a network without one.
+
+    Raises:
+        UserError: widths that groups or attention heads do not divide, and, when used, an image that cannot be halved.
     """
 
     def __init__(
@@ -45,8 +50,10 @@ class UNet(nn.Module):
         condition_channels: int | None = None,
     ) -> None:
         super().__init__()
+        _check_widths(base_channels, channel_multipliers, norm_groups)
         width = 4 * base_channels
         self.base_channels = base_channels
+        self.halvings = len(channel_multipliers) - 1
         self.embed_time = _mlp(base_channels, width)
         self.embed_condition = _mlp(condition_channels, width) if condition_channels else None
         embedding = width * (2 if condition_channels else 1)
@@ -56,16 +63,17 @@ class UNet(nn.Module):
 
         levels = [base_channels * multiplier for multiplier in channel_multipliers]
         self.stem = nn.Conv2d(in_channels, base_channels, 3, padding=1)
-        self.down, skips = _encoder(block, base_channels, levels, blocks_per_level)
+        self.down, skips = encoder_layers(block, base_channels, levels, blocks_per_level)
         middle = levels[-1]
         self.middle = nn.ModuleList([block(middle, middle), SelfAttention(middle, norm_groups), block(middle, middle)])
-        self.up = _decoder(block, skips, levels, blocks_per_level)
+        self.up = decoder_stages(block, skips, levels, blocks_per_level)
         self.head = nn.Sequential(
             nn.GroupNorm(norm_groups, levels[0]), nn.SiLU(), _zero(nn.Conv2d(levels[0], out_channels, 3, padding=1))
         )
 
     def forward(self, x_t: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
         """Predict from x_t (B, C_in, H, W), t (B,) and condition (B, D). Returns (B, C_out, H, W)."""
+        _check_sides(x_t, self.halvings)
         embedding = self.embed_time(sinusoids(t, self.base_channels))
         if self.embed_condition is not None:
             embedding = torch.cat([embedding, self.embed_condition(condition)], dim=1)
@@ -119,17 +127,17 @@ class ResidualBlock(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention over the pixels, heads of at most 64 channels; ADM, section 3.1."""
+    """Multi-head self-attention over the pixels or voxels; ADM, section 3.1, with its heads of at most 64 channels."""
 
-    def __init__(self, channels: int, norm_groups: int) -> None:
+    def __init__(self, channels: int, norm_groups: int, max_head_channels: int = MAX_HEAD_CHANNELS) -> None:
         super().__init__()
-        self.head_channels = min(MAX_HEAD_CHANNELS, channels)
+        self.head_channels = min(max_head_channels, channels)
         self.norm = nn.GroupNorm(norm_groups, channels)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         self.out = _zero(nn.Conv1d(channels, channels, 1))
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape; the embedding is not used."""
+    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """(B, C, H, W) or (B, C, S, H, W) to the same shape; the embedding is not used."""
         pixels = x.flatten(2)
         # The channels are split into q, k and v first and into heads after that.
         q, k, v = (
@@ -157,7 +165,7 @@ def sinusoids(t: Tensor, channels: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
-def _encoder(block, channels: int, levels: list[int], blocks: int) -> tuple[nn.ModuleList, list[int]]:
+def encoder_layers(block, channels: int, levels: list[int], blocks: int) -> tuple[nn.ModuleList, list[int]]:
     """Blocks of the way down and the channels of every skip connection, the stem's first."""
     layers, skips = nn.ModuleList(), [channels]
     for index, outputs in enumerate(levels):
@@ -171,7 +179,7 @@ def _encoder(block, channels: int, levels: list[int], blocks: int) -> tuple[nn.M
     return layers, skips
 
 
-def _decoder(block, skips: list[int], levels: list[int], blocks: int) -> nn.ModuleList:
+def decoder_stages(block, skips: list[int], levels: list[int], blocks: int) -> nn.ModuleList:
     """Stages of the way up; each takes one skip connection, the last of a level also doubles the resolution."""
     stages, skips, channels = nn.ModuleList(), list(skips), levels[-1]
     for index, outputs in reversed(list(enumerate(levels))):
@@ -182,6 +190,29 @@ def _decoder(block, skips: list[int], levels: list[int], blocks: int) -> nn.Modu
                 stage.append(block(channels, channels, "up"))
             stages.append(stage)
     return stages
+
+
+def _check_widths(base_channels: int, channel_multipliers: Sequence[int], norm_groups: int) -> None:
+    if base_channels % norm_groups:
+        raise UserError(
+            f"parameters.norm_groups: {norm_groups} does not divide base_channels = {base_channels}; give a divisor of it"
+        )
+    middle = base_channels * channel_multipliers[-1]
+    if middle % min(MAX_HEAD_CHANNELS, middle):
+        raise UserError(
+            f"parameters.base_channels: {base_channels} times the last of channel_multipliers is {middle} channels, which "
+            f"attention cannot share among heads of {MAX_HEAD_CHANNELS}; make the product a multiple of {MAX_HEAD_CHANNELS}"
+        )
+
+
+def _check_sides(image: Tensor, halvings: int) -> None:
+    rows, columns = image.shape[-2:]
+    multiple = 2**halvings
+    if rows % multiple or columns % multiple:
+        raise UserError(
+            f"slices of {rows} x {columns} voxels: with {halvings + 1} levels the U-Net halves them {halvings} times, so both "
+            f"sides must be multiples of {multiple}; change pipelines.spacing_mm, or shorten parameters.channel_multipliers"
+        )
 
 
 def _mlp(inputs: int, outputs: int) -> nn.Sequential:

@@ -30,3 +30,8 @@ def test_range_and_back() -> None:
     x = torch.tensor([-0.1, 0.0, 0.25, 1.2])
     assert torch.allclose(forward.from_signed(forward.to_signed(x)), x)
     assert forward.to_signed(torch.tensor([0.0, 1.0])).tolist() == [-1, 1]
+
+
+def test_training_sees_every_level_equally_often() -> None:
+    t = forward.draw_timesteps(20_000, TABLE[:10], torch.Generator().manual_seed(0))
+    assert t.dtype == torch.long and (torch.bincount(t, minlength=10) / 2000 - 1).abs().max() < 0.1

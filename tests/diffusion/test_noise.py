@@ -80,3 +80,12 @@ def test_pyramid_noise_has_unit_variance() -> None:
 def test_unknown_noise() -> None:
     with pytest.raises(ValueError, match="perlin"):
         draw("perlin", (1, 1, 8, 8))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_law_gives_one_field_for_all_images_or_one_each(shared: bool) -> None:
+    law = noise.NoiseLaw("simplex", shared, octaves=6, persistence=0.8, scale=0.5)
+    field = law(torch.zeros(3, 1, 16, 24, dtype=torch.float64), generator())
+    assert field.shape == (3, 1, 16, 24) and field.dtype == torch.float64
+    assert torch.equal(field[0], field[2]) is shared
+    assert torch.equal(field[:1] if shared else field, draw("simplex", (1 if shared else 3, 1, 16, 24), scale=0.5).double())

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from madad.diffusion import sampling, schedules
+from madad.errors import UserError
 
 TABLE = schedules.cosine(1000)
 
@@ -33,3 +34,18 @@ def test_mean() -> None:
     assert sampling.mean(torch.full((2,), v) for v in (1.0, 3.0)).tolist() == [2, 2]
     with pytest.raises(ValueError, match="no images"):
         sampling.mean([])
+
+
+def test_noise_stays_in_its_region() -> None:
+    x_0, n = torch.rand(3, 1, 4, 6), torch.ones(1, 1, 4, 6)
+    region = torch.zeros(1, 4, 6, dtype=torch.bool)
+    region[:, 1:3, 2:] = True
+    x_t = sampling.one_step(lambda x_t, t: x_t, x_0, n, 499, TABLE, 2, region)
+    noised = sampling.one_step(lambda x_t, t: x_t, x_0, n, 499, TABLE, 2)
+    assert torch.equal(x_t[:, region], noised[:, region]) and torch.equal(x_t[:, ~region], x_0[:, ~region])
+
+
+def test_levels_count_from_one_and_indices_from_zero() -> None:
+    assert sampling.test_indices([1, 500, 1000], 1000, "key") == [0, 499, 999]
+    with pytest.raises(UserError, match=r"ddpm\.levels: 1001 .* 1000"):
+        sampling.test_indices([500, 1001], 1000, "ddpm.levels")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from madad.errors import UserError
 from madad.networks.unet import SelfAttention, UNet, sinusoids
 
 PAPER = dict(in_channels=1, out_channels=1, base_channels=128, channel_multipliers=[1, 2, 2], blocks_per_level=3, norm_groups=32)
@@ -88,3 +89,18 @@ def test_sinusoids() -> None:
     assert embedding[0].tolist() == [1.0] * 64 + [0.0] * 64
     assert embedding[1, 0].item() == pytest.approx(torch.tensor(7.0).cos().item())
     assert embedding[1, 64 + 32].item() == pytest.approx(torch.tensor(7 / 100).sin().item())
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [({"norm_groups": 7}, "norm_groups: 7 .* 16"), ({"base_channels": 48, "norm_groups": 8}, "base_channels: 48 .* 96 .* 64")],
+)
+def test_widths_that_do_not_go_together(options: dict, key: str) -> None:
+    with pytest.raises(UserError, match=key):
+        tiny(**options)
+
+
+@pytest.mark.parametrize(("shape", "sizes"), [((1, 1, 30, 32), "30 x 32"), ((1, 1, 32, 6), "32 x 6")])
+def test_image_that_cannot_be_halved(shape: tuple[int, ...], sizes: str) -> None:
+    with pytest.raises(UserError, match=f"{sizes} .* multiples of 4; change pipelines.spacing_mm"):
+        tiny()(torch.zeros(shape), torch.zeros(1, dtype=torch.long))

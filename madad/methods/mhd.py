@@ -1,0 +1,120 @@
+"""Mahalanobis distance from several pseudo-healthy volumes, on any method that draws them at random (MHD).
+
+Behrendt et al. 2024, MICCAI, arXiv 2407.12474.
+
+1. The model draws N pseudo-healthy volumes, each with noise of its own; mu is their mean, d = x - mu.
+2. A slice's brain voxels have covariance Sigma = C^T C / (N - 1) + lambda I over the draws, C the centred draws.
+3. Distance of a voxel: sqrt(d_i (Sigma^-1 d)_i), its share of the squared Mahalanobis distance; 0 where that is negative.
+4. Distances are scaled to [0, 1] by volume and smoothed (Gaussian, sigma 1 voxel) to a weight w.
+5. Map: (1 - SSIM(mu, x)) w inside the brain, SSIM in 3D. Nothing is trained here.
+
+Deviations from the paper: see `deviations` in the card.
+"""
+
+from __future__ import annotations
+
+import torch
+from monai.networks.layers.simplelayers import separable_filtering
+from torch import Tensor, nn
+
+from madad.interfaces import Batch
+
+SIGMA = 1.0  # voxels, of the window of SSIM and of the smoothed weight
+RADIUS = 4  # voxels, where both end: int(3.5 SIGMA + 0.5)
+
+
+class MHD(nn.Module):
+    """Map of a method's random reconstructions; hyper-parameters as in the card."""
+
+    def __init__(self, *, model: nn.Module, draws: int, ridge: float, covariance: str, residual: str) -> None:
+        super().__init__()
+        self.model = model
+        self.draws = draws
+        self.ridge = ridge
+        self.squared_distance = SQUARED_DISTANCES[covariance]
+        self.residual = RESIDUALS[residual]
+
+    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Nothing to learn."""
+        return {"loss": batch["image"].new_zeros(())}
+
+    def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
+        """Pseudo-healthy volumes (N, S, C, H, W) of a volume (S, C, H, W), one after another from the generator."""
+        draws = [self.model.reconstruct(volume, generator) for _ in range(self.draws)]
+        return torch.cat([drawn.reshape(-1, *volume.shape) for drawn in draws])
+
+    def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
+        """Weighted residual (S, H, W) of the mean reconstruction in the brain, averaged over the channels."""
+        if reconstruction is None:
+            raise ValueError("the map is made from drawn reconstructions")
+        # Float64, because sums and variances over thousands of voxels are subtracted here; Apple's devices have none.
+        precise = torch.float32 if volume.device.type == "mps" else torch.float64
+        pairs = zip(volume.to(precise).unbind(1), reconstruction.to(precise).unbind(2), strict=True)
+        maps = [self.residual(draws.mean(0), x) * self._weight(x, draws, brain) for x, draws in pairs]
+        return torch.stack(maps).mean(0).to(volume.dtype) * brain
+
+    def _weight(self, x: Tensor, draws: Tensor, brain: Tensor) -> Tensor:
+        """w (S, H, W) of a channel x (S, H, W) and its draws (N, S, H, W)."""
+        if self.squared_distance is None:
+            return torch.ones_like(x)
+        distance = torch.zeros_like(x)
+        for index, inside in enumerate(brain):
+            drawn = draws[:, index, inside]
+            d, centred = x[index, inside] - drawn.mean(0), drawn - drawn.mean(0)
+            distance[index, inside] = self.squared_distance(d, centred, self.ridge).clamp(min=0).sqrt()
+        return smoothed(to_unit_range(distance))
+
+
+def full_covariance(d: Tensor, centred: Tensor, ridge: float) -> Tensor:
+    """d_i (Sigma^-1 d)_i, whose sum is the squared Mahalanobis distance; single voxels can be negative.
+
+    Woodbury's identity takes an N x N system instead of the inverse of Sigma, which is M x M:
+    Sigma^-1 d = (d - C^T (C C^T + (N - 1) lambda I)^-1 C d) / lambda.
+
+    Args:
+        d: (M,) difference of each voxel from the mean of the draws.
+        centred: C (N, M), draws minus their mean.
+        ridge: lambda.
+    """
+    number = len(centred)
+    system = centred @ centred.T + (number - 1) * ridge * torch.eye(number, dtype=d.dtype, device=d.device)
+    return d * (d - centred.T @ torch.linalg.solve(system, centred @ d)) / ridge
+
+
+def diagonal_covariance(d: Tensor, centred: Tensor, ridge: float) -> Tensor:
+    """d_i^2 / (sigma_i^2 + lambda): as `full_covariance`, for voxels that do not vary together."""
+    return d**2 / (centred.square().sum(0) / (len(centred) - 1) + ridge)
+
+
+def to_unit_range(volume: Tensor) -> Tensor:
+    """Scale a volume to [0, 1]; one that is the same everywhere becomes 0."""
+    span = volume.max() - volume.min()
+    return (volume - volume.min()) / span.clamp(min=torch.finfo(volume.dtype).tiny)
+
+
+def smoothed(volume: Tensor) -> Tensor:
+    """A volume (S, H, W) after a Gaussian of sigma 1 voxel, reflected at the border; every side longer than 4 voxels."""
+    kernel = torch.exp(-((torch.arange(-RADIUS, RADIUS + 1, dtype=volume.dtype) / SIGMA) ** 2) / 2)
+    return separable_filtering(volume[None, None], kernel / kernel.sum(), mode="reflect")[0, 0]
+
+
+def dissimilarity(reconstruction: Tensor, x: Tensor) -> Tensor:
+    """1 - SSIM of each voxel (S, H, W); Wang et al. 2004 (doi:10.1109/TIP.2003.819861), eq. 13, in 3D.
+
+    The window is a Gaussian of sigma 1 voxel on 9 x 9 x 9 voxels, reflected at the border; the range of the data is the
+    larger of the two volumes'. Equal to MONAI's, whose convolutions in float32 a GPU may round to ten bits.
+    """
+    largest = max(float(volume.max() - volume.min()) for volume in (reconstruction, x)) or 1.0
+    c_1, c_2 = (0.01 * largest) ** 2, (0.03 * largest) ** 2
+    mu, nu = smoothed(reconstruction), smoothed(x)
+    variances = (smoothed(reconstruction**2) - mu**2) + (smoothed(x**2) - nu**2)
+    covariance = smoothed(reconstruction * x) - mu * nu
+    return 1 - (2 * mu * nu + c_1) * (2 * covariance + c_2) / ((mu**2 + nu**2 + c_1) * (variances + c_2))
+
+
+SQUARED_DISTANCES = {"full": full_covariance, "diagonal": diagonal_covariance, "mean": None}
+RESIDUALS = {
+    "ssim": dissimilarity,
+    "l1": lambda reconstruction, x: (x - reconstruction).abs(),
+    "l2": lambda reconstruction, x: (x - reconstruction).square(),
+}

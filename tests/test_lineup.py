@@ -1,0 +1,86 @@
+"""Methods that stand on trained parts: which runs follow, what the method is told, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from madad import config as configuration
+from madad import lineup, schema
+from madad.errors import UserError
+
+DEFAULT = yaml.safe_load((Path(__file__).resolve().parent.parent / "config.yaml").read_text())
+
+
+def resolved(methods: list[str], **options: dict) -> dict:
+    changes = {"methods": methods, "method_options": options, "seeds": [3, 4]}
+    return configuration.resolve(schema.merge(copy.deepcopy(DEFAULT), changes))
+
+
+def problems(methods: list[str], **options: dict) -> str:
+    with pytest.raises(UserError) as caught:
+        resolved(methods, **options)
+    return str(caught.value)
+
+
+def test_a_part_that_is_not_compared_is_trained_all_the_same() -> None:
+    config = resolved(["mhd"])
+    assert list(config["methods"]) == ["mhd"] and list(config["parts"]) == ["cddpm"]
+    assert [run["seed"] for run in lineup.runs(config, "parts")] == ["3", "4"]
+    assert {run["method"] for run in configuration.evaluations(config)} == {"mhd"}
+
+
+def test_a_part_that_is_compared_is_trained_once() -> None:
+    config = resolved(["cddpm", "mhd"])
+    assert not config["parts"] and config["methods"]["mhd"]["parts"] == {"model": "cddpm"}
+
+
+def test_what_stands_on_seeded_parts_runs_for_every_seed_on_the_part_of_its_own() -> None:
+    config = resolved(["mhd"])
+    runs = lineup.runs(config, "methods")
+    assert [run["seed"] for run in runs] == ["3", "4"]
+    assert [part["seed"] for run in runs for part in lineup.part_runs(config, run)] == ["3", "4"]
+
+
+def test_a_component_is_trained_once_for_all_seeds() -> None:
+    config = resolved(["cddpm"], cddpm={"parts": {"pretraining": "spark"}})
+    runs = lineup.runs(config, "methods")
+    assert len(runs) == 2 and [run["seed"] for run in lineup.runs(config, "parts")] == ["3"]
+    assert [part["seed"] for run in runs for part in lineup.part_runs(config, run)] == ["3", "3"]
+
+
+def test_an_optional_part_is_off_unless_asked_for() -> None:
+    config = resolved(["cddpm"])
+    assert not config["parts"] and config["methods"]["cddpm"]["options"]["FLAIR"]["parts"] == {}
+
+
+def test_the_part_is_told_apart_from_how_it_is_used() -> None:
+    config = resolved(["mhd"], cddpm={"parameters": {"test_timesteps": [100, 200]}})
+    part = config["methods"]["mhd"]["options"]["FLAIR"]["parts"]["model"]
+    assert part["parameters"]["test_timesteps"] == [100, 200] and part["overrides"] == {"test_timesteps": [500]}
+    assert part["method"] == part["base"] == "cddpm" and "training" not in part
+
+
+def test_a_variant_may_serve() -> None:
+    config = resolved(["mine"], mine={"base": "mhd", "parts": {"model": "noisy"}}, noisy={"base": "ddpm"})
+    assert config["methods"]["mine"]["parts"] == {"model": "noisy"} and config["parts"]["noisy"]["base"] == "ddpm"
+
+
+@pytest.mark.parametrize(
+    ("methods", "options", "says"),
+    [
+        (["mhd"], {"mhd": {"parts": {"model": "intensity"}}}, "method_options.mhd.parts.model: 'intensity' cannot serve"),
+        (["mhd"], {"mhd": {"parts": {"model": None}}}, "method_options.mhd.parts.model: cannot be null"),
+        (["mhd"], {"mhd": {"parts": {"model": "cdpm"}}}, "no method is called 'cdpm', did you mean 'cddpm'"),
+        (["mhd"], {"mhd": {"parts": {"modle": "cddpm"}}}, "no role is called 'modle', did you mean 'model'"),
+        (["mhd"], {"mhd": {"parts": {"model": "mhd"}}}, "mhd needs mhd; a method cannot stand on itself"),
+        (["cddpm"], {"cddpm": {"parts": {"pretraining": "ddpm"}}}, "'ddpm' cannot serve; wanted is spark"),
+        (["spark"], {}, "spark is a component that methods stand on"),
+        (["ddpm"], {"unused": {"base": "mhd", "parameters": {"drawz": 1}}}, "method_options.unused.parameters: unknown key 'drawz'"),
+    ],
+)
+def test_parts_that_cannot_be_are_refused_by_name(methods: list[str], options: dict, says: str) -> None:
+    assert says in problems(methods, **options)
