@@ -13,6 +13,11 @@ def test_cosine_values(t: int, value: float) -> None:
     assert schedules.cosine(1000)[t] == pytest.approx(value, abs=5e-5)
 
 
+def test_share_of_the_signal_at_published_levels() -> None:
+    signal = np.sqrt(schedules.cosine(1000)[[0, 99, 199, 299, 399, 499, 599, 749]])
+    assert signal == pytest.approx([1.0, 0.9859, 0.9480, 0.8871, 0.8047, 0.7027, 0.5838, 0.3798], abs=6e-5)
+
+
 def test_cosine_is_the_closed_form_but_for_the_limited_end() -> None:
     u = (np.arange(1, 1001) / 1000 + 0.008) / 1.008 * np.pi / 2
     closed = np.cos(u) ** 2 / np.cos(0.008 / 1.008 * np.pi / 2) ** 2

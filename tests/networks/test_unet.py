@@ -40,6 +40,11 @@ def awake(network: UNet) -> UNet:
         (TINY, 332_145),
         ({**TINY, "condition_channels": 64}, 393_713),
         (SMALL, 1_319_649),
+        ({**SMALL, "scale_shift": False}, 1_212_321),
+        ({**SMALL, "blocks_per_level": 2}, 1_837_761),
+        ({**SMALL, "blocks_per_level": 2, "scale_shift": False}, 1_689_153),
+        ({**SMALL, "base_channels": 64, "blocks_per_level": 2}, 7_327_105),
+        ({**SMALL, "base_channels": 64, "blocks_per_level": 2, "scale_shift": False}, 6_734_977),
         ({**SMALL, "condition_channels": 128}, 1_565_665),
     ],
 )
