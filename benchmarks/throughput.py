@@ -1,6 +1,6 @@
-"""Slices per second of the diffusion U-Net, by size and number format.
+"""Slices per second of the diffusion methods, by size and number format.
 
-    python -m benchmarks.ddpm_throughput [--device auto] [--threads 2] [--sizes demo small]
+    python -m benchmarks.throughput [--device auto] [--threads 2] [--methods ddpm cddpm] [--sizes demo small] [--batch 2]
 
 A training step is what the engine does: noise, forward, backward, Adam. Inference is one pass of a reconstruction.
 """
@@ -17,14 +17,16 @@ from madad import cards
 from madad.engine import devices
 from madad.methods import registry
 
-# image side, batch, hyper-parameters that differ from the card
+NARROW = {"encoder_depth": 18, "encoder_width": 16}
+# image side, batch, hyper-parameters that differ from the card, where the method has them
 SIZES = {
-    "unit": (32, 16, {"base_channels": 16, "blocks_per_level": 1, "norm_groups": 8}),
-    "demo": (64, 16, {"base_channels": 16, "blocks_per_level": 1, "norm_groups": 8}),
-    "small": (64, 16, {"base_channels": 32, "blocks_per_level": 1}),
-    "small-96": (96, 16, {"base_channels": 32, "blocks_per_level": 1}),
+    "unit": (32, 16, {"base_channels": 16, "blocks_per_level": 1, "norm_groups": 8, **NARROW, "encoder_stages": 3}),
+    "demo": (64, 16, {"base_channels": 16, "blocks_per_level": 1, "norm_groups": 8, **NARROW}),
+    "small": (64, 16, {"base_channels": 32, "blocks_per_level": 1, **NARROW}),
+    "small-96": (96, 16, {"base_channels": 32, "blocks_per_level": 1, **NARROW}),
     "paper": (96, 32, {}),
 }
+METHODS = ("ddpm", "pddpm", "mddpm", "cddpm")
 
 
 def main() -> None:
@@ -32,20 +34,26 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["unit", "demo", "small", "small-96"])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=["ddpm"])
+    parser.add_argument("--batch", type=int, default=0, help="slices a step, where the published number does not fit")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = devices.pick(arguments.device)
     print(f"{device}, {arguments.threads} threads, torch {torch.__version__}")
-    print(f"{'size':10}{'format':8}{'parameters':>12}{'train step s':>14}{'train slices/s':>16}{'infer slices/s':>16}")
-    for size in arguments.sizes:
-        for number_format in (torch.float32, torch.bfloat16):
-            measure(size, number_format, device, arguments.repeats)
+    print(f"{'method':8}{'size':10}{'batch':>6} {'format':8}{'parameters':>12}{'step s':>9}{'train/s':>10}{'infer/s':>10}")
+    for name in arguments.methods:
+        for size in arguments.sizes:
+            for number_format in (torch.float32, torch.bfloat16):
+                measure(name, size, number_format, device, arguments)
 
 
-def measure(size: str, number_format: torch.dtype, device: torch.device, repeats: int) -> None:
+def measure(name: str, size: str, number_format: torch.dtype, device: torch.device, arguments: argparse.Namespace) -> None:
     side, batch, changes = SIZES[size]
-    method = registry.build("ddpm", cards.resolve("ddpm", changes, {}, None)["parameters"], 0).to(device)
+    batch, known = arguments.batch or batch, cards.load(name)["parameters"]
+    resolved = cards.resolve(name, {key: value for key, value in changes.items() if key in known}, {}, None)
+    options = {"base": name, "parameters": resolved["parameters"], "parts": {}}
+    method = devices.place(registry.assemble(options, 0), device)
     optimiser = torch.optim.Adam(method.parameters(), lr=1e-4)
     image = torch.rand(batch, 1, side, side, device=device)
     data, generator = {"image": image, "brain": image > 0}, torch.Generator().manual_seed(0)
@@ -63,10 +71,11 @@ def measure(size: str, number_format: torch.dtype, device: torch.device, repeats
         with narrow:
             method.reconstruct(image, generator)
 
-    step, passed = (best_time(action, device, repeats) for action in (train, infer))
+    step, passed = (best_time(action, device, arguments.repeats) for action in (train, infer))
     parameters = sum(weight.numel() for weight in method.parameters())
-    name = str(number_format).removeprefix("torch.").replace("float32", "fp32").replace("bfloat16", "bf16")
-    print(f"{size:10}{name:8}{parameters:12,}{step:14.3f}{batch / step:16.1f}{batch / passed:16.1f}", flush=True)
+    word = str(number_format).removeprefix("torch.").replace("float32", "fp32").replace("bfloat16", "bf16")
+    row = f"{name:8}{size:10}{batch:6} {word:8}{parameters:12,}{step:9.3f}{batch / step:10.2f}{batch / passed:10.2f}"
+    print(row, flush=True)
 
 
 def best_time(action: Callable[[], None], device: torch.device, repeats: int) -> float:

@@ -5,8 +5,8 @@ have cards of the same kind in `madad/components`. A parameter is a JSON-schema 
 `type`, `default`, `description` and `source` (and, where they mean something, `unit`, `minimum`, `maximum`, `enum`,
 `items`). `modality_defaults` gives a default that depends on the modality. The training options are the same for every
 method that trains (`madad/engine/options.yaml`); a card gives what is its own of them, such as defaults. `training_data`,
-slices of healthy images where it is left out, says what a method is shown: `kind` slices or volumes, `pairs` true for those
-that learn from synthetic lesions (`madad/engine/pair_options.yaml`).
+slices of healthy images where it is left out, says what a method is shown: `kind` slices or volumes (a parameter `spatial_dims`
+of 3 means volumes too), `pairs` true for those that learn from synthetic lesions (`madad/engine/pair_options.yaml`).
 """
 
 from __future__ import annotations

@@ -103,7 +103,8 @@ def train(arguments: Arguments) -> None:
 
     parts: dict[str, str] = {}
     method = _method(arguments, parts)
-    data = cards.load(arguments.options["base"])["training_data"]
+    card = cards.load(arguments.options["base"])
+    data, dimensions = card["training_data"], arguments.options["parameters"].get("spatial_dims", card["spatial_dims"])
     run_training(
         method,
         train_pack=arguments.train,
@@ -115,7 +116,7 @@ def train(arguments: Arguments) -> None:
         run=arguments.run_folder,
         checkpoints=arguments.checkpoints,
         device=arguments.device,
-        kind=data["kind"],
+        kind="volumes" if dimensions == 3 else data["kind"],
         pairs=_pairs(arguments, parts) if data["pairs"] else None,
     )
 
@@ -239,9 +240,13 @@ def _pairs(arguments: Arguments, parts: dict[str, str]) -> object:
 
     options = arguments.options["training"]
     parts["bank"] = "+".join(file_hash(path) for path in arguments.banks)
+    bank = Bank(arguments.banks)
     with Pack(arguments.train) as pack:
-        sign = pack_sign(pack)
-    return Pairs(Bank(arguments.banks), [sign], Look(preset=options["look"]), options["healthy_share"])
+        if bank.shape != pack.shape:
+            raise UserError(
+                f"{arguments.banks[0]}: lesions on a grid of {bank.shape}, {pack.path} has {pack.shape}; make the bank again"
+            )
+        return Pairs(bank, [pack_sign(pack)], Look(preset=options["look"]), options["healthy_share"])
 
 
 if __name__ == "__main__":

@@ -79,7 +79,11 @@ def test_a_variant_may_serve() -> None:
         (["mhd"], {"mhd": {"parts": {"model": "mhd"}}}, "mhd needs mhd; a method cannot stand on itself"),
         (["cddpm"], {"cddpm": {"parts": {"pretraining": "ddpm"}}}, "'ddpm' cannot serve; wanted is spark"),
         (["spark"], {}, "spark is a component that methods stand on"),
-        (["ddpm"], {"unused": {"base": "mhd", "parameters": {"drawz": 1}}}, "method_options.unused.parameters: unknown key 'drawz'"),
+        (
+            ["ddpm"],
+            {"unused": {"base": "mhd", "parameters": {"drawz": 1}}},
+            "method_options.unused.parameters: unknown key 'drawz'",
+        ),
     ],
 )
 def test_parts_that_cannot_be_are_refused_by_name(methods: list[str], options: dict, says: str) -> None:
