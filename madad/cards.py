@@ -7,12 +7,14 @@ have cards of the same kind in `madad/components`. A parameter is a JSON-schema 
 method that trains (`madad/engine/options.yaml`); a card gives what is its own of them, such as defaults. `training_data`,
 slices of healthy images where it is left out, says what a method is shown: `kind` slices or volumes (a parameter `spatial_dims`
 of 3 means volumes too), `pairs` true for those that learn from synthetic lesions (`madad/engine/pair_options.yaml`).
+`constraints` says which parameters must agree: `divides: [a, b]`, `at_most: [a, b]`, `rising: a`.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -113,7 +115,17 @@ def resolve(name: str, parameters: dict, training: dict, modality: str | None) -
     problems = [p for section, values in given.items() for p in _problems(name, section, card[section], values)]
     if problems:
         raise UserError("\n".join(problems))
-    return {section: _complete(card[section], values, modality) for section, values in given.items()}
+    complete = {section: _complete(card[section], values, modality) for section, values in given.items()}
+    if problems := list(_disagreements(name, card.get("constraints", []), complete["parameters"])):
+        raise UserError("\n".join(problems))
+    return complete
+
+
+def shown(name: str, parameters: dict) -> dict:
+    """What the training shows a method: `kind` slices or volumes, and whether in `pairs` with synthetic lesions."""
+    card = _load(name)
+    volumes = parameters.get("spatial_dims", card["spatial_dims"]) == 3
+    return {**card["training_data"], **({"kind": "volumes"} if volumes else {})}
 
 
 def tiny(name: str, modality: str | None = None) -> dict[str, dict]:
@@ -164,6 +176,21 @@ def _problems(name: str, section: str, properties: dict, values: object) -> list
         lines.append(f"{where}: {_explain(error)}")
     lines += [f"{name}.{section}.{key}: {value} is not a finite number" for key, value in known.items() if _not_finite(value)]
     return lines
+
+
+def _disagreements(name: str, constraints: list[dict], parameters: dict) -> Iterator[str]:
+    """One line for every constraint of the card that complete parameters break."""
+    for constraint in constraints:
+        ((kind, keys),) = constraint.items()
+        first, *rest = keys if isinstance(keys, list) else [keys]
+        value, where = parameters[first], f"{name}.parameters.{first}"
+        other = parameters[rest[0]] if rest else None
+        if kind == "divides" and other % value:
+            yield f"{where}: {value} does not divide {rest[0]} = {other}"
+        elif kind == "at_most" and max(value if isinstance(value, list) else [value]) > other:
+            yield f"{where}: {value} goes beyond {rest[0]} = {other}"
+        elif kind == "rising" and sorted(value) != value:
+            yield f"{where}: {value} falls; give the smaller number first"
 
 
 def _unknown(name: str, section: str, key: object, properties: dict) -> str:

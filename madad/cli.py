@@ -98,13 +98,11 @@ def examples(arguments: Arguments) -> None:
 
 def train(arguments: Arguments) -> None:
     """Train a method."""
-    from madad import cards
     from madad.engine.training import train as run_training
 
     parts: dict[str, str] = {}
     method = _method(arguments, parts)
-    card = cards.load(arguments.options["base"])
-    data, dimensions = card["training_data"], arguments.options["parameters"].get("spatial_dims", card["spatial_dims"])
+    data = arguments.options["data"]
     run_training(
         method,
         train_pack=arguments.train,
@@ -116,7 +114,7 @@ def train(arguments: Arguments) -> None:
         run=arguments.run_folder,
         checkpoints=arguments.checkpoints,
         device=arguments.device,
-        kind="volumes" if dimensions == 3 else data["kind"],
+        kind=data["kind"],
         pairs=_pairs(arguments, parts) if data["pairs"] else None,
     )
 
@@ -218,28 +216,33 @@ def _method(arguments: Arguments, parts: dict[str, str] | None = None) -> object
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     options = arguments.options
-    models = dict(zip(sorted(options["parts"]), arguments.parts, strict=True)) if parts is not None else {}
+    if parts is None:
+        return registry.assemble(options, arguments.seed)
+    roles = sorted(options["parts"])
+    if len(roles) != len(arguments.parts):
+        raise UserError(f"--parts: {len(arguments.parts)} models for the parts {', '.join(roles) or 'none'}; give one for each")
+    models = dict(zip(roles, arguments.parts, strict=True))
 
     def load_weights(role: str, part: torch.nn.Module) -> None:
-        if role in models:
-            used = options["parts"][role]
-            expected = {"method": used["method"], "modality": arguments.modality, "parameters": registry.hyperparameters(used)}
-            parts[role] = load_model(part, models[role], expected)["fingerprint"]
+        used = options["parts"][role]
+        expected = {"method": used["method"], "parameters": registry.hyperparameters(used)}
+        expected |= {"cohort": arguments.cohort, "modality": arguments.modality}
+        parts[role] = load_model(part, models[role], expected)["fingerprint"]
 
     return registry.assemble(options, arguments.seed, load_weights)
 
 
 def _pairs(arguments: Arguments, parts: dict[str, str]) -> object:
-    """Synthetic lesions for training images; the bank counts among the parts that the training stands on."""
+    """Synthetic lesions for training images; bank and generator count among the parts that the training stands on."""
     from madad.anomalies.appearance import Look
     from madad.anomalies.bank import Bank
     from madad.anomalies.pairs import Pairs
     from madad.anomalies.sites import pack_sign
-    from madad.provenance import file_hash
+    from madad.provenance import content_hash, file_hash, fingerprint
     from madad.stores import Pack
 
     options = arguments.options["training"]
-    parts["bank"] = "+".join(file_hash(path) for path in arguments.banks)
+    parts["bank"] = content_hash([*map(file_hash, arguments.banks), fingerprint("madad.anomalies.pairs")])
     bank = Bank(arguments.banks)
     with Pack(arguments.train) as pack:
         if bank.shape != pack.shape:

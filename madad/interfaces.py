@@ -56,3 +56,28 @@ class Method(Protocol):
         `reconstruction` is what `reconstruct` returned for this volume, so that nothing is computed twice.
         """
         ...
+
+
+class Autoencoder(Protocol):
+    """What latent methods may ask of the part in their role `autoencoder`.
+
+    Images (B, 1, H, W), or (B, 1, S, H, W) where `spatial_dims` is 3, have intensities in [0, 1] and are 0 outside the brain.
+    Latents (B, C, h, w) or (B, C, s, h, w) are scaled: their standard deviation in healthy brains is about 1.
+
+    Attributes:
+        spatial_dims: 2 or 3.
+        downsampling: voxels a side of the cell that a latent stands for; every side of an image must be a multiple of it.
+        latent_channels: C.
+    """
+
+    spatial_dims: int
+    downsampling: int
+    latent_channels: int
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the scaled latents. UserError if the autoencoder is of no use."""
+        ...
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images of scaled latents, in [0, 1] up to the network's error."""
+        ...

@@ -3,11 +3,12 @@
 An entry, for every name that is trained or run:
 `base` the published method or component behind it; `parts` the names of the entries its card requires, by role;
 `seeded` whether it runs once a seed or once; `modalities` those it is made for; `options` by modality what
-`madad.methods.registry.assemble` builds it from and the engine trains it with.
+`madad.methods.registry.assemble` builds it from and the engine trains it with; `track` the labels that it and its parts see.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from madad import cards
@@ -67,6 +68,12 @@ def part_runs(config: Options, run: dict[str, str]) -> list[dict[str, str]]:
     ]
 
 
+def beneath(config: Options, name: str) -> list[str]:
+    """Names of everything that an entry stands on, directly or not, each once."""
+    direct = {**config["methods"], **config["parts"]}[name]["parts"].values()
+    return list(dict.fromkeys(found for part in direct for found in (part, *beneath(config, part))))
+
+
 @dataclass
 class _Lineup:
     given: Options  # `method_options`
@@ -99,7 +106,9 @@ class _Lineup:
         """Names of the entries that a method stands on, by role."""
         requires, wanted = cards.load(self.base(name))["requires"], self.given.get(name, {}).get("parts", {})
         where = f"method_options.{name}.parts"
-        self.problems += [unknown(where, "role", role, requires) for role in wanted if role not in requires]
+        for role in [role for role in wanted if role not in requires]:
+            none = f"{where}: {name} stands on no part; leave it out"
+            self.problems.append(unknown(where, "role", role, requires) if requires else none)
         parts = {}
         for role, need in requires.items():
             part = wanted.get(role, None if need["optional"] else need["default"])
@@ -124,10 +133,18 @@ class _Lineup:
         options = {m: own for m, own in options.items() if all(m in modalities for modalities in accepted)}
         for modality, own in options.items():
             used = {role: _part(parts[role], entry, modality, card["requires"][role]) for role, entry in beneath.items()}
-            own |= {"base": base, "parts": used}
+            own |= {"base": base, "parts": used, "data": cards.shown(base, own["parameters"])}
+            self.problems += _misfits(name, own, card["requires"])
         trained = base in cards.names() and card["capabilities"]["trains"]
-        seeded = trained or any(entry["seeded"] for entry in beneath.values())
-        return {"base": base, "parts": parts, "seeded": seeded, "modalities": list(options), "options": options}
+        tracks = [card["track"], *(entry["track"] for entry in beneath.values())]
+        return {
+            "base": base,
+            "parts": parts,
+            "track": max(tracks, key=cards.TRACKS.index),
+            "seeded": trained or any(entry["seeded"] for entry in beneath.values()),
+            "modalities": list(options),
+            "options": options,
+        }
 
     def options(self, name: str, base: str) -> Options | None:
         """Complete parameters and training options for every modality; None where they are not valid."""
@@ -141,6 +158,20 @@ class _Lineup:
         except UserError as error:
             self.problems += [f"method_options.{name}{line.removeprefix(base)}" for line in str(error).splitlines()]
             return None
+
+
+def _misfits(name: str, options: Options, requires: Options) -> Iterator[str]:
+    """Where a method and its parts do not go together."""
+    for role, part in options["parts"].items():
+        where = f"method_options.{name}.parts.{role}"
+        for key in requires[role].get("same", []):
+            mine, its = options["parameters"][key], part["parameters"][key]
+            if mine != its:
+                yield f"{where}: {key} is {mine} in {name}, but {its} in {part['method']}; set the same in the parameters of both"
+        try:
+            cards.resolve(part["base"], {**part["parameters"], **part["overrides"]}, {}, None)
+        except UserError as error:
+            yield f"{where}: {name} uses {part['method']} with {part['overrides']}, but {error}"
 
 
 def _known() -> list[str]:

@@ -2,6 +2,8 @@
 
 ENTRIES = {**CONFIG["methods"], **CONFIG["parts"]}
 METHOD_BASES = {name: method["base"] for name, method in CONFIG["methods"].items()}
+TRACKS = {name: method["track"] for name, method in CONFIG["methods"].items()}
+BENEATH = {name: lineup.beneath(CONFIG, name) for name in CONFIG["methods"]}
 
 
 def method_card(wildcards):
@@ -19,7 +21,7 @@ def method_code(*engine, pairs=False):
 
     def code(wildcards):
         shown = ["madad.anomalies.pairs"] if pairs and method_card(wildcards)["training_data"]["pairs"] else []
-        return fingerprint(*_modules(wildcards.method), *engine, *shown)
+        return fingerprint("madad.methods.registry", *_modules(wildcards.method), *engine, *shown)
 
     return code
 
@@ -33,6 +35,14 @@ def _modules(method):
 def card_resource(name):
     """A number from the `resources` of the method's card."""
     return lambda wildcards: method_card(wildcards)["resources"][name]
+
+
+def training_resource(name):
+    """The same for the training; a method with nothing to learn only copies the weights of its parts, on one core."""
+    idle = {"gpu": 0, "threads": 1, "mem_mb": 4000, "runtime_min": 60}
+    return lambda wildcards: (method_card(wildcards)["resources"] if method_card(wildcards)["capabilities"]["trains"] else idle)[
+        name
+    ]
 
 
 def evaluation_options(wildcards):

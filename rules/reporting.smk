@@ -76,6 +76,7 @@ rule headline:
         "../envs/core.yaml"
     params:
         bases=METHOD_BASES,
+        tracks=TRACKS,
         code=fingerprint("madad.reporting.results_tables"),
     script:
         "../workflow_scripts/headline.py"
@@ -133,7 +134,7 @@ rule cost:
     """What each method costs to train and to apply."""
     input:
         summary="results/tables/summary.csv",
-        trainings=train_json_files(),
+        trainings=train_json_files(RUNS + PART_RUNS),
     output:
         csv="results/tables/cost.csv",
         tex="results/tables/cost.tex",
@@ -149,6 +150,7 @@ rule cost:
         "../envs/core.yaml"
     params:
         bases=METHOD_BASES,
+        beneath=BENEATH,
         code=fingerprint("madad.reporting.results_tables"),
     script:
         "../workflow_scripts/cost.py"

@@ -18,11 +18,11 @@ rule train:
         "results/benchmarks/train/{cohort}/{modality}/{method}/seed{seed}.jsonl"
     conda:
         "../envs/torch.yaml"
-    threads: card_resource("threads")
+    threads: training_resource("threads")
     resources:
-        gpu=card_resource("gpu"),
-        mem_mb=card_resource("mem_mb"),
-        runtime=card_resource("runtime_min"),
+        gpu=training_resource("gpu"),
+        mem_mb=training_resource("mem_mb"),
+        runtime=training_resource("runtime_min"),
     params:
         method=method_options,
         run=lambda wildcards, output: os.path.dirname(output.model),

@@ -73,7 +73,7 @@ def test_resolving_leaves_the_input_alone() -> None:
         ({"seeds": [-1]}, "seeds.0: -1 is less than the minimum of 0"),
         ({"seeds": ["one"]}, "seeds.0: 'one' is not of type 'integer'"),
         ({"modalities": ["T2w"]}, "modalities: T2w is not among cohorts.phantom.modalities (FLAIR)"),
-        ({"modalities": ["bold"]}, "none of the methods (intensity, ddpm) is made for bold"),
+        ({"modalities": ["bold"]}, "none of the methods (intensity, ddpm, pddpm, mddpm, cddpm, mhd) is made for bold"),
         ({"cohorts": {"phantom": {"healty": 3}}}, "cohorts.phantom: unknown key 'healty', did you mean 'healthy'?"),
         ({"cohorts": {"phantom": {"pipeline": "x"}}}, "cohorts.phantom.pipeline: no pipeline is called 'x'"),
         ({"cohorts": {"phantom": {"split": {"train": 0.9}}}}, "cohorts.phantom.split: the fractions add up to 1.275"),
@@ -120,7 +120,7 @@ def test_unused_cohort_is_not_checked(tmp_path: Path) -> None:
 
 
 def test_untrained_methods_run_with_one_seed() -> None:
-    config = configuration.resolve(changed(seeds=[0, 1, 2]))
+    config = configuration.resolve(changed(methods=["intensity", "ddpm"], seeds=[0, 1, 2]))
     count = {name: sum(run["method"] == name for run in lineup.runs(config, "methods")) for name in config["methods"]}
     assert count == {"intensity": 1, "ddpm": 3}
     assert len(configuration.evaluations(config)) == 4 * len(config["test_on"])

@@ -64,6 +64,21 @@ def test_the_part_is_told_apart_from_how_it_is_used() -> None:
     assert part["method"] == part["base"] == "cddpm" and "training" not in part
 
 
+def test_labels_that_a_part_saw_count() -> None:
+    config = resolved(["mhd", "guided"], guided={"base": "mhd", "parts": {"model": "cldm"}})
+    assert {name: entry["track"] for name, entry in config["methods"].items()} == {"mhd": "healthy", "guided": "lesion-masks"}
+    assert lineup.beneath(config, "guided") == ["cldm", "kl_autoencoder"]
+
+
+def test_volumes_where_the_parameters_say_three_dimensions() -> None:
+    deep = {"base": "kl_autoencoder", "parameters": {"spatial_dims": 3}}
+    variant = {"base": "ldm", "parameters": {"spatial_dims": 3}, "parts": {"autoencoder": "deep"}}
+    config = resolved(["ldm", "cldm", "ldm_3d"], deep=deep, ldm_3d=variant)
+    kinds = {name: entry["options"]["FLAIR"]["data"] for name, entry in {**config["methods"], **config["parts"]}.items()}
+    assert kinds["ldm_3d"] == kinds["deep"] == {"kind": "volumes", "pairs": False}
+    assert kinds["cldm"] == {"kind": "slices", "pairs": True} and kinds["ldm"]["kind"] == "slices"
+
+
 def test_a_variant_may_serve() -> None:
     config = resolved(["mine"], mine={"base": "mhd", "parts": {"model": "noisy"}}, noisy={"base": "ddpm"})
     assert config["methods"]["mine"]["parts"] == {"model": "noisy"} and config["parts"]["noisy"]["base"] == "ddpm"
@@ -78,6 +93,25 @@ def test_a_variant_may_serve() -> None:
         (["mhd"], {"mhd": {"parts": {"modle": "cddpm"}}}, "no role is called 'modle', did you mean 'model'"),
         (["mhd"], {"mhd": {"parts": {"model": "mhd"}}}, "mhd needs mhd; a method cannot stand on itself"),
         (["cddpm"], {"cddpm": {"parts": {"pretraining": "ddpm"}}}, "'ddpm' cannot serve; wanted is spark"),
+        (["intensity"], {"intensity": {"parts": {"model": "ddpm"}}}, "intensity stands on no part"),
+        (
+            ["cddpm"],
+            {"cddpm": {"parts": {"pretraining": "spark"}}, "spark": {"parameters": {"encoder_depth": 50}}},
+            "encoder_depth is 18 in cddpm, but 50 in spark",
+        ),
+        (
+            ["ldm"],
+            {"ldm": {"parts": {"autoencoder": "deep"}}, "deep": {"base": "kl_autoencoder", "parameters": {"spatial_dims": 3}}},
+            "spatial_dims is 2 in ldm, but 3 in deep",
+        ),
+        (
+            ["mhd"],
+            {"mhd": {"parts": {"model": "ddpm"}}, "ddpm": {"parameters": {"num_train_timesteps": 300, "test_timesteps": [100]}}},
+            "mhd uses ddpm with {'test_timesteps': [500]}",
+        ),
+        (["ddpm"], {"ddpm": {"parameters": {"test_timesteps": [2000]}}}, "[2000] goes beyond num_train_timesteps = 1000"),
+        (["ddpm"], {"ddpm": {"parameters": {"norm_groups": 7}}}, "7 does not divide base_channels = 16"),
+        (["mddpm"], {"mddpm": {"parameters": {"mask_ratio": [0.9, 0.1]}}}, "[0.9, 0.1] falls"),
         (["spark"], {}, "spark is a component that methods stand on"),
         (
             ["ddpm"],

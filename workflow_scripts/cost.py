@@ -8,6 +8,7 @@ job.logged(
     summary=snakemake.input.summary,
     trainings=snakemake.input.trainings,
     bases=snakemake.params.bases,
+    beneath=snakemake.params.beneath,
     csv=snakemake.output.csv,
     tex=snakemake.output.tex,
     html=snakemake.output.html,

@@ -8,8 +8,6 @@ job.logged(
     summary=snakemake.input.summary,
     trainings=snakemake.input.trainings,
     bases=snakemake.params.bases,
-    csv=snakemake.output.csv,
-    tex=snakemake.output.tex,
-    html=snakemake.output.html,
-    fragment=snakemake.output.fragment,
+    tracks=snakemake.params.tracks,
+    **dict(snakemake.output.items()),
 )

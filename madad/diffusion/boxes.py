@@ -10,8 +10,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from madad.diffusion import sampling
+from madad.diffusion.sampling import Denoise
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,14 @@ class Boxes:
     def stitch(self, patches: Iterable[Tensor], cover: Tensor) -> Tensor:
         """One image from the estimate of every box of `cover`."""
         return stitch(patches, cover, self.aggregation)
+
+    def one_step(
+        self, denoise: Denoise, x_0: Tensor, noise: Tensor, t: int, alphas_cumprod: np.ndarray, batch_size: int
+    ) -> Tensor:
+        """Estimate of the clean images (S, C, H, W): one pass for every box, with the same noise; of each, the inside is kept."""
+        cover = self.cover(x_0)
+        passes = (sampling.one_step(denoise, x_0, noise, t, alphas_cumprod, batch_size, region=box) for box in cover)
+        return self.stitch(passes, cover)
 
 
 # One box that is the whole slice, as in a plain DDPM.

@@ -14,7 +14,7 @@ from madad.errors import UserError
 Denoise = Callable[[Tensor, Tensor], Tensor]
 
 
-def test_indices(levels: list[int], num_train_timesteps: int, key: str) -> list[int]:
+def level_indices(levels: list[int], num_train_timesteps: int, key: str) -> list[int]:
     """Noise levels of a paper, counted from 1, as indices into a table, counted from 0.
 
     Args:

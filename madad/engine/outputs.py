@@ -63,7 +63,8 @@ class Record:
             "parameter_count": sum(weight.numel() for weight in method.parameters()),
         }
         lasting = {**facts, "options": {key: value for key, value in options.items() if key not in OPERATIONAL}}
-        modules = {type(method).__module__, "madad.engine.training"}
+        # The registry is named, not imported: the engine knows no method.
+        modules = {type(method).__module__, "madad.engine.training", "madad.methods.registry"}
         code = fingerprint(*sorted(module for module in modules if module.startswith(f"{PACKAGE}.")))
         return cls(**facts, fingerprint=content_hash({**lasting, "code": code}))
 

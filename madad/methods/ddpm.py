@@ -57,7 +57,7 @@ class DDPM(nn.Module):
             scale_shift=scale_shift,
         )
         self.alphas_cumprod = schedules.alphas_cumprod(schedule, num_train_timesteps)
-        self.test_indices = sampling.test_indices(test_timesteps, num_train_timesteps, "ddpm.parameters.test_timesteps")
+        self.test_indices = sampling.level_indices(test_timesteps, num_train_timesteps, "ddpm.parameters.test_timesteps")
         self.loss = LOSSES[loss]
         self.noise_law = NoiseLaw(noise_kind, noise_shared, noise_octaves, noise_persistence, noise_scale)
         self.slices_per_pass = slices_per_pass

@@ -75,7 +75,7 @@ class MDDPM(nn.Module):
             scale_shift=scale_shift,
         )
         self.alphas_cumprod = schedules.alphas_cumprod(schedule, num_train_timesteps)
-        self.test_indices = sampling.test_indices(test_timesteps, num_train_timesteps, "mddpm.parameters.test_timesteps")
+        self.test_indices = sampling.level_indices(test_timesteps, num_train_timesteps, "mddpm.parameters.test_timesteps")
         self.loss = LOSSES[loss]
         self.loss_region = loss_region
         self.boxes = Boxes(patch_fraction, box_sampling, aggregation) if noise_region == "box" else WHOLE
@@ -103,14 +103,11 @@ class MDDPM(nn.Module):
         """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
         x_0 = to_signed(volume)
         fields = [self.noise_law(x_0, generator) for _ in self.test_indices]
-        estimates = (self._estimate(x_0, n, t) for t, n in zip(self.test_indices, fields, strict=True))
+        estimates = (
+            self.boxes.one_step(self.unet, x_0, n, t, self.alphas_cumprod, self.slices_per_pass)
+            for t, n in zip(self.test_indices, fields, strict=True)
+        )
         return from_signed(sampling.mean(estimates))
-
-    def _estimate(self, x_0: Tensor, n: Tensor, t: int) -> Tensor:
-        """One pass for every box, with the same noise; of each, the inside is kept."""
-        cover = self.boxes.cover(x_0)
-        passes = (sampling.one_step(self.unet, x_0, n, t, self.alphas_cumprod, self.slices_per_pass, region=box) for box in cover)
-        return self.boxes.stitch(passes, cover)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
         """Residual |x - x'| in the brain (S, H, W)."""

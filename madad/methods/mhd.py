@@ -17,6 +17,7 @@ import torch
 from monai.networks.layers.simplelayers import separable_filtering
 from torch import Tensor, nn
 
+from madad.errors import UserError
 from madad.interfaces import Batch
 
 SIGMA = 1.0  # voxels, of the window of SSIM and of the smoothed weight
@@ -49,6 +50,10 @@ class MHD(nn.Module):
             raise ValueError("the map is made from drawn reconstructions")
         # Float64, because sums and variances over thousands of voxels are subtracted here; Apple's devices have none.
         precise = torch.float32 if volume.device.type == "mps" else torch.float64
+        if min(brain.shape) <= RADIUS:
+            raise UserError(
+                f"mhd: a volume of {tuple(brain.shape)} voxels; every side must be longer than {RADIUS}, see pipelines.spacing_mm"
+            )
         pairs = zip(volume.to(precise).unbind(1), reconstruction.to(precise).unbind(2), strict=True)
         maps = [self.residual(draws.mean(0), x) * self._weight(x, draws, brain) for x, draws in pairs]
         return torch.stack(maps).mean(0).to(volume.dtype) * brain

@@ -36,7 +36,14 @@ PUBLISHED_NOTE = (
 
 
 def write_headline(
-    summary: Path, trainings: Sequence[Path], bases: Mapping[str, str], csv: Path, tex: Path, html: Path, fragment: Path
+    summary: Path,
+    trainings: Sequence[Path],
+    bases: Mapping[str, str],
+    tracks: Mapping[str, str],
+    csv: Path,
+    tex: Path,
+    html: Path,
+    fragment: Path,
 ) -> None:
     """Write the table that the report opens with.
 
@@ -44,6 +51,7 @@ def write_headline(
         summary: see `madad.reporting.summary`.
         trainings: the `train.json` of every run.
         bases: card of each method's name.
+        tracks: labels that the training of each method saw, and that of its parts.
     """
     lines, trained = read_summary(summary), read_trainings(trainings)
     columns = [
@@ -57,7 +65,7 @@ def write_headline(
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
         seeds, spread = _seeds(own)
-        shown = [_name(method, bases), Cell(_track(method, bases)), *(_measured(own, key) for key in HEADLINE)]
+        shown = [_name(method, bases), Cell(tracks.get(method, tables.NOTHING)), *(_measured(own, key) for key in HEADLINE)]
         return [*shown, _parameters(_of_block(trained, method, own)), seeds, spread]
 
     notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *_missing_notes(lines, HEADLINE)]
@@ -98,20 +106,34 @@ def write_published(summary: Path, bases: Mapping[str, str], csv: Path, tex: Pat
     write_all(_by_block("The papers' own protocols", columns, lines, row, notes), csv, tex, html)
 
 
-def write_cost(summary: Path, trainings: Sequence[Path], bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
-    """Write what each method costs to train and to apply."""
+def write_cost(
+    summary: Path,
+    trainings: Sequence[Path],
+    bases: Mapping[str, str],
+    beneath: Mapping[str, Sequence[str]],
+    csv: Path,
+    tex: Path,
+    html: Path,
+) -> None:
+    """Write what each method costs to train and to apply.
+
+    Args:
+        summary, trainings, bases: as for the headline; the parts that methods stand on are among the trainings.
+        beneath: names of all parts that a method stands on.
+    """
     trained = read_trainings(trainings)
     columns = [
         Column("Method", number=False),
         *(_column(key) for key in COST),
         Column("Parameters", "weights of the networks"),
-        Column("Training (min)", "wall time of one training run, mean over seeds"),
+        Column("Training (min)", "wall time of one training run, mean over seeds, with that of the parts it stands on"),
         Column("Device", "where it was trained", number=False),
     ]
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
         runs = _of_block(trained, method, own)
-        minutes = _mean(runs, "seconds") / 60
+        parts = [_mean(_of_block(trained, part, own), "seconds") for part in beneath.get(method, ())]
+        minutes = (_mean(runs, "seconds") + sum(parts)) / 60
         device = ", ".join(sorted(set(runs["device_name"].dropna().astype(str)))) if "device_name" in runs else tables.NOTHING
         return [
             _name(method, bases),
@@ -188,10 +210,6 @@ def _mean(runs: pd.DataFrame, column: str) -> float:
 def _name(method: str, bases: Mapping[str, str]) -> Cell:
     base = bases.get(method, method)
     return Cell(method if base == method else f"{method} ({base})")
-
-
-def _track(method: str, bases: Mapping[str, str]) -> str:
-    return _on_card(method, bases, "track")
 
 
 def _chain(method: str, bases: Mapping[str, str]) -> str:

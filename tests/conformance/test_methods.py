@@ -115,7 +115,7 @@ def test_card_is_complete(name: str) -> None:
     assert isinstance(card["deviations"], list) and isinstance(card["requires"], dict)
     assert bool(card["training"]) == card["capabilities"]["trains"]
     for need in card["requires"].values():
-        assert set(need) == {"default", "optional", "capabilities", "overrides"}
+        assert set(need) - {"same"} == {"default", "optional", "capabilities", "overrides"}
         assert need["default"] in (*NAMES, *cards.components())
 
 
@@ -178,7 +178,7 @@ def test_loss_falls(name: str, twenty_steps: dict) -> None:
 def test_training_noise_comes_from_the_generator(name: str) -> None:
     method, data = build(name).train(), batch(name)
     for weight in method.parameters():  # networks that start at zero answer the same to any noise
-        torch.nn.init.normal_(weight, std=0.05)
+        torch.nn.init.normal_(weight, std=0.2)
     first, same, other = (method.training_loss(data, generator(seed=seed))["loss"].item() for seed in (0, 0, 1))
     assert first == same != other
 

@@ -46,6 +46,6 @@ def test_noise_stays_in_its_region() -> None:
 
 
 def test_levels_count_from_one_and_indices_from_zero() -> None:
-    assert sampling.test_indices([1, 500, 1000], 1000, "key") == [0, 499, 999]
+    assert sampling.level_indices([1, 500, 1000], 1000, "key") == [0, 499, 999]
     with pytest.raises(UserError, match=r"ddpm\.levels: 1001 .* 1000"):
-        sampling.test_indices([500, 1001], 1000, "ddpm.levels")
+        sampling.level_indices([500, 1001], 1000, "ddpm.levels")

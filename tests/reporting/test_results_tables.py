@@ -8,13 +8,15 @@ import pytest
 
 from madad.reporting.results_tables import write_cost, write_headline, write_published, write_thresholds
 
+TRACKS = {"ddpm": "healthy", "intensity": "none"}
+
 
 def paths(folder: Path) -> dict[str, Path]:
     return {kind: folder / f"table.{kind}" for kind in ("csv", "tex", "html")}
 
 
 def headline(toy, folder: Path, **changed) -> list[dict[str, str]]:
-    given = {"summary": toy.summary, "trainings": toy.trainings, "bases": toy.bases, **changed}
+    given = {"summary": toy.summary, "trainings": toy.trainings, "bases": toy.bases, "tracks": TRACKS, **changed}
     write_headline(**given, **paths(folder), fragment=folder / "fragment.html")
     return list(csv.DictReader((folder / "table.csv").open()))
 
@@ -39,13 +41,14 @@ def test_method_without_reconstruction_has_no_fidelity(toy, tmp_path) -> None:
     assert float(fidelity["ddpm"]) > 0
 
 
-def test_variant_names_its_base_and_has_its_track(toy, tmp_path) -> None:
-    rows = headline(toy, tmp_path, bases={"ddpm": "intensity", "intensity": "intensity"})
-    assert ("ddpm (intensity)", "none") in {(row["Method"], row["Track"]) for row in rows}
+def test_variant_names_its_base_and_has_a_track_of_its_own(toy, tmp_path) -> None:
+    bases, tracks = {"ddpm": "intensity", "intensity": "intensity"}, {**TRACKS, "ddpm": "lesion-masks"}
+    rows = headline(toy, tmp_path, bases=bases, tracks=tracks)
+    assert ("ddpm (intensity)", "lesion-masks") in {(row["Method"], row["Track"]) for row in rows}
 
 
 def test_method_without_a_card_is_still_shown(toy, tmp_path) -> None:
-    assert headline(toy, tmp_path, bases={"ddpm": "made_elsewhere"})[0]["Track"] == "–"
+    assert headline(toy, tmp_path, bases={"ddpm": "made_elsewhere"}, tracks={})[0]["Track"] == "–"
 
 
 def test_number_of_parameters_is_readable(toy, tmp_path) -> None:
@@ -102,10 +105,16 @@ def test_no_method_with_a_published_protocol_gives_an_empty_table(toy, tmp_path)
 
 
 def test_cost_table_knows_the_machine(toy, tmp_path) -> None:
-    write_cost(toy.summary, toy.trainings, toy.bases, **paths(tmp_path))
+    write_cost(toy.summary, toy.trainings, toy.bases, {}, **paths(tmp_path))
     rows = list(csv.DictReader((tmp_path / "table.csv").open()))
     assert {row["Device"] for row in rows} == {"cpu"}
     assert float(rows[0]["Training (min)"]) == pytest.approx(5.35)
+
+
+def test_cost_of_training_holds_that_of_the_parts(toy, tmp_path) -> None:
+    write_cost(toy.summary, toy.trainings, toy.bases, {"intensity": ["ddpm"]}, **paths(tmp_path))
+    rows = list(csv.DictReader((tmp_path / "table.csv").open()))
+    assert all(float(row["Training (min)"]) == pytest.approx(5.35) for row in rows)
 
 
 def test_no_evaluation_gives_empty_tables(toy, tmp_path) -> None:

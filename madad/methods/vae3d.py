@@ -1,0 +1,75 @@
+"""A 3D variational autoencoder with a dense bottleneck, the oldest kind of baseline.
+
+Baur et al. 2021, Medical Image Analysis, doi:10.1016/j.media.2020.101952; in 3D as Lawry Aguila et al. 2025,
+arXiv 2506.10233, compare it.
+
+1. An encoder gives mean and variance of a short code of the whole volume, a decoder the volume of a code.
+2. Training on healthy volumes: squared error of the volume decoded from a sample + KL divergence of the code from the normal
+   law, both as in the bound on the likelihood (Kingma & Welling 2014, arXiv 1312.6114), divided by the number of voxels.
+3. Test: the volume decoded from the mean of its code.
+4. Map: |x - x'| in the brain, the smallest over displacements of x' by a voxel or two.
+
+Deviations from the paper: see `deviations` in the card.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from madad.diffusion.residuals import shift_robust_residual
+from madad.interfaces import Batch
+from madad.networks.dense_vae import DenseVAE
+from madad.networks.layout import as_images, as_volume, check_reach
+
+
+class VAE3D(nn.Module):
+    """Autoencoder of volumes; hyper-parameters as in the card."""
+
+    def __init__(
+        self,
+        *,
+        channels: list[int],
+        norm_groups: int,
+        bottleneck_grid: int,
+        latent_size: int,
+        dropout: float,
+        kl_weight: float,
+        residual_shift: int,
+    ) -> None:
+        super().__init__()
+        self.network = DenseVAE(
+            channels=channels,
+            norm_groups=norm_groups,
+            bottleneck_grid=bottleneck_grid,
+            latent_size=latent_size,
+            dropout=dropout,
+        )
+        self.kl_weight = kl_weight
+        self.residual_shift = residual_shift
+
+    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Negative bound on the log-likelihood of volumes (B, 1, S, H, W), in nats a voxel up to a constant."""
+        x = batch["image"]
+        mean, log_variance = (part.float() for part in self._encode(x))
+        noise = torch.randn(mean.shape, generator=generator).to(mean)
+        x_hat = self.network.decode(mean + (0.5 * log_variance).exp() * noise, x.shape[2:])
+        error = 0.5 * (x_hat.float() - x).square().mean()
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean() / x[0].numel()
+        return {"loss": error + self.kl_weight * divergence, "error": error, "divergence": divergence}
+
+    def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
+        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
+        x = as_images(volume, spatial_dims=3)
+        mean, _ = self._encode(x)
+        return as_volume(self.network.decode(mean, x.shape[2:]), spatial_dims=3)
+
+    def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
+        """Residual in the brain that forgives displacements (S, H, W)."""
+        if reconstruction is None:
+            raise ValueError("the map of an autoencoder needs its reconstruction")
+        return shift_robust_residual(volume, reconstruction, self.residual_shift, spatial_dims=3) * brain
+
+    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        check_reach(x, self.network.reach, "vae3d.parameters.channels")
+        return self.network.encode(x)

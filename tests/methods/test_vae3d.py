@@ -1,0 +1,70 @@
+"""VAE of volumes: its bound in closed form, and volumes of any size but too small ones."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from madad import cards
+from madad.errors import UserError
+from madad.methods.vae3d import VAE3D
+from tests.methods.latent_stand_ins import pair
+
+
+def build(**changes: object) -> VAE3D:
+    torch.manual_seed(0)
+    return VAE3D(**{**cards.tiny("vae3d")["parameters"], **changes})
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+class Known(torch.nn.Module):
+    """Stands in for the network: a known posterior, and the code's first number as the volume."""
+
+    reach = 1
+
+    def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.full((len(x), 2), 3.0), torch.zeros(len(x), 2)
+
+    def decode(self, z: torch.Tensor, size: torch.Size) -> torch.Tensor:
+        self.code = z
+        return z[:, :1, None, None, None].expand(-1, 1, *size)
+
+
+def test_bound_in_closed_form() -> None:
+    method, image = build(kl_weight=2.0), pair(2, 1, 4, 8, 8)["healthy"]
+    method.network = known = Known()
+    losses = method.training_loss({"image": image}, generator())
+    error = 0.5 * (known.code[:, :1, None, None, None] - image).square().mean()
+    assert losses["divergence"].item() == pytest.approx(2 * 0.5 * 3**2 / (4 * 8 * 8))  # two numbers of mean 3 and variance 1
+    assert losses["loss"].item() == pytest.approx((error + 2 * losses["divergence"]).item())
+    assert (known.code != 3).all()  # a sample
+
+
+def test_mean_of_the_code_is_decoded_at_test() -> None:
+    method = build()
+    method.network = Known()
+    reconstruction = method.reconstruct(torch.rand(5, 1, 8, 8), generator())
+    assert reconstruction.shape == (5, 1, 8, 8) and (reconstruction == 3).all()
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 32, 32), (5, 1, 30, 17), (13, 1, 16, 20)])
+def test_volumes_of_any_size(shape: tuple[int, ...]) -> None:
+    assert build().reconstruct(torch.rand(shape), generator()).shape == shape
+
+
+def test_displacement_between_slices_is_forgiven() -> None:
+    volume, brain = pair(6, 1, 16, 16)["healthy"], torch.ones(6, 16, 16, dtype=torch.bool)
+    assert not build().anomaly_map(volume, volume.roll(1, dims=0), brain, generator())[:-1].any()
+
+
+def test_volume_smaller_than_the_reach() -> None:
+    with pytest.raises(UserError, match=r"vae3d\.parameters\.channels: images of 3 x 32 x 32 voxels .* reach of 4"):
+        build().reconstruct(torch.zeros(3, 1, 32, 32), generator())
+
+
+def test_groups_that_do_not_divide() -> None:
+    with pytest.raises(UserError, match="norm_groups: 8 does not divide one of channels = 12"):
+        build(channels=[8, 12])
