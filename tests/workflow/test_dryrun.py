@@ -5,25 +5,31 @@ from __future__ import annotations
 import time
 
 import pytest
+import yaml
 
-from tests.workflow.conftest import Project
+from madad import config as configuration
+from madad import lineup
+from tests.workflow.conftest import ROOT, Project, choose
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("preset", ["smoke", "quickstart", "paper"])
 def test_preset_plans(project: Project, preset: str) -> None:
+    config = configuration.resolve({**yaml.safe_load((ROOT / "config.yaml").read_text()), "preset": preset})
     jobs = project.jobs(config=(f"preset={preset}",))
-    assert jobs["train"] == (4 if preset == "paper" else 2)
-    assert sum(jobs.values()) < 200
+    assert jobs["train"] == sum(len(lineup.runs(config, kind)) for kind in ("methods", "parts"))
+    assert jobs["infer"] == jobs["evaluate"] == len(configuration.evaluations(config))
+    assert sum(jobs.values()) < 400
 
 
 def test_slurm_profile_plans(project: Project) -> None:
     pytest.importorskip("snakemake_executor_plugin_slurm")
-    assert project.jobs("--workflow-profile", "profiles/slurm")["train"] == 2
+    assert project.jobs("--workflow-profile", "profiles/slurm") == project.jobs()
 
 
 def test_two_cohorts_and_seeds_multiply(project: Project) -> None:
+    choose(project, "[intensity, ddpm]")
     (project.folder / "mine.yaml").write_text(
         "cohorts: {second: {kind: phantom, seed: 5}}\n"
         "train_on: [phantom, second]\ntest_on: [second-implanted, phantom]\nseeds: [0, 1]\n"

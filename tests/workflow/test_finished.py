@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from tests.workflow.conftest import PARTS, SMOKE, Project
 
@@ -22,6 +25,20 @@ def jobs_after_edit(project: Project, module: str) -> dict[str, int]:
     return jobs
 
 
+def trained_after(project: Project, module: str) -> set[str]:
+    """Whose training would run again if a module's code had changed."""
+    path = project.folder / "madad" / module
+    before = path.read_text()
+    path.write_text(before + "\nUNUSED = 1\n")
+    done = project.run("-n")
+    path.write_text(before)
+    return set(
+        re.findall(
+            r"results/runs/phantom/FLAIR/(\w+)/seed0/train\.json", "".join(re.findall(r"^ +output: .*$", done.stdout, re.M))
+        )
+    )
+
+
 def test_second_run_has_nothing_to_do(finished: Project) -> None:
     assert "Nothing to be done" in finished.run("--cores", "2").stdout
 
@@ -29,7 +46,7 @@ def test_second_run_has_nothing_to_do(finished: Project) -> None:
 def test_every_method_and_test_set_is_in_the_long_table(finished: Project) -> None:
     rows = list(csv.DictReader((finished.folder / "results/tables/metrics.csv").open()))
     pairs = {(row["method"], row["testset"]) for row in rows}
-    assert pairs == {(method, testset) for method in ("intensity", "ddpm") for testset in ("phantom", "phantom-implanted")}
+    assert pairs == {(method, testset) for method in ("intensity", "ddpm", "mhd") for testset in ("phantom", "phantom-implanted")}
 
 
 def test_comment_reruns_nothing(finished: Project) -> None:
@@ -44,9 +61,29 @@ def test_editing_one_method_reruns_it_alone(finished: Project) -> None:
     assert not {"cohort", "preprocess", "pack", "implant"} & set(jobs)
 
 
+def test_editing_a_part_reruns_what_stands_on_it(finished: Project) -> None:
+    assert trained_after(finished, "components/spark.py") == {"spark", "cddpm", "mhd"}
+    assert trained_after(finished, "methods/cddpm.py") == {"cddpm", "mhd"}
+
+
+def test_another_option_of_a_part_retrains_what_stands_on_it(finished: Project) -> None:
+    options = "method_options={cddpm: {training: {steps: 7}, parts: {pretraining: spark}}}"
+    jobs = finished.jobs(config=(*SMOKE, options))
+    assert jobs["train"] == 2 and jobs["infer"] == 2
+
+
+def test_a_model_holds_the_weights_of_its_parts(finished: Project) -> None:
+    models = {
+        name: load_file(finished.folder / f"results/runs/phantom/FLAIR/{name}/seed0/model.safetensors")
+        for name in ("cddpm", "mhd")
+    }
+    assert models["mhd"].keys() == {f"model.{key}" for key in models["cddpm"]}
+    assert all(torch.equal(models["mhd"][f"model.{key}"], value) for key, value in models["cddpm"].items())
+
+
 def test_editing_the_evaluation_trains_nothing(finished: Project) -> None:
     jobs = jobs_after_edit(finished, "evaluation/protocol.py")
-    assert jobs["evaluate"] == 4 and not {"train", "infer"} & set(jobs)
+    assert jobs["evaluate"] == 6 and not {"train", "infer"} & set(jobs)
 
 
 def test_another_hyper_parameter_retrains_that_method(finished: Project) -> None:

@@ -1,0 +1,110 @@
+"""The diffusion family end to end on phantoms: what is learnt in some hundred steps at 32 x 32 voxels.
+
+Acceptance tests of Behrendt et al. 2023 (arXiv 2312.04215: cDDPM's healthy l1 is below DDPM's) and Iqbal et al. 2023 (arXiv
+2305.19867: mDDPM beside pDDPM), as orders between methods, not as values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from madad import cards
+from madad.evaluation.scores import count, to_ordinals
+from madad.evaluation.voxel_metrics import dice_curve
+from madad.methods import registry
+from madad.seeds import torch_generator
+
+pytestmark = pytest.mark.slow
+
+FAMILY = ("ddpm", "pddpm", "mddpm", "cddpm")
+SIDE, STEPS, BATCH, LEARNING_RATE = 32, 250, 8, 3e-3
+ROW, COLUMN = torch.meshgrid(torch.arange(SIDE) - 15.5, torch.arange(SIDE) - 15.5, indexing="ij")
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Slices (N, 1, H, W): healthy, the same with a lesion, and where brain and lesion are."""
+
+    healthy: Tensor
+    lesioned: Tensor
+    brain: Tensor
+    lesion: Tensor
+
+
+@dataclass(frozen=True)
+class Found:
+    """Mean residuals in healthy brains and in lesions, and the best Dice over all thresholds."""
+
+    healthy: float
+    lesion: float
+    dice: float
+
+
+def ellipse(y: float, x: float, height: float, width: float) -> Tensor:
+    return ((ROW - y) / height) ** 2 + ((COLUMN - x) / width) ** 2 < 1
+
+
+def heads(number: int, name: str) -> Heads:
+    """Grey rim, white core and black ventricle, at levels of each subject's own; a lesion is white matter gone black."""
+    generator = torch_generator("family", name)
+    slices = []
+    for _ in range(number):
+        height, width, grey, white, y, x = (torch.rand(6, generator=generator) * torch.tensor([2, 2, 0.4, 0.3, 8, 8])).tolist()
+        brain, core = ellipse(0, 0, 12.5 + height, 10 + width), ellipse(0, 0, 8.5 + height, 6.5 + width)
+        healthy = (grey + 0.15) * brain + (white + 0.15) * core
+        healthy[ellipse(0, 0, 3.5, 1.6)] = 0.05
+        lesion = ellipse(y - 4, (x - 4) * 0.7, 2.5, 2.5) & core & ~ellipse(0, 0, 4.5, 2.6)
+        slices.append((healthy, torch.where(lesion, 0.05, healthy), brain, lesion))
+    return Heads(*(torch.stack(part).unsqueeze(1) for part in zip(*slices, strict=True)))
+
+
+def trained(name: str, data: Heads) -> torch.nn.Module:
+    whole = cards.tiny_whole(name)
+    parameters = {**whole["parameters"], "test_timesteps": [500], "noise_shared": False}
+    method = registry.assemble({**whole, "parameters": parameters}, 0).train()
+    optimiser = torch.optim.Adam(method.parameters(), lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=STEPS)
+    for step in range(STEPS):
+        rows = torch.randint(len(data.healthy), (BATCH,), generator=torch_generator("slices", step))
+        batch = {"image": data.healthy[rows], "brain": data.brain[rows]}
+        method.training_loss(batch, torch_generator("loss", step))["loss"].backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        schedule.step()
+    return method.eval()
+
+
+@torch.no_grad()
+def judged(method: torch.nn.Module, data: Heads) -> Found:
+    brain, lesion = data.brain[:, 0], data.lesion[:, 0]
+    maps = []
+    for image in (data.healthy, data.lesioned):
+        generator = torch_generator("test")
+        maps.append(method.anomaly_map(image, method.reconstruct(image, generator), brain, generator))
+    counts = count(to_ordinals(maps[1][brain].numpy()), lesion[brain].numpy())
+    return Found(float(maps[0][brain].mean()), float(maps[1][lesion].mean()), float(np.nanmax(dice_curve(counts))))
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Found]:
+    learnt, unseen = heads(200, "train"), heads(40, "test")
+    return {name: judged(trained(name, learnt), unseen) for name in FAMILY}
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_lesions_stand_out(found: dict[str, Found], name: str) -> None:
+    assert found[name].lesion > 1.5 * found[name].healthy
+
+
+def test_a_condition_lowers_the_healthy_residual(found: dict[str, Found]) -> None:
+    assert found["cddpm"].healthy < found["ddpm"].healthy
+
+
+def test_masking_does_not_harm(found: dict[str, Found]) -> None:
+    assert found["mddpm"].dice >= found["pddpm"].dice - 0.02
+    assert found["mddpm"].healthy <= 1.5 * found["pddpm"].healthy
