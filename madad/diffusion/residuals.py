@@ -9,7 +9,16 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def shift_robust_residual(volume: Tensor, reconstruction: Tensor, shift: int, spatial_dims: int) -> Tensor:
+def residual(volume: Tensor, reconstruction: Tensor | None) -> Tensor:
+    """|x - x'| of each voxel, (S, H, W), the mean over the channels of (S, C, H, W).
+
+    Raises:
+        ValueError: no reconstruction.
+    """
+    return (volume - _given(reconstruction)).abs().mean(dim=1)
+
+
+def shift_robust_residual(volume: Tensor, reconstruction: Tensor | None, shift: int, spatial_dims: int) -> Tensor:
     """A(v) = min over displacements d of at most `shift` voxels an axis of |x(v) - x'(v - d)|.
 
     Source: the released code of Lawry Aguila et al. 2025 (arXiv 2506.10233), where the shifts wrap around; here what would
@@ -22,13 +31,22 @@ def shift_robust_residual(volume: Tensor, reconstruction: Tensor, shift: int, sp
 
     Returns:
         (S, H, W), the mean over channels; only one shifted copy is held at a time.
+
+    Raises:
+        ValueError: no reconstruction.
     """
     between = shift if spatial_dims == 3 else 0
     slices, _, rows, columns = volume.shape
     margins = (shift, shift, shift, shift, 0, 0, between, between)
-    padded = functional.pad(reconstruction, margins, value=torch.inf)
+    padded = functional.pad(_given(reconstruction), margins, value=torch.inf)
     smallest = torch.full((slices, rows, columns), torch.inf, dtype=volume.dtype, device=volume.device)
     for s, h, w in itertools.product(range(2 * between + 1), range(2 * shift + 1), range(2 * shift + 1)):
         shifted = padded[s : s + slices, :, h : h + rows, w : w + columns]
         smallest = torch.minimum(smallest, (volume - shifted).abs().mean(dim=1))
     return smallest
+
+
+def _given(reconstruction: Tensor | None) -> Tensor:
+    if reconstruction is None:
+        raise ValueError("a residual needs the reconstruction")
+    return reconstruction

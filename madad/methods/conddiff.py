@@ -109,8 +109,6 @@ class CondDiff(nn.Module):
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
         """Residual in the brain that forgives displacements (S, H, W)."""
-        if reconstruction is None:
-            raise ValueError("the map of a diffusion model needs its reconstruction")
         return shift_robust_residual(volume, reconstruction, self.residual_shift, self.latents.spatial_dims) * brain
 
     def _condition(self, z: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from madad.diffusion import sampling, schedules
 from madad.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
 from madad.diffusion.losses import LOSSES
 from madad.diffusion.noise import NoiseLaw
+from madad.diffusion.residuals import residual
 from madad.interfaces import Batch
 from madad.networks.unet import UNet
 
@@ -81,6 +82,4 @@ class DDPM(nn.Module):
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
         """Residual |x - x'| in the brain (S, H, W)."""
-        if reconstruction is None:
-            raise ValueError("the map of a diffusion model needs its reconstruction")
-        return (volume - reconstruction).abs().mean(dim=1) * brain
+        return residual(volume, reconstruction) * brain

@@ -75,8 +75,6 @@ class Inpainting(nn.Module):
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
         """Residual in the brain that forgives displacements (S, H, W)."""
-        if reconstruction is None:
-            raise ValueError("the map of a regression needs its reconstruction")
         return shift_robust_residual(volume, reconstruction, self.residual_shift, self.spatial_dims) * brain
 
     def _predict(self, images: Tensor) -> Tensor:

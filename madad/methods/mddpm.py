@@ -25,7 +25,7 @@ from madad.diffusion.forward import add_noise, draw_timesteps, from_signed, to_s
 from madad.diffusion.losses import LOSSES
 from madad.diffusion.masking import Masking
 from madad.diffusion.noise import NoiseLaw
-from madad.errors import UserError
+from madad.diffusion.residuals import residual
 from madad.interfaces import Batch
 from madad.networks.unet import UNet
 
@@ -79,7 +79,6 @@ class MDDPM(nn.Module):
         self.loss = LOSSES[loss]
         self.loss_region = loss_region
         self.boxes = Boxes(patch_fraction, box_sampling, aggregation) if noise_region == "box" else WHOLE
-        _check_rising(mask_ratio=mask_ratio, mask_half_widths=mask_half_widths)
         self.masking = Masking(masking, mask_geometry, mask_patches, mask_length, mask_ratio, mask_frequencies, mask_half_widths)
         self.noise_law = NoiseLaw(noise_kind, noise_shared, noise_octaves, noise_persistence, noise_scale)
         self.slices_per_pass = slices_per_pass
@@ -111,12 +110,4 @@ class MDDPM(nn.Module):
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
         """Residual |x - x'| in the brain (S, H, W)."""
-        if reconstruction is None:
-            raise ValueError("the map of a diffusion model needs its reconstruction")
-        return (volume - reconstruction).abs().mean(dim=1) * brain
-
-
-def _check_rising(**ranges: list[float]) -> None:
-    for key, (low, high) in ranges.items():
-        if low > high:
-            raise UserError(f"mddpm.parameters.{key}: [{low}, {high}] falls; give the smaller number first")
+        return residual(volume, reconstruction) * brain

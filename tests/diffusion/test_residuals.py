@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from madad.diffusion.residuals import shift_robust_residual
+from madad.diffusion.residuals import residual, shift_robust_residual
 
 
 def volume(*shape: int) -> torch.Tensor:
@@ -21,6 +21,13 @@ def test_zero_for_equal_volumes_and_never_negative() -> None:
 def test_without_shift_it_is_the_plain_residual() -> None:
     x, other = volume(3, 2, 8, 8), volume(3, 2, 8, 8).flip(2)
     assert torch.equal(shift_robust_residual(x, other, 0, 3), (x - other).abs().mean(dim=1))
+    assert torch.equal(residual(x, other), (x - other).abs().mean(dim=1))
+
+
+def test_no_reconstruction_is_a_mistake_of_the_caller() -> None:
+    for call in (lambda: residual(volume(1, 1, 4, 4), None), lambda: shift_robust_residual(volume(1, 1, 4, 4), None, 1, 2)):
+        with pytest.raises(ValueError, match="needs the reconstruction"):
+            call()
 
 
 @pytest.mark.parametrize("displacement", [(0, 2, -1), (0, -2, 2)])
