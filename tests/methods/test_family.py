@@ -93,7 +93,14 @@ def judged(method: torch.nn.Module, data: Heads) -> Found:
 @pytest.fixture(scope="module")
 def found() -> dict[str, Found]:
     learnt, unseen = heads(200, "train"), heads(40, "test")
-    return {name: judged(trained(name, learnt), unseen) for name in FAMILY}
+    untrained = registry.assemble(cards.tiny_whole("ddpm"), 0).eval()
+    return {"untrained": judged(untrained, unseen), **{name: judged(trained(name, learnt), unseen) for name in FAMILY}}
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_anatomy_is_learnt(found: dict[str, Found], name: str) -> None:
+    """Without this, lesions stand out of an untrained network's grey as well."""
+    assert found[name].healthy < 0.75 * found["untrained"].healthy
 
 
 @pytest.mark.parametrize("name", FAMILY)
