@@ -121,6 +121,11 @@ def resolve(name: str, parameters: dict, training: dict, modality: str | None) -
     return complete
 
 
+def overrides(need: dict, parameters: dict) -> dict:
+    """What one entry of a card's `requires` sets otherwise in a part with these parameters."""
+    return {key: value for key, value in need["overrides"].items() if key in parameters}
+
+
 def shown(name: str, parameters: dict) -> dict:
     """What the training shows a method: `kind` slices or volumes, and whether in `pairs` with synthetic lesions."""
     card = _load(name)
@@ -140,8 +145,7 @@ def tiny_whole(name: str, modality: str | None = None) -> dict:
     for role, need in _load(name)["requires"].items():
         if not need["optional"]:
             part = tiny_whole(need["default"], modality)
-            overrides = {key: value for key, value in need["overrides"].items() if key in part["parameters"]}
-            parts[role] = {**part, "method": need["default"], "overrides": overrides}
+            parts[role] = {**part, "method": need["default"], "overrides": overrides(need, part["parameters"])}
     return {"base": name, "parts": parts, **tiny(name, modality)}
 
 

@@ -29,14 +29,14 @@ def resolve(config: Options, sizes: Options, problems: list[str]) -> Options:
         if lineup.base(name) in cards.components():
             problems.append(f"methods: {name} is a component that methods stand on, not a method to compare")
         lineup.add(name, "methods")
-    entries = dict(lineup.entries)
+    used = dict(lineup.entries)
     for name in config["method_options"]:  # a mistake in an unused entry is told before anybody relies on it
         lineup.add(name, "method_options")
     for modality in config["modalities"]:
-        if entries and not any(modality in entry["modalities"] for entry in entries.values()):
+        if used and not any(modality in entry["modalities"] for entry in used.values()):
             names = ", ".join(config["methods"])
             problems.append(f"modalities: none of the methods ({names}) is made for {modality}; their cards say for what")
-    return entries
+    return used
 
 
 def runs(config: Options, kind: str) -> list[dict[str, str]]:
@@ -58,19 +58,23 @@ def runs(config: Options, kind: str) -> list[dict[str, str]]:
     ]
 
 
+def entries(config: Options) -> Options:
+    """Entries of everything that is trained or run: the methods, and the parts that only stand beneath."""
+    return {**config["methods"], **config["parts"]}
+
+
 def part_runs(config: Options, run: dict[str, str]) -> list[dict[str, str]]:
     """The runs that a run takes its parts from, in the order of their roles."""
-    entries = {**config["methods"], **config["parts"]}
-    first = str(config["seeds"][0])
+    known, first = entries(config), str(config["seeds"][0])
     return [
-        {**run, "method": name, "seed": run["seed"] if entries[name]["seeded"] else first}
-        for _, name in sorted(entries[run["method"]]["parts"].items())
+        {**run, "method": name, "seed": run["seed"] if known[name]["seeded"] else first}
+        for _, name in sorted(known[run["method"]]["parts"].items())
     ]
 
 
 def beneath(config: Options, name: str) -> list[str]:
     """Names of everything that an entry stands on, directly or not, each once."""
-    direct = {**config["methods"], **config["parts"]}[name]["parts"].values()
+    direct = entries(config)[name]["parts"].values()
     return list(dict.fromkeys(found for part in direct for found in (part, *beneath(config, part))))
 
 
@@ -189,5 +193,4 @@ def _suits(base: str, need: Options) -> bool:
 def _part(name: str, entry: Options, modality: str, need: Options) -> Options:
     """What a method is told of one part: how it was built, and what is set otherwise for this use."""
     options = {key: value for key, value in entry["options"][modality].items() if key != "training"}
-    overrides = {key: value for key, value in need["overrides"].items() if key in options["parameters"]}
-    return {**options, "method": name, "overrides": overrides}
+    return {**options, "method": name, "overrides": cards.overrides(need, options["parameters"])}

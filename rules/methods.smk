@@ -1,6 +1,6 @@
 """The methods of a run and the parts they stand on: their cards, options, code and models."""
 
-ENTRIES = {**CONFIG["methods"], **CONFIG["parts"]}
+ENTRIES = lineup.entries(CONFIG)
 METHOD_BASES = {name: method["base"] for name, method in CONFIG["methods"].items()}
 TRACKS = {name: method["track"] for name, method in CONFIG["methods"].items()}
 BENEATH = {name: lineup.beneath(CONFIG, name) for name in CONFIG["methods"]}
