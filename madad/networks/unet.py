@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from madad.errors import UserError
+from madad.networks.blocks import check_groups, zero
 
 MAX_HEAD_CHANNELS = 64
 MAX_PERIOD = 10_000
@@ -68,7 +69,7 @@ class UNet(nn.Module):
         self.middle = nn.ModuleList([block(middle, middle), SelfAttention(middle, norm_groups), block(middle, middle)])
         self.up = decoder_stages(block, skips, levels, blocks_per_level)
         self.head = nn.Sequential(
-            nn.GroupNorm(norm_groups, levels[0]), nn.SiLU(), _zero(nn.Conv2d(levels[0], out_channels, 3, padding=1))
+            nn.GroupNorm(norm_groups, levels[0]), nn.SiLU(), zero(nn.Conv2d(levels[0], out_channels, 3, padding=1))
         )
 
     def forward(self, x_t: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -111,7 +112,7 @@ class ResidualBlock(nn.Module):
         self.conv_in = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.modulation = nn.Linear(embedding, 2 * outputs if scale_shift else outputs)
         self.norm_out = nn.GroupNorm(norm_groups, outputs)
-        self.conv_out = _zero(nn.Conv2d(outputs, outputs, 3, padding=1))
+        self.conv_out = zero(nn.Conv2d(outputs, outputs, 3, padding=1))
         self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
@@ -134,7 +135,7 @@ class SelfAttention(nn.Module):
         self.head_channels = min(max_head_channels, channels)
         self.norm = nn.GroupNorm(norm_groups, channels)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
-        self.out = _zero(nn.Conv1d(channels, channels, 1))
+        self.out = zero(nn.Conv1d(channels, channels, 1))
 
     def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         """(B, C, H, W) or (B, C, S, H, W) to the same shape; the embedding is not used."""
@@ -193,10 +194,7 @@ def decoder_stages(block, skips: list[int], levels: list[int], blocks: int) -> n
 
 
 def _check_widths(base_channels: int, channel_multipliers: Sequence[int], norm_groups: int) -> None:
-    if base_channels % norm_groups:
-        raise UserError(
-            f"parameters.norm_groups: {norm_groups} does not divide base_channels = {base_channels}; give a divisor of it"
-        )
+    check_groups(norm_groups, base_channels, "base_channels")
     middle = base_channels * channel_multipliers[-1]
     if middle % min(MAX_HEAD_CHANNELS, middle):
         raise UserError(
@@ -217,9 +215,3 @@ def _check_sides(image: Tensor, halvings: int) -> None:
 
 def _mlp(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, outputs), nn.SiLU(), nn.Linear(outputs, outputs))
-
-
-def _zero(layer: nn.Module) -> nn.Module:
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
-    return layer
