@@ -11,29 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from madad import cards
 from madad.evaluation.scores import count, to_ordinals
 from madad.evaluation.voxel_metrics import dice_curve
 from madad.methods import registry
 from madad.seeds import torch_generator
+from tests.methods.phantom_slices import Heads, heads
 
 pytestmark = pytest.mark.slow
 
 FAMILY = ("ddpm", "pddpm", "mddpm", "cddpm")
-SIDE, STEPS, BATCH, LEARNING_RATE = 32, 250, 8, 3e-3
-ROW, COLUMN = torch.meshgrid(torch.arange(SIDE) - 15.5, torch.arange(SIDE) - 15.5, indexing="ij")
-
-
-@dataclass(frozen=True)
-class Heads:
-    """Slices (N, 1, H, W): healthy, the same with a lesion, and where brain and lesion are."""
-
-    healthy: Tensor
-    lesioned: Tensor
-    brain: Tensor
-    lesion: Tensor
+STEPS, BATCH, LEARNING_RATE = 250, 8, 3e-3
 
 
 @dataclass(frozen=True)
@@ -43,24 +32,6 @@ class Found:
     healthy: float
     lesion: float
     dice: float
-
-
-def ellipse(y: float, x: float, height: float, width: float) -> Tensor:
-    return ((ROW - y) / height) ** 2 + ((COLUMN - x) / width) ** 2 < 1
-
-
-def heads(number: int, name: str) -> Heads:
-    """Grey rim, white core and black ventricle, at levels of each subject's own; a lesion is white matter gone black."""
-    generator = torch_generator("family", name)
-    slices = []
-    for _ in range(number):
-        height, width, grey, white, y, x = (torch.rand(6, generator=generator) * torch.tensor([2, 2, 0.4, 0.3, 8, 8])).tolist()
-        brain, core = ellipse(0, 0, 12.5 + height, 10 + width), ellipse(0, 0, 8.5 + height, 6.5 + width)
-        healthy = (grey + 0.15) * brain + (white + 0.15) * core
-        healthy[ellipse(0, 0, 3.5, 1.6)] = 0.05
-        lesion = ellipse(y - 4, (x - 4) * 0.7, 2.5, 2.5) & core & ~ellipse(0, 0, 4.5, 2.6)
-        slices.append((healthy, torch.where(lesion, 0.05, healthy), brain, lesion))
-    return Heads(*(torch.stack(part).unsqueeze(1) for part in zip(*slices, strict=True)))
 
 
 def trained(name: str, data: Heads) -> torch.nn.Module:

@@ -1,0 +1,102 @@
+"""A trained model under other settings of its test: AUPRC inside the brain and seconds a volume, in one run.
+
+    python -m benchmarks.settings_at_test results/runs/ixi/T1w/conddiff/seed0/model.safetensors \
+        results/packs/ixi-implanted/T1w/test.h5 --set sampling_steps=250,50,10 [--samples 20]
+
+Weights are those of the file; a setting that changes their number is refused. Maps are post-processed as in
+every evaluation; the ratio compares with the first setting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from madad import cards
+from madad.engine import devices
+from madad.engine.inference import _predict
+from madad.engine.models import load_model, read_metadata
+from madad.evaluation.bootstrap import mean_interval
+from madad.evaluation.postprocessing import post_process, sizes_for
+from madad.evaluation.scores import count
+from madad.evaluation.voxel_metrics import average_precision
+from madad.logs import progress
+from madad.methods import registry
+from madad.seeds import numpy_generator
+from madad.stores import Pack
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("--set", required=True, help="parameter=value,value,...; lists between semicolons: t=[250];[500]")
+    parser.add_argument("--samples", type=int, default=0, help="with a lesion, the first so many; all when 0")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    key, _, texts = arguments.set.partition("=")
+    values = [_value(text) for text in texts.split(";" if "[" in texts else ",")]
+    device, first = devices.pick(arguments.device), None
+    print(f"{device}, {arguments.threads} threads, torch {torch.__version__}, {arguments.model}")
+    print(f"{key:>24}{'AUPRC':>9}{'95 % interval':>18}{'s/volume':>10}{'ratio':>8}")
+    for value in values:
+        method = devices.place(_with(arguments.model, {key: value}), device).eval()
+        scores, seconds = measure(method, arguments.pack, arguments.samples, device)
+        first = first or seconds
+        bounds = f"[{scores.low:.3f}, {scores.high:.3f}]"
+        print(f"{value!s:>24}{scores.value:9.4f}{bounds:>18}{seconds:10.2f}{seconds / first:8.3f}", flush=True)
+
+
+def measure(method: nn.Module, path: Path, samples: int, device: torch.device) -> tuple:
+    """Mean AUPRC with its interval over subjects, and the median time of a volume in seconds."""
+    precisions, subjects, seconds = [], [], []
+    with Pack(path) as pack:
+        lesioned = [index for index in range(len(pack)) if pack.lesion(index).any()]
+        for index in progress(lesioned[: samples or None], "inference"):
+            prediction, brain = _predict(method, pack, index, 0, device), pack.brain(index)
+            ordinals = post_process(prediction.anomaly_map, brain, sizes_for({}, brain.shape[2]))
+            counts = count(ordinals[brain], pack.lesion(index)[brain])
+            precisions.append(float(average_precision(counts)))
+            subjects.append(pack.covariates[index]["subject"])
+            seconds.append(prediction.seconds)
+    interval = mean_interval(np.array(precisions), subjects, 2000, numpy_generator("test settings"))
+    return interval, float(np.median(seconds))
+
+
+def _with(model: Path, changes: dict) -> nn.Module:
+    """The model of a file with other settings; its parts are those of the method's card."""
+    metadata = read_metadata(model)
+    options = _options(metadata["method"], metadata["parameters"])
+    unknown = set(changes) - set(options["parameters"])
+    if unknown:
+        raise SystemExit(f"{', '.join(unknown)}: not among the parameters {', '.join(sorted(options['parameters']))}")
+    options["parameters"] |= changes
+    method = registry.assemble(options, int(metadata["seed"]))
+    load_model(method, model, {})
+    return method
+
+
+def _options(base: str, parameters: dict) -> dict:
+    own = dict(parameters)
+    beneath = own.pop("parts", {})
+    roles = cards.load(base)["requires"]
+    parts = {role: {**_options(roles[role]["default"], inner), "overrides": {}} for role, inner in beneath.items()}
+    return {"base": base, "parameters": own, "parts": parts}
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+if __name__ == "__main__":
+    main()
