@@ -16,6 +16,7 @@ from madad.provenance import ROOT
 from madad.schema import Options, check, coerce, fill, merge, unknown
 
 IMPLANTED = "-implanted"
+CORRUPTED = "-corrupted"
 PRESETS = ROOT / "presets"
 
 
@@ -53,13 +54,27 @@ def used_cohorts(config: Options) -> list[str]:
     return sorted({cohort_of(testset) for testset in config["test_on"]} | set(config["train_on"]))
 
 
+def base_of(testset: str) -> str:
+    """Test set that a corrupted one is made of, and whose thresholds it is scored with; any other is its own."""
+    return testset.removesuffix(CORRUPTED)
+
+
 def cohort_of(testset: str) -> str:
-    """Cohort behind a test set: `ixi-implanted` is made of `ixi`."""
-    return testset.removesuffix(IMPLANTED)
+    """Cohort behind a test set: `ixi-implanted`, `ixi-corrupted` and `ixi-implanted-corrupted` are made of `ixi`."""
+    return base_of(testset).removesuffix(IMPLANTED)
 
 
 def evaluations(config: Options) -> list[dict[str, str]]:
-    """Every run of a compared method on every test set."""
+    """Every run of a compared method on every test set that is not corrupted."""
+    return [run for run in _pairs(config) if run["testset"] == base_of(run["testset"])]
+
+
+def robustness(config: Options) -> list[dict[str, str]]:
+    """Every run of a compared method on every corrupted test set; their numbers stay apart from all others."""
+    return [run for run in _pairs(config) if run["testset"] != base_of(run["testset"])]
+
+
+def _pairs(config: Options) -> list[dict[str, str]]:
     return [{**run, "testset": testset} for run in lineup.runs(config, "methods") for testset in config["test_on"]]
 
 
@@ -77,7 +92,7 @@ def _read_preset(name: str) -> Options:
 
 def _under_preset(config: Options, preset: Options) -> Options:
     """Lay the configuration over the preset; cohorts take the preset's options for their kind."""
-    whole = {key: preset[key] for key in ("anomalies", "implanted", "evaluation", "seeds") if key in preset}
+    whole = {key: preset[key] for key in ("anomalies", "implanted", "corrupted", "evaluation", "seeds") if key in preset}
     merged = merge(whole, config)
     for name, cohort in config["cohorts"].items():
         merged["cohorts"] = {**merged["cohorts"], name: merge(preset.get("cohorts", {}).get(cohort["kind"], {}), cohort)}
@@ -93,6 +108,9 @@ def _inconsistencies(config: Options) -> Iterator[str]:
     for key, name in named:
         if name not in cohorts:
             yield unknown(key, "cohort", name, cohorts)
+    for name in config["test_on"]:
+        if base_of(name) not in config["test_on"]:
+            yield f"test_on: {name} is scored with the thresholds of {base_of(name)}; add {base_of(name)} to test_on"
     used = sorted({name for _, name in named if name in cohorts})
     for name in used:
         yield from _cohort_problems(name, cohorts[name], config)

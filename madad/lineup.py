@@ -3,7 +3,8 @@
 An entry, for every name that is trained or run:
 `base` the published method or component behind it; `parts` the names of the entries its card requires, by role;
 `seeded` whether it runs once a seed or once; `modalities` those it is made for; `options` by modality what
-`madad.methods.registry.assemble` builds it from and the engine trains it with; `track` the labels that it and its parts see.
+`madad.methods.registry.assemble` builds it from and the engine trains it with; `track` the labels that it and its parts see;
+`resources` what a job that trains or applies it asks for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def resolve(config: Options, sizes: Options, problems: list[str]) -> Options:
 
     Args:
         config: complete but for its methods.
-        sizes: `parameters` and `training` of the preset, by base.
+        sizes: `parameters`, `training` and `resources` of the preset, by base.
         problems: every problem found is added, one line each.
     """
     lineup = _Lineup(config["method_options"], config["modalities"], sizes, problems)
@@ -148,13 +149,18 @@ class _Lineup:
             "seeded": trained or any(entry["seeded"] for entry in beneath.values()),
             "modalities": list(options),
             "options": options,
+            "resources": {**card["resources"], **self.section("resources", name, base)},
         }
+
+    def section(self, section: str, name: str, base: str) -> Options:
+        """One kind of options as the preset and then the configuration give it."""
+        return {**self.sizes.get(base, {}).get(section, {}), **self.given.get(name, {}).get(section, {})}
 
     def options(self, name: str, base: str) -> Options | None:
         """Complete parameters and training options for every modality; None where they are not valid."""
-        card, given, sizes = cards.load(base), self.given.get(name, {}), self.sizes.get(base, {})
+        card = cards.load(base)
         own = {
-            section: coerce({**sizes.get(section, {}), **given.get(section, {})}, {"properties": card[section]})
+            section: coerce(self.section(section, name, base), {"properties": card[section]})
             for section in ("parameters", "training")
         }
         try:

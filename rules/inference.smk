@@ -14,11 +14,11 @@ rule infer:
         "results/benchmarks/infer/{cohort}/{modality}/{method}/seed{seed}/{testset}.jsonl"
     conda:
         "../envs/torch.yaml"
-    threads: card_resource("threads")
+    threads: method_resource("threads")
     resources:
-        gpu=card_resource("gpu"),
-        mem_mb=card_resource("mem_mb"),
-        runtime=card_resource("runtime_min"),
+        gpu=method_resource("gpu"),
+        mem_mb=method_resource("mem_mb"),
+        runtime=method_resource("runtime_min"),
     params:
         method=method_options,
         code=method_code("madad.engine.inference"),

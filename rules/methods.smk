@@ -32,17 +32,17 @@ def _modules(method):
     return [cards.module(entry["base"]), *(name for part in entry["parts"].values() for name in _modules(part))]
 
 
-def card_resource(name):
-    """A number from the `resources` of the method's card."""
-    return lambda wildcards: method_card(wildcards)["resources"][name]
+def method_resource(name):
+    """A number from the `resources` of a method: of its card, the preset or the configuration."""
+    return lambda wildcards: ENTRIES[wildcards.method]["resources"][name]
 
 
 def training_resource(name):
     """The same for the training; a method with nothing to learn only copies the weights of its parts, on one core."""
     idle = {"gpu": 0, "threads": 1, "mem_mb": 4000, "runtime_min": 60}
-    return lambda wildcards: (method_card(wildcards)["resources"] if method_card(wildcards)["capabilities"]["trains"] else idle)[
-        name
-    ]
+    return lambda wildcards: (
+        ENTRIES[wildcards.method]["resources"] if method_card(wildcards)["capabilities"]["trains"] else idle
+    )[name]
 
 
 def evaluation_options(wildcards):

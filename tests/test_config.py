@@ -73,7 +73,10 @@ def test_resolving_leaves_the_input_alone() -> None:
         ({"seeds": [-1]}, "seeds.0: -1 is less than the minimum of 0"),
         ({"seeds": ["one"]}, "seeds.0: 'one' is not of type 'integer'"),
         ({"modalities": ["T2w"]}, "modalities: T2w is not among cohorts.phantom.modalities (FLAIR)"),
-        ({"modalities": ["bold"]}, "none of the methods (intensity, ddpm, pddpm, mddpm, cddpm, mhd) is made for bold"),
+        (
+            {"modalities": ["bold"]},
+            "mad_ad, ldm, cldm, conddiff, inpainting) is made for bold",
+        ),
         ({"cohorts": {"phantom": {"healty": 3}}}, "cohorts.phantom: unknown key 'healty', did you mean 'healthy'?"),
         ({"cohorts": {"phantom": {"pipeline": "x"}}}, "cohorts.phantom.pipeline: no pipeline is called 'x'"),
         ({"cohorts": {"phantom": {"split": {"train": 0.9}}}}, "cohorts.phantom.split: the fractions add up to 1.275"),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from madad import cards, lineup, schema
 from madad import config as configuration
-from madad import lineup, schema
 from madad.errors import UserError
 
 DEFAULT = yaml.safe_load((Path(__file__).resolve().parent.parent / "config.yaml").read_text())
@@ -122,3 +122,15 @@ def test_a_variant_may_serve() -> None:
 )
 def test_parts_that_cannot_be_are_refused_by_name(methods: list[str], options: dict, says: str) -> None:
     assert says in problems(methods, **options)
+
+
+def test_resources_of_card_preset_and_configuration() -> None:
+    """The nearer to the user, the stronger; what nobody says is the card's."""
+    lines = resolved(["ddpm", "intensity"], ddpm={"resources": {"mem_mb": 1234}})["methods"]
+    assert lines["ddpm"]["resources"] == {"gpu": 0, "threads": 1, "mem_mb": 1234, "runtime_min": 60}
+    assert lines["intensity"]["resources"] == cards.load("intensity")["resources"]
+
+
+def test_resources_by_wrong_names_or_numbers_are_refused() -> None:
+    said = problems(["ddpm"], ddpm={"resources": {"memory": 4000, "threads": 0}})
+    assert "unknown key 'memory', did you mean 'mem_mb'?" in said and "method_options.ddpm.resources.threads" in said
