@@ -33,6 +33,20 @@ def test_every_preset_resolves(preset: str) -> None:
     assert config["cohorts"]["phantom"]["skull_strip"] == ("bet" if preset == "smoke" else "template")
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "examples").glob("*.yaml")))
+def test_every_example_resolves(name: str, tmp_path: Path) -> None:
+    """Alone or, as its head says, on top of another; with the folders of the data somewhere else."""
+    names = [name] if name != "mslub.yaml" else ["ixi.yaml", name]
+    config = copy.deepcopy(DEFAULT)
+    for one in names:
+        config = schema.merge(config, yaml.safe_load((ROOT / "examples" / one).read_text()))
+    for cohort, options in config["cohorts"].items():
+        if options["kind"] == "bids":
+            options["root"] = str(tmp_path / cohort)
+            (tmp_path / cohort).mkdir()
+    assert set(configuration.resolve(config)["test_on"]) == set(config["test_on"])
+
+
 def test_order_of_precedence_is_schema_preset_config() -> None:
     preset = yaml.safe_load((ROOT / "presets" / "smoke.yaml").read_text())
     plain = configuration.resolve(changed(preset="smoke"))
@@ -70,6 +84,15 @@ def test_resolving_leaves_the_input_alone() -> None:
         ({"preset": "papr"}, "no preset is called 'papr', did you mean 'paper'?"),
         ({"train_on": ["fantom"]}, "train_on: no cohort is called 'fantom', did you mean 'phantom'?"),
         ({"test_on": ["fantom-implanted"]}, "test_on: no cohort is called 'fantom'"),
+        (
+            {"test_on": ["phantom-corrupted"]},
+            "test_on: phantom-corrupted is scored with the thresholds of phantom; add phantom to test_on",
+        ),
+        ({"test_on": ["phantom", "phantom-implanted-corrupted"]}, "add phantom-implanted to test_on"),
+        ({"test_on": ["phantom", "fantom-corrupted"]}, "test_on: no cohort is called 'fantom', did you mean 'phantom'?"),
+        ({"corrupted": {"kinds": ["nois"]}}, "corrupted.kinds.0: 'nois' is not one of ['noise', 'bias_field'"),
+        ({"corrupted": {"severities": [0]}}, "corrupted.severities.0: 0 is less than the minimum of 1"),
+        ({"corrupted": {"sample": 3}}, "corrupted: unknown key 'sample', did you mean 'samples'?"),
         ({"seeds": [-1]}, "seeds.0: -1 is less than the minimum of 0"),
         ({"seeds": ["one"]}, "seeds.0: 'one' is not of type 'integer'"),
         ({"modalities": ["T2w"]}, "modalities: T2w is not among cohorts.phantom.modalities (FLAIR)"),
@@ -127,3 +150,19 @@ def test_untrained_methods_run_with_one_seed() -> None:
     count = {name: sum(run["method"] == name for run in lineup.runs(config, "methods")) for name in config["methods"]}
     assert count == {"intensity": 1, "ddpm": 3}
     assert len(configuration.evaluations(config)) == 4 * len(config["test_on"])
+
+
+def test_corrupted_test_sets_are_evaluated_apart() -> None:
+    testsets = ["phantom", "phantom-implanted", "phantom-corrupted", "phantom-implanted-corrupted"]
+    config = configuration.resolve(changed(methods=["intensity", "ddpm"], test_on=testsets, seeds=[0, 1]))
+    assert {run["testset"] for run in configuration.evaluations(config)} == set(testsets[:2])
+    assert {run["testset"] for run in configuration.robustness(config)} == set(testsets[2:])
+    assert len(configuration.evaluations(config)) == len(configuration.robustness(config)) == 2 * (1 + 2)
+    assert configuration.used_cohorts(config) == ["phantom"]
+    assert [configuration.cohort_of(name) for name in testsets] == ["phantom"] * 4
+    assert [configuration.base_of(name) for name in testsets] == testsets[:2] * 2
+
+
+def test_preset_chooses_what_is_corrupted() -> None:
+    config = configuration.resolve(changed(preset="smoke", corrupted={"samples": "3"}))
+    assert config["corrupted"] == {"kinds": ["noise", "blur"], "severities": [1, 5], "samples": 3, "seed": 0}
