@@ -89,6 +89,14 @@ def implant(arguments: Arguments) -> None:
     implant_pack(arguments.pack, arguments.out, arguments.table, arguments.options)
 
 
+def corrupt(arguments: Arguments) -> None:
+    """Make the corrupted version of a test pack."""
+    from madad.corruptions.testsets import corrupt_pack
+
+    options = {**arguments.options, "intensity": json.loads(arguments.intensity.read_text())}
+    corrupt_pack(arguments.pack, arguments.out, arguments.table, options)
+
+
 def examples(arguments: Arguments) -> None:
     """Make the report's examples of synthetic lesions."""
     from madad.anomalies.examples import make_examples
@@ -137,8 +145,17 @@ def infer(arguments: Arguments) -> None:
 def evaluate(arguments: Arguments) -> None:
     """Score stored maps."""
     from madad.evaluation import protocol
+    from madad.evaluation.inputs import Source
 
-    protocol.evaluate(arguments.maps, arguments.packs, arguments.options, _identity(arguments), arguments.out)
+    scored = (arguments.maps, arguments.packs, arguments.options, _identity(arguments), arguments.out)
+    calibration = (arguments.calibration_maps, arguments.calibration_pack)
+    if any(calibration) != all(calibration):
+        raise UserError("--calibration-maps, --calibration-pack: one without the other; give both or none")
+    if arguments.thresholds:
+        protocol.evaluate_transferred(*scored, base=arguments.thresholds, workers=arguments.workers)
+    else:
+        lent = Source(*calibration) if all(calibration) else None
+        protocol.evaluate(*scored, workers=arguments.workers, calibration=lent)
 
 
 def export(arguments: Arguments) -> None:
@@ -167,6 +184,7 @@ def parser() -> argparse.ArgumentParser:
     _verb(verbs, bank, "options", "out", shard=integer, shards=integer)
     verbs.choices["bank"].add_argument("--spacing-mm", type=float, required=True)
     _verb(verbs, implant, "options", "pack", "out", "table")
+    _verb(verbs, corrupt, "options", "pack", "intensity", "out", "table")
     _verb(verbs, examples, "options", "pack", "out", banks=many)
     for run in (train, infer, evaluate):
         _verb(verbs, run, "options", cohort={}, modality={}, method={}, seed=integer)
@@ -176,6 +194,13 @@ def parser() -> argparse.ArgumentParser:
     verbs.choices["train"].add_argument("--parts", type=Path, nargs="*", default=[], help="models of its parts, by role")
     _add(verbs.choices["infer"], "model", "out", testset={}, packs=many)
     _add(verbs.choices["evaluate"], "maps", "out", testset={}, packs=many)
+    for name, meaning in (
+        ("calibration-maps", "maps of a pack whose healthy subjects choose thresholds where the validation pack has none"),
+        ("calibration-pack", "that pack"),
+        ("thresholds", "long table of the test set that a corrupted one is made of: its thresholds are taken over"),
+    ):
+        verbs.choices["evaluate"].add_argument(f"--{name}", type=Path, nargs="?", help=meaning)
+    verbs.choices["evaluate"].add_argument("--workers", type=int, default=1, help="processes")
     for name in ("train", "infer"):
         verbs.choices[name].add_argument(
             "--device", default=os.environ.get("MADAD_DEVICE", "auto"), help="auto, cpu, cuda or cuda:N"

@@ -154,6 +154,8 @@ def _cohort_problems(name: str, cohort: Options, config: Options) -> Iterator[st
         total = sum(cohort[key].values())
         if abs(total - 1) > 1e-6:
             yield f"{where}.{key}: the fractions add up to {total:g} instead of 1"
+    if cohort["kind"] == "phantom" and cohort["dataset"]:
+        yield f"{where}.dataset: phantoms are not {cohort['dataset']}; leave it out"
     if cohort["kind"] == "bids":
         if not cohort.get("root"):
             yield f"{where}.root: missing; give the folder of the BIDS data set"
