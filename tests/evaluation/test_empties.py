@@ -4,13 +4,20 @@ import numpy as np
 import pytest
 
 from madad.evaluation.empties import EMPTY, empty_value
+from madad.evaluation.lesions import LesionCounts, lesion_metrics
+from madad.evaluation.surfaces import surface_metrics
 from madad.evaluation.voxel_metrics import BINARY
 
 
 @pytest.mark.parametrize("metric", EMPTY)
 def test_no_empty_mask_means_the_formula(metric: str) -> None:
-    assert metric in BINARY
     assert empty_value(metric, prediction_empty=False, reference_empty=False) is None
+
+
+def test_every_row_belongs_to_a_metric() -> None:
+    mask = np.ones((2, 2, 2), dtype=bool)
+    known = {*BINARY, *lesion_metrics(LesionCounts(1, 1, 1, 1, 0)), *surface_metrics(mask, mask, (1.0, 1.0, 1.0))}
+    assert set(EMPTY) <= known
 
 
 def test_sensitivity_without_a_lesion_is_undefined() -> None:

@@ -1,0 +1,185 @@
+"""Lesions as objects: which ones a prediction finds, and how much it raises where there is none.
+
+A lesion is a 26-connected component of the reference mask. It counts as found when at least a tenth of its voxels is
+predicted, a lenient rule that asks where a lesion is and not how large; the stricter one, an intersection over union of at
+least a tenth, is reported beside it. A predicted component that touches no lesion is a false positive.
+
+Source: the localisation criteria of Maier-Hein et al. 2024 (Metrics Reloaded, doi:10.1038/s41592-023-02151-z) and the
+lesion-wise scores of Commowick et al. 2018 (doi:10.1038/s41598-018-31911-7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from madad.evaluation.empties import EMPTY, empty_value
+
+# Smaller specks of a reference mask are as likely a slip of the rater or of resampling as a lesion.
+MIN_VOXELS = 3
+TOO_SMALL = -1
+# One voxel in so many is the smallest overlap that counts; as an integer, because 0.1 * 30 is more than 3.
+ONE_IN = 10
+_NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
+
+
+@dataclass(frozen=True)
+class LesionCounts:
+    """Lesions of one sample and the components of one prediction.
+
+    Attributes:
+        lesions: lesions that count.
+        found: those with at least a tenth of their voxels predicted.
+        found_by_iou: those that share at least a tenth of the union with the predicted components that touch them.
+        predicted: predicted components, without those that touch nothing but lesions too small to count.
+        false_positives: predicted components that touch no lesion.
+    """
+
+    lesions: int
+    found: int
+    found_by_iou: int
+    predicted: int
+    false_positives: int
+
+
+def label(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """Number the lesions of a reference mask.
+
+    Args:
+        mask: (S, H, W) bool.
+
+    Returns:
+        Labels (S, H, W) int32 and the number of lesions: 1 … number for components of at least `MIN_VOXELS` voxels,
+        `TOO_SMALL` for the others (whoever touches one is neither right nor wrong), 0 elsewhere.
+    """
+    labels, number = _components(mask)
+    enough = np.bincount(labels.ravel(), minlength=number + 1) >= MIN_VOXELS
+    enough[0] = False
+    names = np.where(enough, np.cumsum(enough), TOO_SMALL).astype(np.int32)
+    names[0] = 0
+    return names[labels], int(enough.sum())
+
+
+def voxels(labels: np.ndarray, number: int) -> np.ndarray:
+    """Size in voxels of every lesion, (number,) int64.
+
+    Args:
+        labels: of any shape, as `label` gives them.
+    """
+    return np.bincount(labels[labels > 0], minlength=number + 1)[1:]
+
+
+def count_components(mask: np.ndarray, min_component: int) -> int:
+    """Number of 26-connected components of at least `min_component` voxels in a binary volume (S, H, W)."""
+    labels, number = _components(mask)
+    if min_component <= 1:
+        return number
+    return int(np.count_nonzero(np.bincount(labels.ravel())[1:] >= min_component))
+
+
+def detection_ordinals(ordinals: np.ndarray, lesion_labels: np.ndarray, number: int) -> np.ndarray:
+    """Highest threshold at which every lesion is found, so that "found at t" is "t <= it" for any t.
+
+    A tenth of a lesion lies above t when its k-th highest score does, k being a tenth of its voxels, rounded up. Small
+    predicted components are not removed here.
+
+    Args:
+        ordinals: (V,) uint16 of `madad.evaluation.scores`.
+        lesion_labels: (V,) of `label`, in the same order.
+
+    Returns:
+        (number,) int64, at least −1, the threshold that takes every voxel.
+    """
+    inside = lesion_labels > 0
+    values, names = ordinals[inside].astype(np.int64), lesion_labels[inside]
+    falling = np.lexsort((-values, names))
+    sizes = np.bincount(names, minlength=number + 1)[1:]
+    first = np.cumsum(sizes) - sizes
+    return values[falling][first + _tenth(sizes) - 1] - 1
+
+
+def match(prediction: np.ndarray, lesions: np.ndarray, number: int, lesion_voxels: np.ndarray) -> LesionCounts:
+    """Compare the components of a prediction with the lesions.
+
+    Args:
+        prediction: (S, H, W) bool, after small components are removed.
+        lesions: (S, H, W) of `label`.
+        number: lesions that count.
+        lesion_voxels: (number,) their sizes.
+    """
+    labels, predicted = _components(prediction)
+    touching = np.flatnonzero((lesions != 0) & prediction)
+    names, components = lesions.ravel()[touching], labels.ravel()[touching]
+    right, excused = (np.zeros(predicted + 1, dtype=bool) for _ in range(2))
+    right[components[names > 0]] = True
+    excused[components] = True
+    excused &= ~right
+    covered = np.bincount(names[names > 0], minlength=number + 1)[1:]
+    union = lesion_voxels - covered + _touching_voxels(labels, names, components, number)
+    counted = predicted - int(excused.sum())
+    return LesionCounts(
+        lesions=number,
+        found=int(np.count_nonzero(ONE_IN * covered >= lesion_voxels)),
+        found_by_iou=int(np.count_nonzero(ONE_IN * covered >= union)),
+        predicted=counted,
+        false_positives=counted - int(right.sum()),
+    )
+
+
+def lesion_metrics(counts: LesionCounts) -> dict[str, float]:
+    """Metrics of one sample; without lesions or without predicted components as `madad.evaluation.empties` declares.
+
+    `lesion_sensitivity` is the share of lesions found, `lesion_sensitivity_iou` that by intersection over union,
+    `lesion_precision` the share of predicted components that touch a lesion. `lesion_f1` is the harmonic mean of the last two
+    (Commowick et al. 2018): a single component over the whole brain covers every lesion and touches one, and must not be
+    perfect. `lesions` and `false_positive_components` are numbers.
+    """
+    empty = (counts.predicted == 0, counts.lesions == 0)
+    values = {}
+    if not any(empty):
+        strict, precision = counts.found_by_iou / counts.lesions, 1 - counts.false_positives / counts.predicted
+        both = strict + precision
+        values = {
+            "lesion_sensitivity": counts.found / counts.lesions,
+            "lesion_sensitivity_iou": strict,
+            "lesion_precision": precision,
+            "lesion_f1": 2 * strict * precision / both if both else 0.0,
+        }
+    declared = {name: empty_value(name, *empty) for name in EMPTY if name.startswith("lesion_")}
+    return {
+        "lesions": float(counts.lesions),
+        **(values or declared),
+        "false_positive_components": float(counts.false_positives),
+    }
+
+
+def _components(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """Labels (S, H, W) int32 of the components, found in the box around them."""
+    labels = np.zeros(mask.shape, dtype=np.int32)
+    box = _box(mask)
+    return labels, ndimage.label(mask[box], _NEIGHBOURS, output=labels[box]) if box else 0
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...]:
+    """Slices around what is True; empty when nothing is."""
+    slices, rest = [], mask
+    for axis in range(mask.ndim):
+        places = np.flatnonzero(rest.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
+        if not places.size:
+            return ()
+        slices.append(slice(places[0], places[-1] + 1))
+        rest = mask[tuple(slices)]
+    return tuple(slices)
+
+
+def _tenth(sizes: np.ndarray) -> np.ndarray:
+    return -(-sizes // ONE_IN)
+
+
+def _touching_voxels(labels: np.ndarray, names: np.ndarray, components: np.ndarray, number: int) -> np.ndarray:
+    """Voxels of all components that touch each lesion, (number,)."""
+    pairs = np.unique(np.stack([names[names > 0], components[names > 0]]), axis=1)
+    sizes = np.bincount(labels.ravel())
+    return np.bincount(pairs[0], weights=sizes[pairs[1]], minlength=number + 1)[1:].astype(np.int64)

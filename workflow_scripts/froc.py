@@ -1,0 +1,10 @@
+"""The figure of lesions found over false positives."""
+
+from madad.reporting import froc, job
+
+job.logged(
+    snakemake.log[0],
+    froc.draw_froc,
+    metrics=snakemake.input[0],
+    **dict(snakemake.output.items()),
+)
