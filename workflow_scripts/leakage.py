@@ -1,0 +1,13 @@
+"""The leakage guard."""
+
+from madad.reporting import job, leakage
+
+job.logged(
+    snakemake.log[0],
+    leakage.write_leakage,
+    packs=snakemake.input.packs,
+    trainings=snakemake.input.trainings,
+    summary=snakemake.input.summary,
+    setup=snakemake.params.setup,
+    **dict(snakemake.output.items()),
+)

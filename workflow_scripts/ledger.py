@@ -1,0 +1,14 @@
+"""The papers' tables with this run's values beside the published ones."""
+
+from madad.reporting import job, ledger
+
+job.logged(
+    snakemake.log[0],
+    ledger.write_ledger,
+    summary=snakemake.input.summary,
+    trainings=snakemake.input.trainings,
+    bases=snakemake.params.bases,
+    parts=snakemake.params.parts,
+    cohorts=snakemake.params.cohorts,
+    **dict(snakemake.output.items()),
+)
