@@ -1,4 +1,13 @@
-"""From the long table to one line a method, test set and measure: mean, interval over subjects, spread over seeds, winner."""
+"""From the long table to one line a method, test set and measure: mean, interval, spread over seeds, winner.
+
+The value is the mean over subjects of each subject's mean over its samples and seeds. Its interval is the BCa bootstrap over
+subjects, and with two seeds or more the hierarchical one over seeds and subjects; the spread over seeds is given apart.
+
+Who is `best`: the method that beats every other of its block outside the noise. Against each of them, Wilcoxon's p-value
+after Holm over all pairs of the block is below 0.05, and the paired bootstrap interval of its lead, over the same subjects
+and with the seeds resampled too, lies above zero. Both are the numbers of `comparisons.csv`. Below six subjects no exact
+test can get there, and nobody is best.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from madad.evaluation.bootstrap import mean_interval
+from madad.evaluation.bootstrap import hierarchical_interval
+from madad.evaluation.comparisons import winner
 from madad.provenance import complete
+from madad.reporting import per_subject
 from madad.reporting.collect import BLOCK, read_metrics, select
 from madad.reporting.measures import MEASURES, Measure
 from madad.seeds import numpy_generator
@@ -19,9 +30,10 @@ COLUMNS = (*BLOCK, "method", "measure", "value", "low", "high", "subjects", "mis
 def summarise(metrics: Path, out: Path, resamples: int) -> None:
     """Write the summary of a long table.
 
-    Columns: the block, `method`, `measure`, `value` (mean over subjects of each subject's mean over seeds), `low` and
-    `high` (95 % interval over subjects), `subjects`, `missing` (samples without a value), `seeds`, `seed_sd` (standard
-    deviation of the means of single seeds, empty for one seed), `best` (1 where no other method is within the noise).
+    Columns: the block, `method`, `measure`, `value`, `low` and `high` (95 % interval), `subjects` behind them, `missing`
+    (samples without a value), `seeds`, `seed_sd` (standard deviation of the means of single seeds, empty for one seed),
+    `best` (1 or 0). A measure of the whole test set is the mean over seeds, as are its bounds where the evaluation gave
+    some; it has 0 `subjects` and no winner.
     """
     table = read_metrics(metrics)
     rows = [row for measure in MEASURES for row in _of_measure(table, measure, resamples)]
@@ -37,45 +49,53 @@ def read_summary(path: str | Path) -> pd.DataFrame:
 
 def _of_measure(table: pd.DataFrame, measure: Measure, resamples: int) -> list[dict]:
     rows: list[dict] = []
-    chosen = select(table, measure.metric, measure.protocol)
-    # A healthy subject's Dice would say nothing of lesions found; it is not in the table to begin with.
-    for block, part in chosen.groupby(list(BLOCK)):
-        samples = {method: _by_sample(own) for method, own in part.groupby("method")}
-        lines = [_line(block, method, measure, own, part[part["method"] == method], resamples) for method, own in samples.items()]
-        _mark_best(lines, samples, measure, resamples)
-        rows += lines
+    for block, part in per_subject.blocks(table, measure):
+        shared = {**dict(zip(BLOCK, block, strict=True)), "measure": measure.key}
+        if measure.pooled:
+            rows += [{**shared, **line} for line in _of_testset(table, part, block, measure)]
+            continue
+        frame = per_subject.side_by_side(part)
+        best = _best(frame, block, measure, resamples) if measure.better else None
+        for method in frame.columns.unique("method"):
+            line = _line(frame, method, numpy_generator("summary", *block, measure.key), resamples)
+            rows.append({**shared, "method": method, **line, "best": int(method == best)})
     return rows
 
 
-def _by_sample(part: pd.DataFrame) -> pd.DataFrame:
-    """Mean over seeds of every sample; NaN if one seed has no value."""
-    grouped = part.groupby(["subject", "sample"])["value"]
-    means = grouped.mean()
-    return means.where(grouped.count() == grouped.size()).reset_index()
+def _line(frame: pd.DataFrame, method: str, generator: np.random.Generator, resamples: int) -> dict:
+    values, subjects, missing = per_subject.of_method(frame, method)
+    interval = hierarchical_interval(values, subjects, resamples, generator)
+    bounds = {"value": interval.value, "low": interval.low, "high": interval.high}
+    by_seed = values.mean(axis=1) if subjects else np.full(len(values), np.nan)
+    return {**bounds, "subjects": interval.subjects, "missing": missing, **_spread(by_seed)}
 
 
-def _line(block: tuple, method: str, measure: Measure, samples: pd.DataFrame, part: pd.DataFrame, resamples: int) -> dict:
-    generator = numpy_generator("summary", *block, measure.key)  # the same resamples for every method
-    interval = mean_interval(samples["value"].to_numpy(), list(samples["subject"]), resamples, generator)
-    by_seed = part.groupby("seed")["value"].mean()
-    return {
-        **dict(zip(BLOCK, block, strict=True)),
-        "method": method,
-        "measure": measure.key,
-        **{key: getattr(interval, key) for key in ("value", "low", "high", "subjects", "missing")},
-        "seeds": len(by_seed),
-        "seed_sd": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan,
-        "best": 0,
-    }
+def _spread(by_seed: np.ndarray) -> dict:
+    return {"seeds": by_seed.size, "seed_sd": float(by_seed.std(ddof=1)) if by_seed.size > 1 else np.nan}
 
 
-def _mark_best(lines: list[dict], samples: dict[str, pd.DataFrame], measure: Measure, resamples: int) -> None:
-    """Mark the best method, if the paired bootstrap of its lead over the next excludes 0. Two samples cannot tell."""
-    ranked = sorted((line for line in lines if np.isfinite(line["value"])), key=lambda line: -measure.better * line["value"])
-    if not measure.better or len(ranked) < 2:
-        return
-    first, second = (samples[line["method"]] for line in ranked[:2])
-    both = first.merge(second, on=["subject", "sample"])
-    lead = measure.better * (both["value_x"] - both["value_y"]).to_numpy()
-    generator = numpy_generator("paired", *(ranked[0][key] for key in BLOCK), measure.key)
-    ranked[0]["best"] = int(mean_interval(lead, list(both["subject"]), resamples, generator).low > 0)
+def _best(frame: pd.DataFrame, block: tuple[str, ...], measure: Measure, resamples: int) -> str | None:
+    scores = per_subject.of_all(frame)
+    comparisons, _ = per_subject.compare(scores, resamples, *block, measure.key)
+    found = winner(comparisons, len(scores.methods), measure.better)
+    return None if found is None else scores.methods[found]
+
+
+def _of_testset(table: pd.DataFrame, part: pd.DataFrame, block: tuple[str, ...], measure: Measure) -> list[dict]:
+    lines = []
+    bounds = {end: _whole(table, f"{measure.metric}_{end}", measure.protocol, block) for end in ("low", "high")}
+    for method, own in part.groupby("method"):
+        values = own["value"].to_numpy()
+        ends = {end: float(found.get(method, np.nan)) for end, found in bounds.items()}
+        missing = int(np.isnan(values).sum())
+        lines.append(
+            {"method": method, "value": values.mean(), **ends, "subjects": 0, "missing": missing, **_spread(values), "best": 0}
+        )
+    return lines
+
+
+def _whole(table: pd.DataFrame, metric: str, protocol: str, block: tuple[str, ...]) -> pd.Series:
+    """Mean over seeds of a number of the whole test set, by method."""
+    chosen = select(table, metric, protocol)
+    inside = (chosen[list(BLOCK)] == list(block)).all(axis=1) & (chosen["sample"] == "")
+    return chosen[inside].groupby("method")["value"].mean()

@@ -13,7 +13,16 @@ from tests.workflow.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]
 
-CATEGORIES = ("1 Headline", "2 Tables", "3 Detection", "6 Anomaly maps", "7 Training", "8 Cost", "9 Data QC")
+CATEGORIES = (
+    "1 Headline",
+    "2 Tables",
+    "3 Detection",
+    "4 Statistics",
+    "6 Anomaly maps",
+    "7 Training",
+    "8 Cost",
+    "9 Data QC",
+)
 
 
 def offline() -> list[str]:

@@ -1,0 +1,13 @@
+"""The ablation of the post-processing."""
+
+from madad.reporting import job, protocol_matrix
+
+job.logged(
+    snakemake.log[0],
+    protocol_matrix.write_post_processing,
+    summary=snakemake.input[0],
+    bases=snakemake.params.bases,
+    csv=snakemake.output.csv,
+    tex=snakemake.output.tex,
+    html=snakemake.output.html,
+)
