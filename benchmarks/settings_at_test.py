@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("pack", type=Path)
     parser.add_argument("--set", required=True, help="parameter=value,value,...; lists between semicolons: t=[250];[500]")
     parser.add_argument("--samples", type=int, default=0, help="with a lesion, the first so many; all when 0")
+    parser.add_argument("--base", help="card behind a variant; the method's own name when left out")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
@@ -47,7 +48,7 @@ def main() -> None:
     print(f"{device}, {arguments.threads} threads, torch {torch.__version__}, {arguments.model}")
     print(f"{key:>24}{'AUPRC':>9}{'95 % interval':>18}{'s/volume':>10}{'ratio':>8}")
     for value in values:
-        method = devices.place(_with(arguments.model, {key: value}), device).eval()
+        method = devices.place(_with(arguments.model, {key: value}, arguments.base), device).eval()
         scores, seconds = measure(method, arguments.pack, arguments.samples, device)
         first = first or seconds
         bounds = f"[{scores.low:.3f}, {scores.high:.3f}]"
@@ -70,10 +71,10 @@ def measure(method: nn.Module, path: Path, samples: int, device: torch.device) -
     return interval, float(np.median(seconds))
 
 
-def _with(model: Path, changes: dict) -> nn.Module:
+def _with(model: Path, changes: dict, base: str | None = None) -> nn.Module:
     """The model of a file with other settings; its parts are those of the method's card."""
     metadata = read_metadata(model)
-    options = _options(metadata["method"], metadata["parameters"])
+    options = _options(base or metadata["method"], metadata["parameters"])
     unknown = set(changes) - set(options["parameters"])
     if unknown:
         raise SystemExit(f"{', '.join(unknown)}: not among the parameters {', '.join(sorted(options['parameters']))}")

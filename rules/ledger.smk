@@ -99,6 +99,7 @@ rule leakage:
             category="2 Tables",
             labels={"Result": "Leakage guard"},
         ),
+        fragment="results/landing/leakage.html",
     log:
         "results/logs/leakage.log",
     conda:

@@ -10,7 +10,7 @@ from pathlib import Path
 from madad import leakage
 from madad.config import IMPLANTED, base_of
 from madad.errors import UserError
-from madad.provenance import content_hash
+from madad.provenance import complete, content_hash
 from madad.reporting import tables
 from madad.reporting.copies import SHOWN, Finding, images, listed, rest
 from madad.reporting.measures import BY_KEY
@@ -48,8 +48,10 @@ class Setup:
     learns_shapes: Sequence[str]
 
 
-def write_leakage(packs: Sequence[Path], trainings: Sequence[Path], summary: Path, setup: Options, csv: Path, html: Path) -> None:
-    """Run every check and write the table.
+def write_leakage(
+    packs: Sequence[Path], trainings: Sequence[Path], summary: Path, setup: Options, csv: Path, html: Path, fragment: Path
+) -> None:
+    """Run every check and write the table, and in one sentence what came out, for the report's first page.
 
     Args:
         packs: of the cohorts themselves, every split that is used, every sequence.
@@ -73,6 +75,18 @@ def write_leakage(packs: Sequence[Path], trainings: Sequence[Path], summary: Pat
     table = Table("Leakage guard", columns, [("", rows)], list(NOTES))
     tables.write_html(table, html)
     tables.write_csv(table, csv)
+    with complete(fragment) as partial:
+        partial.write_text(in_short([one.state for one in findings]), encoding="utf-8")
+
+
+def in_short(states: Sequence[str]) -> str:
+    """The outcome of all checks as a paragraph of HTML; a leak stands out."""
+    passed, doubtful, leaks = (states.count(state) for state in STATES)
+    if leaks:
+        said = f"{leaks} of {len(states)} checks found a LEAK: numbers of this run cannot be trusted. See the leakage guard."
+        return f'<p style="color:#b00020;font-weight:bold">{said}</p>\n'
+    looks = f", {doubtful} want a look" if doubtful else ""
+    return f"<p>Leakage guard: {passed} of {len(states)} checks passed{looks}.</p>\n"
 
 
 def subjects(packs: Sequence[Path]) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from madad.evaluation.comparisons import winner
 from madad.provenance import complete
 from madad.reporting import per_subject
 from madad.reporting.collect import BLOCK, read_metrics, select
+from madad.reporting.counts import blocks_in
 from madad.reporting.measures import MEASURES, Measure
 from madad.seeds import numpy_generator
 
@@ -33,11 +34,13 @@ def summarise(metrics: Path, out: Path, resamples: int) -> None:
     Columns: the block, `method`, `measure`, `value`, `low` and `high` (95 % interval), `subjects` behind them, `missing`
     (samples without a value), `seeds`, `seed_sd` (standard deviation of the means of single seeds, empty for one seed),
     `best` (1 or 0). A measure of the whole test set is the mean over seeds, as are its bounds where the evaluation gave
-    some; it has 0 `subjects` and no winner.
+    some; it has 0 `subjects` and no winner. Blocks come as in the long table, which is the order of the configuration.
     """
     table = read_metrics(metrics)
     rows = [row for measure in MEASURES for row in _of_measure(table, measure, resamples)]
-    summary = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values([*BLOCK, "method", "measure"], kind="stable")
+    places = {block: place for place, block in enumerate(blocks_in(table))}
+    rows.sort(key=lambda row: (places[tuple(row[key] for key in BLOCK)], row["method"], row["measure"]))
+    summary = pd.DataFrame(rows, columns=list(COLUMNS))
     with complete(out) as partial:
         summary.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
 

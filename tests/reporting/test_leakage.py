@@ -73,7 +73,9 @@ def checked(
 ) -> dict[tuple[str, str], tuple[str, str]]:
     """(check, where) to (result, found)."""
     lines = summary(folder, "dice_oracle", "dice_subject", "auprc")
-    write_leakage(packs, trainings or [], lines, {**SETUP, **setup}, folder / "leak.csv", folder / "leak.html")
+    write_leakage(
+        packs, trainings or [], lines, {**SETUP, **setup}, folder / "leak.csv", folder / "leak.html", folder / "first.html"
+    )
     table = csv.DictReader((folder / "leak.csv").open())
     return {(row["Check"], row["Where"]): (row["Result"], row["Found"]) for row in table}
 
@@ -85,6 +87,7 @@ def test_clean_run_passes_every_check(tmp_path, clean) -> None:
     assert found["Models and test data", "all"][1].startswith("1 trainings")
     page = (tmp_path / "leak.html").read_text()
     assert page.count('class="good"') == len(found) and 'class="bad"' not in page
+    assert f"{len(found)} of {len(found)} checks passed." in (tmp_path / "first.html").read_text()
 
 
 def test_person_in_two_splits_ends_the_run(tmp_path, clean) -> None:
@@ -109,6 +112,7 @@ def test_copy_under_another_name_is_found(tmp_path, clean, place: int) -> None:
     assert result == "LEAK"
     assert words.startswith(f"sub-04 (ixi train) and sub-99 ({cohort} {split}), r = ")
     assert 'class="bad"' in (tmp_path / "leak.html").read_text()
+    assert "cannot be trusted" in (tmp_path / "first.html").read_text()
 
 
 def test_copy_within_the_test_subjects_is_told(tmp_path, clean) -> None:
