@@ -86,7 +86,7 @@ rule subject_scores:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.curves"),
+        code=fingerprint("madad.reporting.subjects"),
     script:
         "../workflow_scripts/subject_scores.py"
 
@@ -115,15 +115,16 @@ rule training_curves:
 
 
 rule cost_frontier:
-    """Detection against time."""
+    """Detection against time, memory and weights."""
     input:
-        "results/tables/summary.csv",
+        summary="results/tables/summary.csv",
+        trainings=train_json_files(),
     output:
         png=report(
             "results/figures/cost.png",
             caption="../report/cost_frontier.rst",
             category="8 Cost",
-            labels={"Result": "AUPRC against time"},
+            labels={"Result": "AUPRC against cost"},
         ),
         pdf="results/figures/cost.pdf",
     log:
@@ -131,7 +132,7 @@ rule cost_frontier:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.comparison"),
+        code=fingerprint("madad.reporting.frontier"),
     script:
         "../workflow_scripts/cost_frontier.py"
 

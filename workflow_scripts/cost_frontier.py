@@ -1,11 +1,12 @@
-"""Detection against time."""
+"""Detection against cost."""
 
-from madad.reporting import comparison, job
+from madad.reporting import frontier, job
 
 job.logged(
     snakemake.log[0],
-    comparison.draw_cost,
-    summary=snakemake.input[0],
+    frontier.draw_frontier,
+    summary=snakemake.input.summary,
+    trainings=snakemake.input.trainings,
     png=snakemake.output.png,
     pdf=snakemake.output.pdf,
 )

@@ -59,4 +59,5 @@ def read_trainings(paths: Iterable[Path]) -> pd.DataFrame:
 
 def block_title(cohort: str, modality: str, testset: str) -> str:
     """How a block is headed: `ixi → brats, FLAIR`, or `ixi-implanted, FLAIR` when trained and tested on one cohort."""
-    return f"{testset}, {modality}" if cohort == testset.removesuffix("-implanted") else f"{cohort} → {testset}, {modality}"
+    own = testset.removesuffix("-corrupted").removesuffix("-implanted")
+    return f"{testset}, {modality}" if cohort == own else f"{cohort} → {testset}, {modality}"

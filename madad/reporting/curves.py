@@ -1,21 +1,26 @@
-"""Figures of curves and distributions: training, precision and recall, scores of voxels and of subjects."""
+"""Figures of curves and distributions: training, precision and recall, scores of voxels."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from madad.reporting import style
-from madad.reporting.collect import BLOCK, block_title, read_metrics, select
+from madad.reporting import counts, style
+from madad.reporting.collect import BLOCK, read_metrics, select
 
-Blocks = list[tuple[tuple, pd.DataFrame]]
+# Test sets beside each other in the grid of score distributions; more of them begin a new band.
+ABREAST = 4
+# A map whose highest score is below this is empty: the evaluation gives its histogram a range of 1e-6.
+EMPTY_MAP = 1e-5
+TISSUES = (("healthy", style.HEALTHY, "healthy tissue"), ("lesion", style.LESION, "lesion"))
 
 
 def draw_training(histories: Sequence[Path], trainings: Sequence[Path], png: Path, pdf: Path) -> None:
@@ -33,143 +38,138 @@ def draw_training(histories: Sequence[Path], trainings: Sequence[Path], png: Pat
     if not panels:
         style.save(style.empty("No method of this run is trained"), png, pdf)
         return
-    figure, grid = _grid(len(panels), (3.6, 2.5))
-    for axes, (name, runs) in zip(grid, sorted(panels.items()), strict=True):
-        _training_panel(axes, runs)
-        axes.set(title="{}: {}, {}".format(*name), xlabel="Step", ylabel="Loss")
-        axes.legend(title=None)
+    seeds = sorted({seed for runs in panels.values() for seed, _ in runs}, key=int)
+    colour = dict(zip(seeds, style.PALETTE * (1 + len(seeds) // len(style.PALETTE)), strict=False))
+    figure, grid = style.grid(len(panels), (style.PAGE / 3, 2.1), most=3)
+    for axes, (name, runs) in zip(grid, panels.items(), strict=True):
+        _training_panel(axes, runs, colour)
+        axes.set_title("{}: {}, {}".format(*name), fontsize=9)
+        axes.set(xlabel="Step", ylabel="Loss")
+    drawn = [Line2D([], [], color=colour[seed], lw=1.5, label=f"seed {seed}") for seed in seeds] if len(seeds) > 1 else []
+    plain = style.GREY if drawn else colour[seeds[0]]
+    kinds = (("training", "-"), ("healthy validation", "--"))
+    style.legend_below(figure, [*drawn, *(Line2D([], [], color=plain, ls=line, label=name) for name, line in kinds)])
     style.save(figure, png, pdf)
 
 
-def _training_panel(axes: plt.Axes, runs: list[tuple[str, pd.DataFrame]]) -> None:
-    colour = style.colours([seed for seed, _ in runs])
+def _training_panel(axes: plt.Axes, runs: list[tuple[str, pd.DataFrame]], colour: dict[str, str]) -> None:
     lowest, highest = np.inf, -np.inf
     for seed, history in runs:
-        for column, line, what in (("loss", "-", "training"), ("validation_loss", "--", "validation")):
+        for column, line in (("loss", "-"), ("validation_loss", "--")):
             if column not in history or not history[column].notna().any():
                 continue
             points = history[["step", column]].dropna()
-            axes.plot(points["step"], points[column], line, color=colour[seed], lw=1.2, label=f"{what}, seed {seed}")
+            axes.plot(points["step"], points[column], line, color=colour[seed], lw=1.2)
             lowest, highest = min(lowest, points[column].min()), max(highest, points[column].max())
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     if lowest > 0 and highest > 10 * lowest:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
 
 
 def draw_precision_recall(metrics: Path, png: Path, pdf: Path) -> None:
-    """Pooled precision over recall, a panel a test set, a line a method (mean over seeds)."""
-    points = select(read_metrics(metrics), "precision_at_recall")
+    """Pooled precision over recall, a panel a test set, a line a method (mean over seeds); dotted: chance."""
+    table = read_metrics(metrics)
+    points = select(table, "precision_at_recall")
     points = points.assign(recall=points["protocol"].str.removeprefix("pooled_recall_").astype(float))
-    blocks: Blocks = list(points.groupby(list(BLOCK)))
+    blocks = dict(list(points.groupby(list(BLOCK))))
     if not blocks:
         style.save(style.empty("No test subject has a lesion"), png, pdf)
         return
-    methods = sorted(points["method"].unique())
-    colour = style.colours(methods)
-    figure, grid = _grid(len(blocks), (3.0, 2.8))
-    for axes, (block, part) in zip(grid, blocks, strict=True):
-        for index, (method, own) in enumerate(part.groupby("method")):
-            curve = own.groupby("recall")["value"].mean()
-            dashes = ("-", "--", "-.", ":")[index // len(style.PALETTE) % 4]
-            axes.plot(curve.index, curve, dashes, color=colour[method], lw=1.5, label=method)
-        axes.set(title=block_title(*block), xlabel="Recall", ylabel="Precision", xlim=(0, 1.01), ylim=(0, 1.02))
-    _legend_once(figure, grid)
+    methods, titles = counts.methods_in(table), counts.titles(blocks, table)
+    figure, grid = style.grid(len(blocks), (3.2, 2.9), most=3)
+    for axes, block in zip(grid, (block for block in counts.blocks_in(table) if block in blocks), strict=True):
+        _precision_panel(axes, blocks[block], methods)
+        axes.set_title(titles[block].replace(" (", "\n("), fontsize=9)
+        axes.set(xlabel="Recall", ylabel="Precision")
+    chance = Line2D([], [], color=style.GREY, lw=1, ls=":", label="chance")
+    style.legend_below(figure, [*style.handles(methods), chance], handlelength=3)
     style.save(figure, png, pdf)
+
+
+def _precision_panel(axes: plt.Axes, part: pd.DataFrame, methods: Sequence[str]) -> None:
+    colour, marker, dash = style.colours(methods), style.markers(methods), style.dashes(methods)
+    drawn = part.groupby(["method", "recall"])["value"].mean().unstack()
+    drawn = drawn.loc[[method for method in methods if method in drawn.index]]
+    for place, (method, curve) in enumerate(drawn.iterrows()):
+        every = (1 + place % 10, 10)
+        look = {"lw": 1.3, "ms": 4, "mew": 0, "markevery": every}
+        axes.plot(curve.index, curve, color=colour[method], ls=dash[method], marker=marker[method], **look)
+    # With everything called abnormal, precision is the share of lesion voxels: what guessing gives at every recall.
+    axes.axhline(drawn[1.0].mean(), color=style.GREY, lw=1, ls=":")
+    axes.set(xlim=(0, 1.01), ylim=(0, style.upper_limit(drawn.to_numpy().ravel())))
 
 
 def draw_score_distributions(metrics: Path, png: Path, pdf: Path) -> None:
     """Histograms of post-processed voxel scores in lesions and in healthy tissue of the same subjects (first seed).
 
-    A row a test set, a column a method; scores of different methods have different units.
+    A row a method, a column a test set; scores of different methods have different units. With one test set the methods
+    stand in several columns.
     """
     table = read_metrics(metrics)
-    shares = pd.concat([select(table, f"voxel_share_{tissue}").assign(tissue=tissue) for tissue in ("healthy", "lesion")])
-    shares = _first_seed(shares.assign(score=shares["protocol"].str.removeprefix("pooled_score_").astype(float)))
+    shares = pd.concat([select(table, f"voxel_share_{tissue}").assign(tissue=tissue) for tissue, *_ in TISSUES])
+    shares = first_seed(shares.assign(score=shares["protocol"].str.removeprefix("pooled_score_").astype(float)))
     if shares.empty:
         style.save(style.empty("No test subject has a lesion"), png, pdf)
         return
-    blocks, methods = list(shares.groupby(list(BLOCK))), sorted(shares["method"].unique())
-    size = (2.7 * len(methods) + 0.6, 2.1 * len(blocks) + 0.4)
-    figure, grid = plt.subplots(len(blocks), len(methods), figsize=size, squeeze=False, sharey=True)
-    for row, (block, part) in zip(grid, blocks, strict=True):
-        for axes, method in zip(row, methods, strict=True):
-            _histogram(axes, part[part["method"] == method])
-            axes.set_title(f"{method}: {block_title(*block)}")
-        row[0].set_ylabel("Share of voxels")
-    for axes in grid[-1]:
-        axes.set_xlabel("Anomaly score")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    parts = dict(list(shares.groupby([*BLOCK, "method"])))
+    blocks = [block for block in counts.blocks_in(table) if any(key[:3] == block for key in parts)]
+    figure, grid = _laid_out(blocks, counts.methods_in(shares))
+    titles = counts.titles(blocks, table)
+    for axes, (block, method) in grid.items():
+        _histogram(axes, parts.get((*block, method)))
+        axes.text(0.98, 0.97, method, transform=axes.transAxes, ha="right", va="top", fontsize=min(8, 190 / len(method)))
+    for block in blocks:
+        first = next(axes for axes, (own, _) in grid.items() if own == block)
+        first.set_title(titles[block].replace(" (", "\n("), fontsize=9)
+    figure.supylabel("Share of the voxels of a tissue", fontsize=9)
+    figure.supxlabel("Anomaly score (each method has its own unit)", fontsize=9)
+    entries = [Line2D([], [], color=colour, lw=1.5, label=label) for _, colour, label in TISSUES]
+    figure.legend(handles=entries, loc="outside upper right", ncols=2)
     style.save(figure, png, pdf)
 
 
-def _histogram(axes: plt.Axes, part: pd.DataFrame) -> None:
-    for tissue, colour, label in (("healthy", style.HEALTHY, "healthy tissue"), ("lesion", style.LESION, "lesion")):
+def _laid_out(blocks: Sequence[tuple], methods: Sequence[str]) -> tuple[plt.Figure, dict[plt.Axes, tuple[tuple, str]]]:
+    """Panels of the grid with the test set and the method of each."""
+    if len(blocks) == 1:
+        figure, grid = style.grid(len(methods), (style.PAGE / ABREAST, 1.25), most=ABREAST)
+        figure.set_figheight(figure.get_figheight() + 0.9)  # for title, legend and axis
+        return figure, {axes: (blocks[0], method) for axes, method in zip(grid, methods, strict=True)}
+    columns = min(ABREAST, len(blocks))
+    bands = [blocks[start : start + columns] for start in range(0, len(blocks), columns)]
+    size = (max(6.5, style.PAGE / ABREAST * columns), 0.95 * len(bands) * len(methods) + 0.9)
+    figure, grid = plt.subplots(len(bands) * len(methods), columns, figsize=size, squeeze=False, sharey=True, sharex="row")
+    panels = {}
+    for line, (band, method) in zip(grid, product(bands, methods), strict=True):
+        panels |= {axes: (block, method) for axes, block in zip(line, band, strict=False)}
+        for spare in line[len(band) :]:
+            spare.axis("off")
+    return figure, panels
+
+
+def _histogram(axes: plt.Axes, part: pd.DataFrame | None) -> None:
+    axes.set_yscale("log")
+    axes.set_ylim(1e-5, 60)  # room above 1 for the name
+    axes.set_yticks([1e-4, 1e-2, 1])
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    if part is None or part["score"].max() < EMPTY_MAP:
+        style.say(axes, "not evaluated" if part is None else "every score is 0")
+        return
+    for tissue, colour, label in TISSUES:
         own = part[part["tissue"] == tissue].sort_values("score")
         if len(own) > 1:
             width = own["score"].iloc[1] - own["score"].iloc[0]
             edges = np.append(own["score"] - width / 2, own["score"].iloc[-1] + width / 2)
-            axes.stairs(own["value"], edges, fill=True, color=colour, alpha=0.35)
+            axes.stairs(own["value"], edges, fill=True, color=colour, alpha=0.25)
             axes.stairs(own["value"], edges, color=colour, lw=1.1, label=label)
-    axes.set_yscale("log")
-    axes.set_ylim(1e-5, 1.5)
-    axes.yaxis.set_minor_locator(NullLocator())
 
 
-def draw_subject_scores(metrics: Path, png: Path, pdf: Path) -> None:
-    """Subject scores (mean and 99th percentile of the brain) of healthy subjects and of those with lesions (first seed)."""
-    table = read_metrics(metrics)
-    scores, aurocs = _first_seed(select(table, "subject_score")), _first_seed(select(table, "subject_auroc"))
-    if scores.empty:
-        style.save(style.empty("No test subject"), png, pdf)
-        return
-    blocks, methods = list(scores.groupby([*BLOCK, "protocol"])), sorted(scores["method"].unique())
-    size = (2.0 * len(methods) + 0.8, 1.9 * len(blocks))
-    figure, grid = plt.subplots(len(blocks), len(methods), figsize=size, squeeze=False)
-    for row, (key, part) in zip(grid, blocks, strict=True):
-        for axes, method in zip(row, methods, strict=True):
-            _strip(axes, part[part["method"] == method])
-            found = aurocs[(aurocs[[*BLOCK, "protocol", "method"]] == [*key, method]).all(axis=1)]["value"]
-            shown = f"{found.iloc[0]:.2f}" if len(found) and np.isfinite(found.iloc[0]) else "undefined"
-            axes.set_title(f"{method}\nAUROC {shown}", fontsize=8.5)
-        what = {"mean": "mean", "p99": "99th percentile"}.get(key[-1], key[-1])
-        row[0].set_ylabel(f"{block_title(*key[:-1])}\n{what}")
-    style.save(figure, png, pdf)
-
-
-def _strip(axes: plt.Axes, part: pd.DataFrame) -> None:
-    kinds = part["group"].where(part["group"] == "healthy", "lesion")
-    order = [kind for kind in ("healthy", "lesion") if (kinds == kind).any()]
-    palette = {"healthy": style.HEALTHY, "lesion": style.LESION}
-    options = {"x": kinds, "y": part["value"], "order": order, "hue": kinds, "palette": palette, "ax": axes, "legend": False}
-    sns.boxplot(**options, showfliers=False, width=0.5, fill=False, linewidth=1)
-    # Jitter from a fixed comb instead of random numbers: the same bytes every time.
-    for place, kind in enumerate(order):
-        values = part.loc[kinds == kind, "value"].to_numpy()
-        axes.scatter(
-            place + 0.12 * np.sin(np.arange(values.size) * 2.4), values, s=9, color=palette[kind], alpha=0.6, linewidths=0
-        )
-    axes.set(xlabel="", ylabel="")
-    axes.margins(y=0.12)
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-
-
-def _first_seed(table: pd.DataFrame) -> pd.DataFrame:
+def first_seed(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of the lowest seed of each method and block."""
     if table.empty:
         return table
     seeds = table["seed"].astype(int)
     return table[seeds == seeds.groupby([table[key] for key in (*BLOCK, "method")]).transform("min")]
-
-
-def _grid(panels: int, size: tuple[float, float]) -> tuple[plt.Figure, list[plt.Axes]]:
-    columns = min(3, panels)
-    rows = -(-panels // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(size[0] * columns, size[1] * rows), squeeze=False)
-    for axes in grid.flat[panels:]:
-        axes.axis("off")
-    return figure, list(grid.flat[:panels])
-
-
-def _legend_once(figure: plt.Figure, grid: list[plt.Axes]) -> None:
-    handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(labels)))

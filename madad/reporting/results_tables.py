@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,16 +17,20 @@ from madad.reporting.measures import BY_KEY
 from madad.reporting.summary import read_summary
 from madad.reporting.tables import Cell, Column, Table, interval, number, plain
 
+Row = Callable[[str, pd.DataFrame], list[Cell]]
 HEADLINE = ("auprc", "auroc", "dice_oracle", "dice_validation", "l1", "seconds")
 THRESHOLDS = ("dice_validation", "dice_fpr_1", "dice_fpr_5", "dice_oracle", "dice_subject")
 # Of the paper's protocol, and of ours beside it.
 PUBLISHED = ("dice_published", "dice_validation", "auprc_published", "auprc", "l1_published", "l1")
 COST = ("seconds", "peak_memory_mb")
 SUMMARY_NOTE = (
-    "Mean over test subjects with its 95 % bootstrap interval. "
-    "Subjects are the unit: samples of one subject are drawn together, and seeds are averaged first."
+    "Mean over test subjects with its 95 % interval (BCa bootstrap over subjects; with several seeds, over seeds and subjects). "
+    "Subjects are the unit: their samples and seeds are averaged first."
 )
-BOLD_NOTE = "Bold: the best of its block, where the paired 95 % interval of its lead over the next method excludes zero."
+BOLD_NOTE = (
+    "Bold: beats every other method of its block outside the noise (Wilcoxon with Holm's correction, p < 0.05, and a paired "
+    "bootstrap interval of its lead above zero). Without bold nobody does."
+)
 ORACLE_NOTE = "Oracle thresholds have seen the test labels: ceilings, not results."
 
 PUBLISHED_NOTE = (
@@ -57,7 +61,7 @@ def write_headline(
     columns = [
         Column("Method", number=False),
         Column("Track", "labels that training sees", number=False),
-        *(_column(key) for key in HEADLINE),
+        *(titled(key) for key in HEADLINE),
         Column("Parameters", "weights of the networks"),
         Column("Seeds", "training runs"),
         Column("SD over seeds", "standard deviation of the AUPRC over seeds"),
@@ -65,25 +69,25 @@ def write_headline(
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
         seeds, spread = _seeds(own)
-        shown = [_name(method, bases), Cell(tracks.get(method, tables.NOTHING)), *(_measured(own, key) for key in HEADLINE)]
+        shown = [named(method, bases), Cell(tracks.get(method, tables.NOTHING)), *(measured(own, key) for key in HEADLINE)]
         return [*shown, _parameters(_of_block(trained, method, own)), seeds, spread]
 
-    notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *_missing_notes(lines, HEADLINE)]
-    table = _by_block("Headline: every method on every test set", columns, lines, row, notes)
+    notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *missing_notes(lines, HEADLINE)]
+    table = by_block("Headline: every method on every test set", columns, lines, row, notes, bases)
     write_all(table, csv, tex, html)
     tables.write_fragment(table, fragment)
 
 
 def write_thresholds(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
     """Write Dice under every way of choosing the threshold, from the same maps."""
-    columns = [Column("Method", number=False), *(_column(key) for key in THRESHOLDS)]
+    columns = [Column("Method", number=False), *(titled(key) for key in THRESHOLDS)]
     lines = read_summary(summary)
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
-        return [_name(method, bases), *(_measured(own, key) for key in THRESHOLDS)]
+        return [named(method, bases), *(measured(own, key) for key in THRESHOLDS)]
 
-    notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *_missing_notes(lines, THRESHOLDS)]
-    write_all(_by_block("One set of maps, five thresholds: Dice", columns, lines, row, notes), csv, tex, html)
+    notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *missing_notes(lines, THRESHOLDS)]
+    write_all(by_block("One set of maps, five thresholds: Dice", columns, lines, row, notes, bases), csv, tex, html)
 
 
 def write_published(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
@@ -94,16 +98,16 @@ def write_published(summary: Path, bases: Mapping[str, str], csv: Path, tex: Pat
     columns = [
         Column("Method", number=False),
         Column("Protocol", "whose scoring it is", number=False),
-        *(_column(key) for key in PUBLISHED),
+        *(titled(key) for key in PUBLISHED),
     ]
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
-        return [_name(method, bases), Cell(_chain(method, bases)), *(_measured(own, key) for key in PUBLISHED)]
+        return [named(method, bases), Cell(_chain(method, bases)), *(measured(own, key) for key in PUBLISHED)]
 
     used = {_chain(method, bases) for method in lines["method"]}
     chains = [f"Protocol {name}: {chain.words}." for name, chain in CHAINS.items() if name in used]
-    notes = [PUBLISHED_NOTE, *chains, SUMMARY_NOTE, *_missing_notes(lines, PUBLISHED)]
-    write_all(_by_block("The papers' own protocols", columns, lines, row, notes), csv, tex, html)
+    notes = [PUBLISHED_NOTE, *chains, SUMMARY_NOTE, *missing_notes(lines, PUBLISHED)]
+    write_all(by_block("The papers' own protocols", columns, lines, row, notes, bases), csv, tex, html)
 
 
 def write_cost(
@@ -124,7 +128,7 @@ def write_cost(
     trained = read_trainings(trainings)
     columns = [
         Column("Method", number=False),
-        *(_column(key) for key in COST),
+        *(titled(key) for key in COST),
         Column("Parameters", "weights of the networks"),
         Column("Training (min)", "wall time of one training run, mean over seeds, with that of the parts it stands on"),
         Column("Device", "where it was trained", number=False),
@@ -136,15 +140,15 @@ def write_cost(
         minutes = (_mean(runs, "seconds") + sum(parts)) / 60
         device = ", ".join(sorted(set(runs["device_name"].dropna().astype(str)))) if "device_name" in runs else tables.NOTHING
         return [
-            _name(method, bases),
-            *(_measured(own, key) for key in COST),
+            named(method, bases),
+            *(measured(own, key) for key in COST),
             _parameters(runs),
             number(minutes),
             Cell(device),
         ]
 
     notes = ["Times depend on the machine and on what else it did; compare within one run.", SUMMARY_NOTE]
-    write_all(_by_block("Cost", columns, read_summary(summary), row, notes), csv, tex, html)
+    write_all(by_block("Cost", columns, read_summary(summary), row, notes, bases), csv, tex, html)
 
 
 def write_all(table: Table, csv: Path, tex: Path, html: Path) -> None:
@@ -154,22 +158,33 @@ def write_all(table: Table, csv: Path, tex: Path, html: Path) -> None:
     tables.write_html(table, html)
 
 
-def _by_block(title: str, columns: list[Column], lines: pd.DataFrame, row, notes: list[str]) -> Table:
+def by_block(
+    title: str, columns: list[Column], lines: pd.DataFrame, row: Row, notes: list[str], bases: Mapping[str, str]
+) -> Table:
+    """A group a test set, a row a method in the order of the configuration, which `bases` has; others follow by name."""
+    order = {method: place for place, method in enumerate(bases)}
     groups = []
     for block, part in lines.groupby(list(BLOCK), sort=False):
-        rows = [row(method, own.set_index("measure")) for method, own in part.groupby("method", sort=False)]
-        groups.append((block_title(*block), rows))
+        rows = {method: own.set_index("measure") for method, own in part.groupby("method")}
+        methods = sorted(rows, key=lambda method: (order.get(method, len(order)), method))
+        groups.append((block_title(*block), [row(method, rows[method]) for method in methods]))
     return Table(title, columns, groups, notes, group_title="Test set")
 
 
-def _column(key: str) -> Column:
+def titled(key: str) -> Column:
+    """The column of a measure: its title with the unit, and an arrow where larger or smaller is better."""
     measure = BY_KEY[key]
     unit = f" ({measure.unit})" if measure.unit else ""
     arrow = {1: " ↑", -1: " ↓", 0: ""}[measure.better]
     return Column(measure.title + unit + arrow, measure.note)
 
 
-def _measured(own: pd.DataFrame, key: str) -> Cell:
+def measured(own: pd.DataFrame, key: str) -> Cell:
+    """A measure of one method as a cell, with its interval where it has one.
+
+    Args:
+        own: lines of the summary of one method and block, by `measure`.
+    """
     if key not in own.index:
         return number(math.nan)
     line = own.loc[key]
@@ -200,14 +215,15 @@ def _parameters(runs: pd.DataFrame) -> Cell:
     count = _mean(runs, "parameter_count")
     if not math.isfinite(count):
         return number(math.nan)
-    return Cell(f"{plain(count / 1e6)} M" if count >= 1e6 else f"{count:,.0f}".replace(",", " "), count)
+    return Cell(f"{plain(count / 1e6)} M" if count >= 1e4 else f"{count:.0f}", count)
 
 
 def _mean(runs: pd.DataFrame, column: str) -> float:
     return float(pd.to_numeric(runs[column], errors="coerce").mean()) if column in runs and len(runs) else math.nan
 
 
-def _name(method: str, bases: Mapping[str, str]) -> Cell:
+def named(method: str, bases: Mapping[str, str]) -> Cell:
+    """A method by its name, with that of its card where they differ."""
     base = bases.get(method, method)
     return Cell(method if base == method else f"{method} ({base})")
 
@@ -223,11 +239,15 @@ def _on_card(method: str, bases: Mapping[str, str], key: str) -> str:
         return tables.NOTHING
 
 
-def _missing_notes(lines: pd.DataFrame, keys: Sequence[str]) -> list[str]:
-    """Say which values are not in a mean, so that none is dropped in silence."""
-    without = lines[(lines["missing"] > 0) & lines["measure"].isin(keys)]
-    return [
-        f"{block_title(line.cohort, line.modality, line.testset)}, {line.method}, {BY_KEY[line.measure].title}: "
-        f"{line.missing} sample{'s' if line.missing > 1 else ''} without a value; the reason is in the log of the evaluation."
-        for line in without.itertuples()
-    ]
+def missing_notes(lines: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+    """Say which values are not in a mean, so that none is dropped in silence; a line a test set and measure."""
+    notes = []
+    for (*block, key), part in lines[lines["measure"].isin(keys)].groupby([*BLOCK, "measure"], sort=False):
+        without = part[part["missing"] > 0]
+        counts = ", ".join(f"{method} {missing}" for method, missing in zip(without["method"], without["missing"], strict=True))
+        if len(without) == len(part) and without["missing"].nunique() == 1:
+            counts = f"{without['missing'].iloc[0]} under every method"
+        if len(without):
+            title = f"{block_title(*block)}, {BY_KEY[key].title}"
+            notes.append(f"{title}: samples without a value: {counts}; the reason is in the log of the evaluation.")
+    return notes

@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 NOTHING = "–"
 # Snakemake's single-file report does not open HTML results beyond about 2 MB.
 LARGEST_PAGE = 1_000_000
+LONGEST_TABULAR = 55  # rows that fit a page
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Cell:
     order: float | None = None
     bold: bool = False
     state: str = ""
+
+    @property
+    def bounds(self) -> str:
+        """The interval behind the number, with the space before it; empty for none."""
+        found = re.search(r" \[[^\]]*\]$", self.text)
+        return found.group() if found else ""
 
     @property
     def key(self) -> str:
@@ -69,6 +76,20 @@ class Table:
             for row in rows:
                 yield heading, row
 
+    def filled(self) -> list[tuple[str, list[list[tuple[Cell, str]]]]]:
+        """The groups, every entry with what to set invisibly behind it, so that numbers stand below numbers."""
+        longest = ["" for _ in self.columns]
+        for _, row in self.rows():
+            longest = [max(most, cell.bounds, key=len) for most, cell in zip(longest, row, strict=True)]
+        longest = [most if column.number else "" for most, column in zip(longest, self.columns, strict=True)]
+        return [(heading, [_filled(row, longest) for row in rows]) for heading, rows in self.groups]
+
+
+def _filled(row: list[Cell], longest: list[str]) -> list[tuple[Cell, str]]:
+    return [
+        (cell, "0" * (len(most) - len(cell.bounds)) if cell.bounds else most) for cell, most in zip(row, longest, strict=True)
+    ]
+
 
 def number(value: float, digits: int = 3) -> Cell:
     """A number with so many significant digits or, below 1, decimals; a dash when there is none."""
@@ -84,11 +105,18 @@ def plain(value: float, digits: int = 3) -> str:
 
 
 def interval(value: float, low: float, high: float, *, bold: bool = False, digits: int = 3) -> Cell:
-    """`0.423 [0.36, 0.48]`, the bounds with one decimal less; without brackets when the interval is unknown."""
+    """`0.423 [0.36, 0.48]`, the bounds with one decimal less; without brackets when the interval is unknown.
+
+    Bounds so close that they would be rounded past the value have all its decimals: `20.8 [20.5, 21.3]`, not `[20, 21]`.
+    """
     if not math.isfinite(value):
         return Cell(NOTHING, math.nan)
-    bounds = f" [{plain(low, digits - 1)}, {plain(high, digits - 1)}]" if math.isfinite(low) and math.isfinite(high) else ""
-    return Cell(plain(value, digits) + bounds, value, bold)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return Cell(plain(value, digits), value, bold)
+    fewer = [plain(bound, digits - 1) for bound in (low, high)]
+    coarse = float(fewer[0]) < value < float(fewer[1]) and all("." in bound for bound in fewer)
+    bounds = fewer if coarse else [plain(bound, digits) for bound in (low, high)]
+    return Cell(f"{plain(value, digits)} [{', '.join(bounds)}]", value, bold)
 
 
 def write_csv(table: Table, path: str | Path) -> None:
@@ -102,16 +130,20 @@ def write_csv(table: Table, path: str | Path) -> None:
 
 
 def write_tex(table: Table, path: str | Path) -> None:
-    """A booktabs tabular, ready for \\input; the preamble needs \\usepackage{booktabs}."""
-    lines = ["% needs \\usepackage{booktabs}; wide tables: \\resizebox{\\linewidth}{!}{\\input{...}}"]
-    lines.append("\\begin{tabular}{" + "".join("r" if column.number else "l" for column in table.columns) + "}")
-    lines += ["\\toprule", _tex_row(column.title for column in table.columns)]
-    for heading, rows in table.groups:
+    """A booktabs tabular, ready for \\input; a longtable when it is longer than a page."""
+    rows = sum(1 for _ in table.rows())
+    kind, needed = ("longtable", "booktabs,longtable") if rows > LONGEST_TABULAR else ("tabular", "booktabs")
+    lines = [f"% needs \\usepackage{{{needed}}}"]
+    lines += ["% wide tables: \\resizebox{\\linewidth}{!}{\\input{...}}"] if kind == "tabular" else []
+    lines.append(f"\\begin{{{kind}}}{{" + "".join("r" if column.number else "l" for column in table.columns) + "}")
+    lines += ["\\toprule", _tex_row([_tex(column.title) for column in table.columns])]
+    lines += ["\\endhead"] if kind == "longtable" else []
+    for heading, group in table.filled():
         lines.append("\\midrule")
         if heading:
             lines.append(f"\\multicolumn{{{len(table.columns)}}}{{l}}{{\\emph{{{_tex(heading)}}}}} \\\\")
-        lines += [_tex_row((cell.text for cell in row), [cell.bold for cell in row]) for row in rows]
-    lines += ["\\bottomrule", "\\end{tabular}", *(f"% {note}" for note in table.notes)]
+        lines += [_tex_row([_tex_cell(cell, filler) for cell, filler in row]) for row in group]
+    lines += ["\\bottomrule", f"\\end{{{kind}}}", *(f"% {note}" for note in table.notes)]
     with complete(path) as partial:
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -146,10 +178,15 @@ def _asset(name: str) -> str:
     return (HERE / "assets" / name).read_text(encoding="utf-8")
 
 
-def _tex_row(texts: Iterator[str], bold: list[bool] | None = None) -> str:
-    cells = [_tex(text) for text in texts]
-    marked = [f"\\textbf{{{cell}}}" if heavy else cell for cell, heavy in zip(cells, bold or [False] * len(cells), strict=True)]
-    return " & ".join(marked) + " \\\\"
+def _tex_row(cells: list[str]) -> str:
+    # LaTeX takes a bracket or a star that follows the end of a line for its option.
+    start = "{}" if cells and cells[0].startswith(("[", "*")) else ""
+    return start + " & ".join(cells) + " \\\\"
+
+
+def _tex_cell(cell: Cell, filler: str) -> str:
+    text = f"\\textbf{{{_tex(cell.text)}}}" if cell.bold else _tex(cell.text)
+    return text + (f"\\phantom{{{filler}}}" if filler else "")
 
 
 _TEX = {
@@ -161,6 +198,20 @@ _TEX = {
     "−": "$-$",
     "–": "--",
     "≥": "$\\ge$",
+    "≤": "$\\le$",
+    "×": "$\\times$",
+    "²": "$^2$",
+    "α": "$\\alpha$",
+    "Δ": "$\\Delta$",
+    "ℓ": "$\\ell$",
+    "⌈": "$\\lceil$",
+    "⌉": "$\\rceil$",
+    "∞": "$\\infty$",
+    "…": "\\ldots{}",
+    "<": "\\textless{}",
+    ">": "\\textgreater{}",
+    "|": "\\textbar{}",
+    "\u00a0": "~",
     "~": "\\textasciitilde{}",
     "^": "\\textasciicircum{}",
     **{sign: "\\" + sign for sign in "&%$#_{}"},

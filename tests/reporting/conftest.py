@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import pytest
 
 from madad.reporting.collect import collect
 from madad.reporting.summary import summarise
 
-from . import toy_results
+from . import toy_results, wide_results
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    """Figures that a test looked at are forgotten."""
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +39,9 @@ def toy(tmp_path_factory) -> SimpleNamespace:
         excluded=[root / "results/cohorts/phantom/excluded.tsv"],
         bases={method: method for method in toy_results.METHODS},
     )
+
+
+@pytest.fixture(scope="session")
+def wide(tmp_path_factory) -> SimpleNamespace:
+    """Twelve methods, one of them with a long name, on four test sets under two seeds."""
+    return wide_results.build(tmp_path_factory.mktemp("wide"))

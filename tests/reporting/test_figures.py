@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from madad.reporting import comparison, curves, quality, style
+from madad.reporting import comparison, curves, frontier, quality, style, subjects
 from madad.reporting.collect import collect
 from madad.reporting.summary import summarise
+
+from . import wide_results
 
 
 def draw(name: str, toy, folder: Path) -> list[Path]:
@@ -16,9 +19,11 @@ def draw(name: str, toy, folder: Path) -> list[Path]:
     if name == "comparison":
         comparison.draw_comparison(toy.summary, toy.metrics, png, pdf, folder / "fragment.html")
     elif name == "cost":
-        comparison.draw_cost(toy.summary, png, pdf)
+        frontier.draw_frontier(toy.summary, toy.trainings, png, pdf)
     elif name == "training":
         curves.draw_training(toy.histories, toy.trainings, png, pdf)
+    elif name == "subject_scores":
+        subjects.draw_subject_scores(toy.metrics, png, pdf)
     elif name == "quality":
         quality.draw_quality(toy.shards, png, pdf)
     else:
@@ -38,7 +43,7 @@ def test_figure_is_drawn_in_two_formats_without_dates(name: str, toy, tmp_path) 
     assert b"Software" not in png.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["comparison", "subject_scores"])
+@pytest.mark.parametrize("name", ["comparison", "subject_scores", "cost"])
 def test_figure_has_the_same_bytes_each_time(name: str, toy, tmp_path) -> None:
     first, second = ([path.read_bytes() for path in draw(name, toy, tmp_path / turn)] for turn in ("a", "b"))
     assert first == second
@@ -63,7 +68,13 @@ def test_fragment_is_a_drawing_that_fits(toy, tmp_path) -> None:
     assert "<?xml" not in text
 
 
-def test_names_are_told_apart_by_colour_and_marker() -> None:
-    names = [f"method-{index}" for index in range(20)]
-    looks = {(style.colours(names)[name], style.markers(names)[name]) for name in names}
-    assert len(looks) == 20
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("training", "quality")])
+@pytest.mark.parametrize("missing", [False, True])
+def test_one_method_one_subject_one_seed(name: str, missing: bool, toy, tmp_path) -> None:
+    made = wide_results.build(tmp_path, methods=("ddpm",), testsets=("own",), seeds=("0",), subjects=1)
+    if missing:
+        table = pd.read_csv(made.metrics, keep_default_na=False)
+        table["value"] = float("nan")
+        table.to_csv(made.metrics, index=False, na_rep="nan")
+        summarise(made.metrics, made.summary, 100)
+    assert all(path.stat().st_size > 1000 for path in draw(name, made, tmp_path))

@@ -24,10 +24,10 @@ def headline(toy, folder: Path, **changed) -> list[dict[str, str]]:
 def test_headline_has_a_row_for_every_method_and_test_set(toy, tmp_path) -> None:
     rows = headline(toy, tmp_path)
     assert [(row["Test set"], row["Method"]) for row in rows] == [
-        ("phantom, FLAIR", "ddpm"),
         ("phantom, FLAIR", "intensity"),
-        ("phantom-implanted, FLAIR", "ddpm"),
+        ("phantom, FLAIR", "ddpm"),
         ("phantom-implanted, FLAIR", "intensity"),
+        ("phantom-implanted, FLAIR", "ddpm"),
     ]
 
 
@@ -55,6 +55,13 @@ def test_number_of_parameters_is_readable(toy, tmp_path) -> None:
     assert {row["Parameters"] for row in headline(toy, tmp_path)} == {"1.23 M", "0"}
 
 
+def test_methods_stand_in_the_order_of_the_configuration(toy, tmp_path) -> None:
+    rows = headline(toy, tmp_path, bases={"intensity": "intensity", "ddpm": "ddpm"})
+    assert [row["Method"] for row in rows] == ["intensity", "ddpm"] * 2
+    write_thresholds(toy.summary, {"intensity": "intensity"}, **paths(tmp_path))
+    assert [row["Method"] for row in csv.DictReader((tmp_path / "table.csv").open())] == ["intensity", "ddpm"] * 2
+
+
 def test_oracles_are_called_so(toy, tmp_path) -> None:
     headline(toy, tmp_path)
     assert "Oracle thresholds have seen the test labels" in (tmp_path / "table.html").read_text()
@@ -65,7 +72,17 @@ def test_missing_values_are_said(toy, tmp_path) -> None:
     summary.loc[0, "missing"] = 2
     summary.to_csv(tmp_path / "summary.csv", index=False)
     headline(toy, tmp_path, summary=tmp_path / "summary.csv")
-    assert "2 samples without a value" in (tmp_path / "fragment.html").read_text()
+    shown = summary.loc[0]
+    text = (tmp_path / "fragment.html").read_text()
+    assert f"samples without a value: {shown['method']} 2;" in text
+
+
+def test_what_every_method_lacks_is_said_once(toy, tmp_path) -> None:
+    summary = pd.read_csv(toy.summary)
+    summary.loc[summary["measure"] == "dice_validation", "missing"] = 3
+    summary.to_csv(tmp_path / "summary.csv", index=False)
+    headline(toy, tmp_path, summary=tmp_path / "summary.csv")
+    assert (tmp_path / "fragment.html").read_text().count("3 under every method") == 2  # once a test set
 
 
 def test_every_threshold_has_a_column(toy, tmp_path) -> None:
@@ -108,7 +125,7 @@ def test_cost_table_knows_the_machine(toy, tmp_path) -> None:
     write_cost(toy.summary, toy.trainings, toy.bases, {}, **paths(tmp_path))
     rows = list(csv.DictReader((tmp_path / "table.csv").open()))
     assert {row["Device"] for row in rows} == {"cpu"}
-    assert float(rows[0]["Training (min)"]) == pytest.approx(5.35)
+    assert {row["Method"]: float(row["Training (min)"]) for row in rows} == {"intensity": 0, "ddpm": pytest.approx(5.35)}
 
 
 def test_cost_of_training_holds_that_of_the_parts(toy, tmp_path) -> None:

@@ -29,6 +29,47 @@ def test_interval_is_written_with_its_bounds() -> None:
     assert tables.interval(math.nan, math.nan, math.nan).text == tables.NOTHING
 
 
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ((20.8, 20.45, 21.3), "20.8 [20.4, 21.3]"),  # not [20, 21]
+        ((0.998, 0.9964, 0.9991), "0.998 [0.996, 0.999]"),  # not [1.00, 1.00]
+        ((0.5, 0.5, 0.5), "0.500 [0.500, 0.500]"),
+        ((1.53, 1.42, 1.61), "1.53 [1.4, 1.6]"),
+        ((0.001, 0.0, 0.004), "0.001 [0.000, 0.004]"),
+    ],
+)
+def test_bounds_are_not_rounded_past_the_value(values: tuple, text: str) -> None:
+    assert tables.interval(*values).text == text
+
+
+MIXED = Table(
+    "Mixed",
+    [Column("Method", number=False), Column("AUPRC")],
+    [
+        (
+            "",
+            [
+                [Cell("a"), tables.interval(0.5, 0.4, 0.6)],
+                [Cell("b [1]"), tables.interval(0.9, 0.899, 0.901)],
+                [Cell("c"), tables.number(0.1)],
+            ],
+        )
+    ],
+)
+
+
+def test_numbers_stand_below_numbers(tmp_path) -> None:
+    """What is behind every number, seen or not, is as long as the longest interval."""
+    tables.write_tex(MIXED, tmp_path / "t.tex")
+    lines = [line for line in (tmp_path / "t.tex").read_text().splitlines() if "&" in line][1:]
+    assert "0.500 [0.40, 0.60]\\phantom{00} " in lines[0]
+    assert "0.900 [0.899, 0.901] " in lines[1] and "phantom" not in lines[1]
+    assert "\phantom{ [0.899, 0.901]}" in lines[2]
+    tables.write_html(MIXED, tmp_path / "t.html")
+    assert '0.100<span aria-hidden="true" style="visibility:hidden"> [0.899, 0.901]</span>' in (tmp_path / "t.html").read_text()
+
+
 def test_csv_carries_the_group(tmp_path) -> None:
     tables.write_csv(TABLE, tmp_path / "t.csv")
     rows = list(csv.reader((tmp_path / "t.csv").open()))
@@ -74,3 +115,30 @@ def test_fragment_is_no_page(tmp_path) -> None:
     text = (tmp_path / "f.html").read_text()
     assert "<html" not in text
     assert "font-weight:700" in text
+
+
+def test_long_table_may_break_over_pages(tmp_path) -> None:
+    long = Table("long", [Column("x")], [("a", [[Cell(str(place))] for place in range(100)])])
+    tables.write_tex(long, tmp_path / "t.tex")
+    text = (tmp_path / "t.tex").read_text()
+    assert "\\begin{longtable}{r}" in text and "\\endhead" in text and "\\usepackage{booktabs,longtable}" in text
+    assert "tabular" not in text
+
+
+def test_a_bracket_at_the_start_of_a_line_is_no_option_of_the_line_before(tmp_path) -> None:
+    tables.write_tex(Table("t", [Column("x", number=False)], [("", [[Cell("[a]")], [Cell("*b")]])]), tmp_path / "t.tex")
+    assert "\n{}[a] \\\\\n{}*b \\\\\n" in (tmp_path / "t.tex").read_text()
+
+
+def test_every_sign_of_titles_and_notes_has_its_latex() -> None:
+    """Without a LaTeX installation: what pdfLaTeX does not know must not be left in a text that tables show."""
+    from madad.reporting.measures import MEASURES
+    from madad.reporting.subjects import COLUMNS, REDUCTIONS
+
+    titles = [measure.title + measure.unit for measure in MEASURES]
+    texts = [*titles, *COLUMNS, *REDUCTIONS.values(), "n ≤ 3 × 4², a → b ↑ ↓ ± − – ≥ … 5 % & $ # _ {x} ~ ^ \\ < > |"]
+    for text in texts:
+        made = tables._tex(text)
+        assert made.isascii(), text
+        bare = re.sub(r"\\[a-zA-Z]+(\{\})?|\\[&%$#_{}]|\$[^$]*\$", "", made)
+        assert not re.search(r"[&%$#_{}^~<>|\\]", bare), made
