@@ -26,6 +26,11 @@ include: "rules/evaluation.smk"
 include: "rules/reporting.smk"
 include: "rules/figures.smk"
 include: "rules/galleries.smk"
+include: "rules/statistics.smk"
+include: "rules/fidelity.smk"
+include: "rules/detection.smk"
+include: "rules/ledger.smk"
+include: "rules/robustness.smk"
 
 
 rule all:

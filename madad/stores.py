@@ -189,7 +189,8 @@ class Maps:
     """Stored predictions opened for reading; use it in a `with` block.
 
     Attributes:
-        attributes: cohort, modality, method, seed, test set and fingerprint as text.
+        attributes: cohort, modality, method, seed, test set and fingerprint as text; `content_<split>` of the packs they
+            were made of.
         seconds, peak_memory_mb: (N,) float32.
     """
 

@@ -26,6 +26,7 @@ except UserError as error:
 RUNS = lineup.runs(CONFIG, "methods")
 PART_RUNS = lineup.runs(CONFIG, "parts")
 RUNS_EVAL = configuration.evaluations(CONFIG)
+RUNS_CORRUPTED = configuration.robustness(CONFIG)
 COHORTS = configuration.used_cohorts(CONFIG)
 
 
@@ -60,8 +61,12 @@ def shard_tables(cohort=None):
 
 
 def packs_for(testset, modality):
-    """The packs a test set is inferred and evaluated on: validation for the thresholds, test for the numbers."""
-    return [f"results/packs/{testset}/{modality}/{split}.h5" for split in ("validation", "test")]
+    """The packs a test set is inferred and evaluated on: validation for the thresholds, test for the numbers.
+
+    A corrupted one has no validation: its thresholds are those of the test set it is made of.
+    """
+    splits = ("validation", "test") if configuration.base_of(testset) == testset else ("test",)
+    return [f"results/packs/{testset}/{modality}/{split}.h5" for split in splits]
 
 
 def excluded_tables():
@@ -103,13 +108,14 @@ if CONFIG["partial"]:
     # in place, because the functions above hold the lists as defaults
     for runs in (RUNS, PART_RUNS):
         runs[:] = [run for run in runs if os.path.exists(train_json_files([run])[0])]
-    RUNS_EVAL[:] = [run for run in RUNS_EVAL if os.path.exists(metrics_files([run])[0])]
+    for runs in (RUNS_EVAL, RUNS_CORRUPTED):
+        runs[:] = [run for run in runs if os.path.exists(metrics_files([run])[0])]
 
 
 def cohort_options(wildcards):
     """Options of a cohort that decide its manifest."""
     options = CONFIG["cohorts"][wildcards.cohort]
-    return as_json({key: value for key, value in options.items() if key not in ("pipeline", "shards", "skull_strip")})
+    return as_json({key: value for key, value in options.items() if key not in ("pipeline", "shards", "skull_strip", "dataset")})
 
 
 @cache
@@ -161,9 +167,11 @@ def first_seeds(**fixed):
 
 def deliverables():
     """Everything the report shows."""
-    cut = ("headline", "thresholds", "published", "cost")
+    cut = ("headline", "thresholds", "published", "cost", "fidelity", "subjects", "ledger")
+    cut += ("comparisons", "ranks", "protocols", "post_processing")
+    cut += ("lesions", "detectability", "strata")
     tables = [f"results/tables/{name}.{kind}" for name in cut for kind in ("csv", "tex", "html")]
-    pages = ["results/tables/quality.html", "results/tables/provenance.html"]
+    pages = [f"results/tables/{name}" for name in ("quality.html", "provenance.html", "leakage.html", "samples.csv")]
     drawn = (
         "comparison",
         "cost",
@@ -173,13 +181,16 @@ def deliverables():
         "subject_scores",
         "quality_numbers",
     )
+    drawn += ("critical_difference", "rank_probabilities", "protocols")
+    drawn += ("froc", "detectability", "detectability_curves")
     figures = [f"results/figures/{name}.png" for name in (*drawn, "quality_montage")]
-    return tables + pages + figures + gallery_files() + anomaly_figures()
+    return tables + pages + figures + gallery_files() + anomaly_figures() + robustness_files()
 
 
 def gallery_files():
-    """Galleries of every method on every test set, and of all methods side by side."""
-    names = ("gallery_{cohort}_{modality}_{testset}_{method}", "side_by_side_{cohort}_{modality}_{testset}")
+    """Galleries of every method on every test set, of all methods side by side, their mean maps, and their strata."""
+    shared = "{cohort}_{modality}_{testset}"
+    names = (f"gallery_{shared}_{{method}}", f"side_by_side_{shared}", f"mean_maps_{shared}", f"strata_{shared}")
     return sorted({f"results/figures/{name.format(**run)}.png" for run in first_seeds() for name in names})
 
 
@@ -215,3 +226,22 @@ def bank_options(wildcards):
     """The generator, and size and seed of the bank."""
     bank = {key: value for key, value in CONFIG["anomalies"]["bank"].items() if key != "shards"}
     return as_json({**CONFIG["anomalies"], "bank": bank})
+
+
+def corrupted_intensity(wildcards):
+    """The intensity normalisation of the cohort behind a test set."""
+    cohort = configuration.cohort_of(wildcards.testset)
+    return f"results/intensity/{pipeline_of(cohort)}/{wildcards.modality}.json"
+
+
+def uncorrupted():
+    """For every evaluation of a corrupted test set that of the test set it is made of."""
+    return [{**run, "testset": configuration.base_of(run["testset"])} for run in RUNS_CORRUPTED]
+
+
+def robustness_files():
+    """Tables and figures of the corrupted test sets; none without such a test set."""
+    names = {"robustness_{cohort}_{modality}_{testset}".format(**run) for run in RUNS_CORRUPTED}
+    names |= {"corruptions_{testset}_{modality}".format(**run) for run in uncorrupted()}
+    tables = [f"results/tables/robustness.{kind}" for kind in ("csv", "tex", "html")] if RUNS_CORRUPTED else []
+    return tables + sorted(f"results/figures/{name}.png" for name in names)

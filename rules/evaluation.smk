@@ -6,16 +6,21 @@ rule evaluate:
     input:
         maps="<run>/eval/{testset}/maps.h5",
         packs=lambda wildcards: packs_for(wildcards.testset, wildcards.modality),
+        calibration_maps=calibration("results/runs/{cohort}/{modality}/{method}/seed{seed}/calibration/maps.h5"),
+        calibration_pack=calibration("results/packs/{cohort}/{modality}/validation.h5"),
     output:
-        "<run>/eval/{testset}/metrics.tsv",
+        table="<run>/eval/{testset}/metrics.tsv",
+        means="<run>/eval/{testset}/mean_maps.npz",
     log:
         "results/logs/evaluate/{cohort}/{modality}/{method}/seed{seed}/{testset}.log",
     conda:
         "../envs/core.yaml"
+    threads: 2
     params:
         options=evaluation_options,
         code=fingerprint("madad.evaluation.protocol"),
     shell:
         "python -m madad evaluate --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --testset {wildcards.testset} --options {params.options:q} --maps {input.maps}"
-        " --packs {input.packs} --out {output} --log {log}"
+        " --packs {input.packs} --calibration-maps {input.calibration_maps} --calibration-pack {input.calibration_pack}"
+        " --out {output.table} --workers {threads} --log {log}"

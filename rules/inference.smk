@@ -28,6 +28,33 @@ rule infer:
         " --packs {input.packs} --out {output} --threads {threads} --log {log}"
 
 
+rule calibrate:
+    """Map the training cohort's validation subjects, whose healthy ones lend thresholds to test sets that have none."""
+    input:
+        model="<run>/model.safetensors",
+        packs="results/packs/{cohort}/{modality}/validation.h5",
+    output:
+        "<run>/calibration/maps.h5",
+    log:
+        "results/logs/calibrate/{cohort}/{modality}/{method}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/calibrate/{cohort}/{modality}/{method}/seed{seed}.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: method_resource("threads")
+    resources:
+        gpu=method_resource("gpu"),
+        mem_mb=method_resource("mem_mb"),
+        runtime=method_resource("runtime_min"),
+    params:
+        method=method_options,
+        code=method_code("madad.engine.inference"),
+    shell:
+        "OMP_NUM_THREADS={threads} python -m madad infer --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
+        " --seed {wildcards.seed} --testset {wildcards.cohort} --options {params.method:q} --model {input.model}"
+        " --packs {input.packs} --out {output} --threads {threads} --log {log}"
+
+
 rule export_nifti:
     """Maps and reconstructions of a test set as NIfTI files in template space."""
     input:

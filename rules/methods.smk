@@ -50,6 +50,16 @@ def evaluation_options(wildcards):
     return as_json({**CONFIG["evaluation"], "published": method_card(wildcards)["published_scoring"]})
 
 
+def calibration(path):
+    """A file of the training cohort's validation subjects, for test sets that are not made of that cohort."""
+
+    def file(wildcards):
+        own = configuration.cohort_of(wildcards.testset) == wildcards.cohort
+        return [] if own else path.format(**wildcards)
+
+    return file
+
+
 def part_models(wildcards):
     """Models of what a method stands on, in the order of the roles."""
     return _of_runs("model.safetensors", lineup.part_runs(CONFIG, dict(wildcards)))

@@ -28,7 +28,8 @@ def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, 
         model: its trained weights.
         packs: usually the validation and the test split of a test set.
         identity: cohort, modality, method, seed and test set as text, for the file.
-        seed: of everything random; a map depends on it and on the subject's name, not on the other subjects.
+        seed: of everything random; a map depends on it and on the subject's name (for a corrupted sample on that of its base),
+            not on the other subjects.
         out: the HDF5 file.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
 
@@ -43,6 +44,8 @@ def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, 
         code = fingerprint(*(m for m in (type(method).__module__, "madad.engine.inference") if m.startswith(f"{PACKAGE}.")))
         parts = [metadata["fingerprint"], code, seed, [pack.content for pack in opened]]
         attributes = {key: str(value) for key, value in identity.items()} | {"fingerprint": content_hash(parts)}
+        # the evaluation refuses maps of other images, as it does those of another method
+        attributes |= {f"content_{pack.split}": pack.content for pack in opened}
         write_maps(out, _predictions(method, opened, seed, chosen), attributes)
 
 
@@ -71,8 +74,10 @@ def _predict(method: nn.Module, pack: Pack, index: int, seed: int, device: torch
     name = pack.names[index]
     volume = torch.from_numpy(pack.image(index)).unsqueeze(1).to(device)
     brain = torch.from_numpy(pack.brain(index)).to(device)
-    generator = torch_generator(seed, "inference", name)
-    torch.manual_seed(seed_from(seed, "inference layers", name))
+    # A corrupted sample meets the noise of the sample it was made of: what differs between their maps is the artefact's doing.
+    draws = str(pack.covariates[index].get("base", name))
+    generator = torch_generator(seed, "inference", draws)
+    torch.manual_seed(seed_from(seed, "inference layers", draws))
     devices.reset_peak_memory(device)
     devices.synchronise(device)
     begun = time.perf_counter()

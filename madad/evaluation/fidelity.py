@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 from skimage.metrics import structural_similarity
+
+from madad.evaluation.postprocessing import around
 
 # Intensities lie in [0, 1] inside the brain (`madad.interfaces`).
 DATA_RANGE = 1.0
@@ -29,6 +30,21 @@ def fidelity(image: np.ndarray, reconstruction: np.ndarray, brain: np.ndarray) -
     return {"l1": float(np.abs(difference).mean()), "psnr": psnr, "ssim": _ssim(image, reconstruction, brain)}
 
 
+def tissue_l1(image: np.ndarray, reconstruction: np.ndarray, brain: np.ndarray, lesion: np.ndarray) -> dict[str, float]:
+    """Mean of |x̂ − x| over the lesion voxels of the brain and over its healthy tissue; NaN where there is none.
+
+    Their ratio says whether lesions are taken out or copied: the residual is of no use where it is 1.
+
+    Args:
+        image, reconstruction: (S, H, W).
+        brain, lesion: (S, H, W) bool.
+    """
+    difference = np.abs(reconstruction[brain] - image[brain])
+    inside = lesion[brain]
+    parts = {"l1_lesion": difference[inside], "l1_healthy_tissue": difference[~inside]}
+    return {name: float(part.mean(dtype=np.float64)) if part.size else np.nan for name, part in parts.items()}
+
+
 def whole_volume_l1(image: np.ndarray, reconstruction: np.ndarray) -> float:
     """Mean of |x̂ − x| over all voxels (S, H, W), empty background included: the l1 that papers print."""
     return float(np.abs(reconstruction - image).mean(dtype=np.float64))
@@ -36,8 +52,11 @@ def whole_volume_l1(image: np.ndarray, reconstruction: np.ndarray) -> float:
 
 def _ssim(image: np.ndarray, reconstruction: np.ndarray, brain: np.ndarray) -> float:
     window = min(WINDOW, *(side - 1 + side % 2 for side in image.shape))
-    box = ndimage.find_objects(brain.astype(np.uint8))[0]
-    room = tuple(slice(max(0, part.start - window), part.stop + window) for part in box)
+    # windows reach half their size beyond the brain; the room must hold at least one
+    room = tuple(
+        slice(max(0, min(part.start - window // 2, size - window)), max(part.stop + window // 2, window))
+        for part, size in zip(around(brain), brain.shape, strict=True)
+    )
     inside = [np.where(brain, array, 0)[room].astype(np.float32) for array in (image, reconstruction)]
     _, similarity = structural_similarity(*inside, win_size=window, data_range=DATA_RANGE, full=True)
     return float(similarity[brain[room]].mean())

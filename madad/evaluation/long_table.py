@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +41,11 @@ class LongTable:
     def add_all(self, who: Who, protocol: str, values: Mapping[str, float]) -> None:
         """Several metrics under one protocol."""
         for metric, value in values.items():
+            self.add(who, protocol, metric, value)
+
+    def add_rows(self, who: Who, rows: Iterable[tuple[str, str, float]]) -> None:
+        """Rows of (protocol, metric, value)."""
+        for protocol, metric, value in rows:
             self.add(who, protocol, metric, value)
 
     def write(self, path: str | Path) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from madad.evaluation.bootstrap import percentile_interval
-from madad.evaluation.long_table import EVERYBODY, LongTable
-from madad.evaluation.scores import Scored, ScoreStore, coarse_groups, count, to_scores
-from madad.evaluation.subject_metrics import rank_auroc
+from madad.evaluation.long_table import EVERYBODY, LongTable, Who
+from madad.evaluation.scores import to_scores
+from madad.evaluation.subject_metrics import detection
 from madad.evaluation.thresholds import Choice
 from madad.evaluation.voxel_metrics import RANKING, dice_curve, precision_at_recall
 from madad.seeds import numpy_generator
@@ -22,37 +22,33 @@ HISTOGRAM_QUANTILE = 0.999
 
 
 def add_pooled(
-    tested: Sequence[Scored], store: ScoreStore, counts: np.ndarray, choices: dict[str, Choice], resamples: int, table: LongTable
+    subjects: Sequence[str],
+    coarse: Sequence[np.ndarray],
+    counts: np.ndarray,
+    choices: Mapping[str, Choice],
+    resamples: int,
+    table: LongTable,
 ) -> None:
-    """Add what belongs to no single subject.
+    """Add voxel metrics that belong to no single subject.
 
     Args:
-        tested: the test subjects.
-        counts: (2, bins) pooled over those with a lesion.
+        subjects: of the test samples with a lesion.
+        coarse: their counts (2, groups) by `madad.evaluation.scores.coarse_groups`.
+        counts: (2, bins) pooled over them.
         choices: thresholds by protocol.
         resamples: of the subjects.
     """
-    with_lesion = [one for one in tested if one.has_lesion]
-    subjects = [one.who.subject for one in with_lesion]
-    coarse = _coarse_counts(with_lesion, store, counts)
-    seed = "|".join(str(value) for value in table.identity.values())
+    stacked = np.stack(coarse) if coarse else np.zeros((0, 2, 1))
     for name, metric in RANKING.items():
-        statistic = _resampled(metric, coarse)
-        drawn = percentile_interval(statistic, float(metric(counts)), subjects, resamples, numpy_generator("pooled", name, seed))
+        statistic, generator = _resampled(metric, stacked), numpy_generator("pooled", name, _seed(table))
+        drawn = percentile_interval(statistic, float(metric(counts)), subjects, resamples, generator)
         table.add_all(EVERYBODY, "pooled", {name: drawn.value, f"{name}_low": drawn.low, f"{name}_high": drawn.high})
     curve = dice_curve(counts)
     for protocol, choice in choices.items():
         value = np.nan if choice.ordinal is None else float(curve[choice.ordinal + 1])
         table.add(EVERYBODY, protocol, "dice_pooled", value)
-    _add_detection(tested, resamples, seed, table)
-    if with_lesion:
+    if subjects:
         _add_curves(counts, table)
-
-
-def _coarse_counts(samples: Sequence[Scored], store: ScoreStore, counts: np.ndarray) -> np.ndarray:
-    starts = coarse_groups(counts, GROUPS)
-    rows = [np.add.reduceat(count(*store.read(one.place)), starts, axis=1) for one in samples]
-    return np.stack(rows) if rows else np.zeros((0, 2, starts.size))
 
 
 def _resampled(metric: Callable[[np.ndarray], np.ndarray], coarse: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
@@ -63,24 +59,46 @@ def _resampled(metric: Callable[[np.ndarray], np.ndarray], coarse: np.ndarray) -
     return statistic
 
 
-def _add_detection(tested: Sequence[Scored], resamples: int, seed: str, table: LongTable) -> None:
-    """Subject-level AUROC, healthy against the rest, from the subject scores already in the table."""
-    diseased = np.array([one.who.group != "healthy" for one in tested], dtype=bool)
-    subjects = [one.who.subject for one in tested]
-    rows = [row for row in table.rows if row["metric"] == "subject_score"]
-    for reduction in dict.fromkeys(row["protocol"] for row in rows):
-        scores = np.array([float(row["value"]) for row in rows if row["protocol"] == reduction])
-        won = (scores[:, None] > scores[None, :]) + 0.5 * (scores[:, None] == scores[None, :])
+def add_detection(tested: Sequence[Who], scores: Mapping[str, Sequence[float]], resamples: int, table: LongTable) -> None:
+    """Add how well each subject score tells the healthy from the rest; samples without a score are left out.
 
-        def statistic(weights: np.ndarray, won: np.ndarray = won) -> np.ndarray:
-            lesion, healthy = weights * diseased, weights * ~diseased
-            pairs = lesion.sum(axis=1) * healthy.sum(axis=1)
-            return np.divide(((lesion @ won) * healthy).sum(axis=1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+    Args:
+        tested: the test samples.
+        scores: (N,) of each reduction.
+    """
+    diseased = np.array([one.group != "healthy" for one in tested], dtype=bool)
+    subjects = np.array([one.subject for one in tested], dtype=object)
+    for reduction, values in scores.items():
+        values = np.asarray(values, dtype=np.float64)
+        there = np.isfinite(values)
+        generator = numpy_generator("detection", reduction, _seed(table))
+        found = detection(values[there & ~diseased], values[there & diseased])
+        statistic = _resampled_auroc(values[there], diseased[there], subjects[there])
+        drawn = percentile_interval(statistic, found["subject_auroc"], list(subjects[there]), resamples, generator)
+        table.add_all(EVERYBODY, reduction, found | {"subject_auroc_low": drawn.low, "subject_auroc_high": drawn.high})
 
-        value = rank_auroc(scores[~diseased], scores[diseased])
-        drawn = percentile_interval(statistic, value, subjects, resamples, numpy_generator("detection", reduction, seed))
-        names = ("subject_auroc", "subject_auroc_low", "subject_auroc_high")
-        table.add_all(EVERYBODY, reduction, dict(zip(names, (drawn.value, drawn.low, drawn.high), strict=True)))
+
+def _resampled_auroc(scores: np.ndarray, diseased: np.ndarray, subjects: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """AUROC of resamples. A subject drawn w times is w people: its lesion is compared with its own healthy brain w times.
+
+    With w² times, as between different subjects, resamples would hold twice as many such pairs as the sample itself, and in
+    them the lesion wins too easily.
+    """
+    won = (scores[:, None] > scores[None, :]) + 0.5 * (scores[:, None] == scores[None, :])
+    own = (subjects[:, None] == subjects[None, :]) & diseased[:, None] & ~diseased[None, :]
+    own_pairs, own_won = own.sum(axis=1), (own * won).sum(axis=1)
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        lesion, healthy, twice = weights * diseased, weights * ~diseased, weights * (weights - 1)
+        pairs = lesion.sum(axis=1) * healthy.sum(axis=1) - twice @ own_pairs
+        gained = ((lesion @ won) * healthy).sum(axis=1) - twice @ own_won
+        return np.divide(gained, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+
+    return statistic
+
+
+def _seed(table: LongTable) -> str:
+    return "|".join(str(value) for value in table.identity.values())
 
 
 def _add_curves(counts: np.ndarray, table: LongTable) -> None:

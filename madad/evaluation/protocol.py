@@ -1,37 +1,50 @@
 """Protocol v1: every number of one method on one test set, from stored maps and packs alone.
 
-Two passes over the subjects, one subject in memory at a time. The first post-processes every map and counts scores; the
-counts give the thresholds and the pooled metrics. The second scores each test subject under every threshold. Where the
-method's paper has a protocol of its own, `madad.evaluation.published` adds its numbers on the way.
+Two passes over the samples. The first (`measuring`) post-processes every map and counts scores; the counts give the
+thresholds and the pooled metrics. The second (`scoring`) looks at each test sample under every threshold. What belongs to
+the whole test set is added at the end. Where the method's paper has a protocol of its own, `published` adds its numbers on
+the way. Neither the number of processes nor other methods change a byte of the table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from madad.errors import UserError
-from madad.evaluation import pooled
-from madad.evaluation.fidelity import fidelity, whole_volume_l1
-from madad.evaluation.long_table import EVERYBODY, LongTable, Who
-from madad.evaluation.postprocessing import Sizes, post_process, remove_small, sizes_for
-from madad.evaluation.published import PROTOCOL as PUBLISHED
-from madad.evaluation.published import Published
-from madad.evaluation.scores import Scored, ScoreStore, count, no_counts, to_score
-from madad.evaluation.subject_metrics import subject_scores
-from madad.evaluation.thresholds import ORACLE_SUBJECT, Choice, Evidence, best_dice, choose
-from madad.evaluation.voxel_metrics import RANKING, binary_metrics, confusion
+from madad.evaluation import froc, measuring, pooled, published, scoring, slices, thresholds
+from madad.evaluation.false_alarms import one_alarm
+from madad.evaluation.gathering import STEP_PROTOCOLS, Gathered, gather
+from madad.evaluation.inputs import TEST, Grid, Source, list_jobs, reading
+from madad.evaluation.long_table import EVERYBODY, LongTable, read
+from madad.evaluation.mean_maps import NAME
+from madad.evaluation.postprocessing import sizes_for
+from madad.evaluation.records import Scratch
+from madad.evaluation.scores import coarse_groups, to_ordinals, to_score
+from madad.evaluation.scoring import COMPONENTS, Scored, score
+from madad.evaluation.thresholds import Choice, best_dice
+from madad.evaluation.workers import Run, team
 from madad.logs import progress, say, warn
-from madad.stores import Maps, Pack
 
-TEST, VALIDATION = "test", "validation"
+# What a corrupted test set is scored under, with the thresholds of the test set it is made of.
+TRANSFERRED = ("oracle_test", "validation", "healthy_fpr_1", "one_fp_per_scan")
 
 
-def evaluate(maps: Path, packs: list[Path], options: dict, identity: dict, out: Path) -> None:
-    """Write the long table of one method on one test set.
+def evaluate(
+    maps: Path,
+    packs: list[Path],
+    options: dict,
+    identity: dict,
+    out: Path,
+    *,
+    workers: int = 1,
+    calibration: Source | None = None,
+) -> None:
+    """Write the long table of one method on one test set, and beside it the mean maps of its healthy subjects.
 
     Args:
         maps: what the method made of the packs.
@@ -40,70 +53,94 @@ def evaluate(maps: Path, packs: list[Path], options: dict, identity: dict, out: 
             `published` (a chain of `madad.evaluation.published`; absent or None for none).
         identity: `cohort`, `modality`, `method`, `seed`, `testset`.
         out: tab-separated file, columns of `madad.evaluation.long_table`.
+        workers: processes.
+        calibration: a pack whose healthy subjects choose the thresholds of the healthy where the validation pack has none.
 
     Raises:
         UserError: maps and packs do not belong together, or a map is not finite.
     """
     table = LongTable(identity)
-    with ExitStack() as stack:
-        predictions = stack.enter_context(Maps(maps))
-        opened = [stack.enter_context(Pack(path)) for path in packs]
-        store = stack.enter_context(ScoreStore(Path(out).parent))
-        columns = max((pack.shape[2] for pack in opened), default=0)
-        sizes = sizes_for(options, columns)
-        published = Published(options["published"], columns, store) if options.get("published") else None
-        scored, evidence = _first_pass(predictions, opened, sizes, store, published)
-        choices = choose(evidence)
+    jobs, grid = list_jobs(maps, packs, identity, calibration)
+    plan = _plan(options, grid)
+    with _at_work(out, workers) as (scratch, run):
+        first = gather(run, jobs, plan, scratch)
+        first.evidence.one_alarm = one_alarm(run, first.healthy, first.evidence.healthy, plan.sizes.min_component)
+        choices = thresholds.choose(first.evidence)
         _say_thresholds(choices, table)
-        tested = [one for one in scored if one.who.split == TEST]
-        for one in progress(tested, "scoring subjects"):
-            _score_subject(one, store, choices, sizes, table)
-            _describe_reconstruction(one, predictions, published is not None, table)
-        pooled.add_pooled(tested, store, evidence.test, choices, options["bootstrap"], table)
-        if published:
-            published.write(table)
+        cuts = _cuts(first, choices, plan, table)
+        scored = _second_pass(run, first, cuts)
+    rows = [one + two.rows for one, two in zip(first.rows, scored, strict=True)]
+    _add_slices(scored, cuts.slices, rows, table)
+    for who, own in zip(first.tested, rows, strict=True):
+        table.add_rows(who, own)
+    coarse = [one.coarse for one in scored if one.coarse is not None]
+    pooled.add_pooled(first.with_lesion, coarse, first.evidence.test, choices, options["bootstrap"], table)
+    pooled.add_detection(first.tested, _subject_scores(rows), options["bootstrap"], table)
+    froc.add_froc(cuts.froc, [one.responses for one in scored], table)
+    first.means.write(Path(out).with_name(NAME))
     table.write(out)
 
 
-def _first_pass(
-    maps: Maps, packs: list[Pack], sizes: Sizes, store: ScoreStore, published: Published | None
-) -> tuple[list[Scored], Evidence]:
-    scored: list[Scored] = []
-    evidence = Evidence(no_counts(), no_counts(), no_counts())
-    samples = [(pack, index) for pack in packs for index in range(len(pack))]
-    for pack, index in progress(samples, "post-processing maps"):
-        who, brain, lesion = _who(pack, index), pack.brain(index), pack.lesion(index)
-        anomaly_map = _finite_map(maps, pack, index, brain.shape)
-        volume = post_process(anomaly_map, brain, sizes)
-        if published and who.group != "healthy":
-            alike = (sizes.erosion, sizes.median) == (published.sizes.erosion, published.sizes.median)
-            published.add(who, volume if alike else post_process(anomaly_map, brain, published.sizes), lesion)
-        ordinals, reference = volume[brain], lesion[brain]
-        scored.append(Scored(who, pack, index, store.append(ordinals, reference), bool(reference.any())))
-        counts = count(ordinals, reference)
-        if who.split == TEST and reference.any():
-            np.add(evidence.test, counts, out=evidence.test)
-        elif who.split == VALIDATION and (reference.any() or who.group == "healthy"):
-            kept = evidence.validation if reference.any() else evidence.healthy
-            np.add(kept, counts, out=kept)
-    return scored, evidence
+def evaluate_transferred(
+    maps: Path, packs: list[Path], options: dict, identity: dict, out: Path, *, base: Path, workers: int = 1
+) -> None:
+    """Write the long table of a corrupted test set: only numbers of single samples, under the thresholds of its base.
+
+    Args:
+        base: long table of the same run on the test set that this one is made of.
+
+    Raises:
+        UserError: as `evaluate`, or the base is of another run or lacks a threshold's row.
+    """
+    table = LongTable(identity)
+    jobs, grid = list_jobs(maps, packs, identity)
+    choices = _read_thresholds(base, identity)
+    plan = _plan(options, grid, alone=True)
+    with _at_work(out, workers) as (scratch, run):
+        first = gather(run, [job for job in jobs if job.who.split == TEST], plan, scratch)
+        _say_thresholds(choices, table)
+        chosen = {name: choice.ordinal for name, choice in choices.items()}
+        scored = _second_pass(run, first, scoring.Plan(chosen, plan.sizes.min_component, grid, alone=True))
+    for who, one, two in zip(first.tested, first.rows, scored, strict=True):
+        table.add_rows(who, one + two.rows)
+    table.write(out)
 
 
-def _who(pack: Pack, index: int) -> Who:
-    name = pack.names[index]
-    return Who(name, str(pack.covariates[index].get("subject") or name), pack.groups[index], pack.split)
+@contextmanager
+def _at_work(out: Path, workers: int) -> Iterator[tuple[Scratch, Run]]:
+    with reading(), Scratch(Path(out).parent) as scratch, team(workers) as run:
+        yield scratch, run
 
 
-def _finite_map(maps: Maps, pack: Pack, index: int, shape: tuple[int, ...]) -> np.ndarray:
-    name = pack.names[index]
-    anomaly_map = maps.anomaly_map(maps.row(pack.split, name))
-    if anomaly_map.shape != shape:
-        raise UserError(
-            f"{maps.path}: the map of {name} has shape {anomaly_map.shape}, its image {shape}; delete the file and run again"
-        )
-    if not np.isfinite(anomaly_map).all():
-        raise UserError(f"{maps.path}: the map of {name} holds NaN or infinite values and cannot be ranked; the method diverged")
-    return anomaly_map
+def _plan(options: dict, grid: Grid, alone: bool = False) -> measuring.Plan:
+    columns = grid.shape[2]
+    chain = None if alone else options.get("published")
+    return measuring.Plan(sizes_for(options, columns), published.sizes_of(chain, columns) if chain else None, grid, alone)
+
+
+def _cuts(first: Gathered, choices: dict[str, Choice], plan: measuring.Plan, table: LongTable) -> scoring.Plan:
+    steps = {
+        name: {p: best_dice(counts[p]) if p in counts else None for p in STEP_PROTOCOLS} for name, counts in first.steps.items()
+    }
+    paper = None
+    if plan.published:
+        paper = (published.choose(first.published), plan.published.min_component)
+        table.add(EVERYBODY, published.PROTOCOL, "threshold", paper[0])
+    return scoring.Plan(
+        thresholds={name: choice.ordinal for name, choice in choices.items()},
+        min_component=plan.sizes.min_component,
+        grid=plan.grid,
+        froc=tuple(froc.thresholds(first.tissue)),
+        slices=slices.threshold_grid(first.evidence.test),
+        coarse=coarse_groups(first.evidence.test, pooled.GROUPS),
+        steps={**steps, COMPONENTS: steps["none"]} if steps else {},
+        published=paper,
+    )
+
+
+def _second_pass(run: Run, first: Gathered, cuts: scoring.Plan) -> list[Scored]:
+    tasks = list(zip(first.tested, first.places, strict=True))
+    return list(progress(run(partial(score, plan=cuts), tasks), "scoring subjects", len(tasks)))
 
 
 def _say_thresholds(choices: dict[str, Choice], table: LongTable) -> None:
@@ -115,61 +152,37 @@ def _say_thresholds(choices: dict[str, Choice], table: LongTable) -> None:
         table.add(EVERYBODY, protocol, "threshold", value)
 
 
-def _score_subject(one: Scored, store: ScoreStore, choices: dict[str, Choice], sizes: Sizes, table: LongTable) -> None:
-    ordinals, reference = store.read(one.place)
-    brain = one.pack.brain(one.index)
-    for protocol, value in subject_scores(ordinals).items():
-        table.add(one.who, protocol, "subject_score", value)
-    table.add_all(one.who, "volumes", _volumes(one.pack, brain, reference))
-    counts = count(ordinals, reference)
-    if one.who.group != "healthy" and not one.has_lesion:
-        warn(f"{one.who.sample}: a {one.who.group} sample without a lesion voxel in the brain; AUPRC and AUROC are NaN")
-    if one.who.group != "healthy":
-        table.add_all(one.who, "per_subject", {name: float(metric(counts)) for name, metric in RANKING.items()})
-    for protocol, ordinal in _cuts(one, counts, choices):
-        if ordinal is None:
-            table.add_all(one.who, protocol, dict.fromkeys(_metrics_shown(one), np.nan))
-            continue
-        kept = _binarised(ordinals, brain, ordinal, sizes.min_component)
-        values = binary_metrics(confusion(kept, reference))
-        table.add_all(one.who, protocol, {name: values[name] for name in _metrics_shown(one)})
+def _add_slices(scored: list[Scored], grid: np.ndarray, rows: list[list[measuring.Row]], table: LongTable) -> None:
+    """Dice of slices at the best common threshold: for the test set, and for every sample behind its other rows."""
+    best = slices.best_entry([one.slices for one in scored if one.slices])
+    threshold = mean = np.nan
+    if best is not None:
+        threshold, mean = to_score(int(grid[best.entry])), best.mean
+        for one, own in zip(scored, rows, strict=True):
+            if one.slices:
+                own.append((slices.PROTOCOL, slices.METRIC, float(one.slices.total[best.entry] / one.slices.slices)))
+    table.add_all(EVERYBODY, slices.PROTOCOL, {"threshold": threshold, slices.METRIC: mean})
 
 
-def _metrics_shown(one: Scored) -> tuple[str, ...]:
-    """A healthy subject has no lesion to overlap with; what matters there are false positives."""
-    return ("false_positive_rate",) if one.who.group == "healthy" else ("dice", "precision", "sensitivity", "false_positive_rate")
+def _subject_scores(rows: list[list[measuring.Row]]) -> dict[str, list[float]]:
+    scores: dict[str, list[float]] = {}
+    for protocol, metric, value in (row for own in rows for row in own):
+        if metric == "subject_score":
+            scores.setdefault(protocol, []).append(value)
+    return scores
 
 
-def _cuts(one: Scored, counts: np.ndarray, choices: dict[str, Choice]) -> Iterator[tuple[str, int | None]]:
-    for protocol, choice in choices.items():
-        yield protocol, choice.ordinal
-    if one.has_lesion:
-        yield ORACLE_SUBJECT, best_dice(counts)
-
-
-def _binarised(ordinals: np.ndarray, brain: np.ndarray, threshold: int, min_component: int) -> np.ndarray:
-    above = ordinals.astype(np.int32) > threshold
-    if min_component <= 1:
-        return above
-    volume = np.zeros(brain.shape, dtype=bool)
-    volume[brain] = above
-    return remove_small(volume, min_component)[brain]
-
-
-def _volumes(pack: Pack, brain: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    voxel_ml = float(np.prod(pack.spacing_mm)) / 1000
-    return {"brain_ml": float(brain.sum()) * voxel_ml, "lesion_ml": float(reference.sum()) * voxel_ml}
-
-
-def _describe_reconstruction(one: Scored, maps: Maps, published: bool, table: LongTable) -> None:
-    """Cost of every test subject, and fidelity of the healthy ones where the method reconstructs."""
-    row = maps.row(one.who.split, one.who.sample)
-    cost = {"seconds": float(maps.seconds[row]), "peak_memory_mb": float(maps.peak_memory_mb[row])}
-    table.add_all(one.who, "inference", cost)
-    reconstruction = maps.reconstruction(row) if one.who.group == "healthy" else None
-    if reconstruction is None:
-        return
-    image = one.pack.image(one.index)
-    table.add_all(one.who, "healthy_brain", fidelity(image, reconstruction, one.pack.brain(one.index)))
-    if published:
-        table.add(one.who, PUBLISHED, "l1", whole_volume_l1(image, reconstruction))
+def _read_thresholds(base: Path, identity: dict) -> dict[str, Choice]:
+    rows = read(base)
+    for key in ("cohort", "modality", "method", "seed"):
+        found = {row[key] for row in rows} - {str(identity[key])}
+        if found:
+            raise UserError(f"{base}: the thresholds of {key} {found.pop()}, not of {identity[key]}; give the table of this run")
+    known = {row["protocol"]: float(row["value"]) for row in rows if row["metric"] == "threshold" and not row["sample"]}
+    missing = [protocol for protocol in TRANSFERRED if protocol not in known]
+    if missing:
+        raise UserError(f"{base}: has no threshold of {', '.join(missing)}; delete the file and run again")
+    reason = f"{base} has none"
+    # the nearest score is the one that was written, with nine of its digits
+    ordinals = {name: None if np.isnan(known[name]) else int(to_ordinals(np.array([known[name]]))[0]) for name in TRANSFERRED}
+    return {name: Choice(ordinal, reason if ordinal is None else "") for name, ordinal in ordinals.items()}

@@ -19,14 +19,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
 
 from madad.errors import UserError
-from madad.evaluation.long_table import EVERYBODY, LongTable, Who
 from madad.evaluation.postprocessing import Sizes, remove_small, sizes_for
-from madad.evaluation.scores import ZERO, ScoreStore, count, no_counts, ordinal_at, to_score
-from madad.evaluation.voxel_metrics import average_precision, dice_curve
-from madad.logs import progress, say, warn
+from madad.evaluation.scores import ZERO, count, ordinal_at, to_score
+from madad.evaluation.voxel_metrics import dice_curve
+from madad.logs import say, warn
 
 PROTOCOL = "published"
 SEARCH_STEPS = 10
@@ -60,69 +58,52 @@ CHAINS = {
 }
 
 
-@dataclass(frozen=True)
-class _Tested:
-    """A test subject between the passes; the shape is that of the box around all that is not empty background."""
+def sizes_of(chain: str, columns: int) -> Sizes:
+    """Sizes of the post-processing of a chain, for slices of so many columns.
 
-    who: Who
-    place: int
-    shape: tuple[int, ...]
-    auprc: float
-
-
-class Published:
-    """One evaluation under a paper's own protocol: `add` every subject with lesions, then `write`.
-
-    Attributes:
-        sizes: of the post-processing that `add` expects.
+    Raises:
+        UserError: there is no such chain.
     """
+    if chain not in CHAINS:
+        raise UserError(f"published_scoring: {chain!r} is not one of {', '.join(CHAINS)}")
+    return CHAINS[chain].sizes(columns)
 
-    def __init__(self, chain: str, columns: int, store: ScoreStore) -> None:
-        if chain not in CHAINS:
-            raise UserError(f"published_scoring: {chain!r} is not one of {', '.join(CHAINS)}")
-        self.sizes = CHAINS[chain].sizes(columns)
-        self._store = store
-        self._validation = no_counts()
-        self._tested: list[_Tested] = []
 
-    def add(self, who: Who, ordinals: np.ndarray, lesion: np.ndarray) -> None:
-        """Take in a subject that is not healthy.
+def count_all(ordinals: np.ndarray, lesion: np.ndarray, voxels: int) -> np.ndarray:
+    """Counts (2, bins) of all voxels of a volume.
 
-        Args:
-            ordinals: (S, H, W) uint16, from `madad.evaluation.postprocessing.post_process`.
-            lesion: (S, H, W) bool, inside and outside the brain.
-        """
-        box = _box((ordinals != ZERO) | lesion)
-        scored, reference = ordinals[box], lesion[box]
-        counts = count(scored.ravel(), reference.ravel())
-        counts[0, ZERO] += lesion.size - reference.size
-        if who.split == "validation":
-            self._validation += counts
-        elif who.split == "test":
-            place = self._store.append(scored, reference)
-            self._tested.append(_Tested(who, place, scored.shape, float(average_precision(counts))))
+    Args:
+        ordinals: uint16 of any shape, from `madad.evaluation.postprocessing.post_process`: all of the volume but background.
+        lesion: bool of that shape, inside and outside the brain.
+        voxels: of the whole volume.
+    """
+    counts = count(ordinals.ravel(), lesion.ravel())
+    counts[0, ZERO] += voxels - lesion.size
+    return counts
 
-    def write(self, table: LongTable) -> None:
-        """Add the threshold, and Dice and average precision of every test subject taken in."""
-        threshold = np.nan
-        if self._validation[1].any():
-            threshold = best_by_halving(self._validation)
-        else:
-            warn(f"{PROTOCOL}: no threshold, because no validation subject has a lesion; its Dice is NaN")
-        say(f"threshold {PROTOCOL}: {threshold:.4g}")
-        table.add(EVERYBODY, PROTOCOL, "threshold", threshold)
-        for one in progress(self._tested, "scoring as published"):
-            table.add_all(one.who, PROTOCOL, {"dice": self._dice(one, threshold), "auprc": one.auprc})
 
-    def _dice(self, one: _Tested, threshold: float) -> float:
-        """Dice over all voxels; NaN without a threshold, and where neither mask has a voxel (papers leave these out)."""
-        if np.isnan(threshold):
-            return np.nan
-        ordinals, reference = self._store.read(one.place)
-        above = (ordinals > ordinal_at(threshold)).reshape(one.shape)
-        prediction = remove_small(above, self.sizes.min_component).ravel()
-        voxels = int(prediction.sum()) + int(reference.sum())
-        return 2 * int(np.count_nonzero(prediction & reference)) / voxels if voxels else np.nan
+def choose(validation: np.ndarray) -> float:
+    """Threshold from the pooled counts (2, bins) of the validation subjects with lesions; NaN and a warning without them."""
+    threshold = np.nan
+    if validation[1].any():
+        threshold = best_by_halving(validation)
+    else:
+        warn(f"{PROTOCOL}: no threshold, because no validation subject has a lesion; its Dice is NaN")
+    say(f"threshold {PROTOCOL}: {threshold:.4g}")
+    return threshold
+
+
+def dice(ordinals: np.ndarray, lesion: np.ndarray, threshold: float, min_component: int) -> float:
+    """Dice over all voxels; NaN without a threshold, and where neither mask has a voxel (papers leave these out).
+
+    Args:
+        ordinals, lesion: (s, h, w), as `count_all` takes them.
+    """
+    if np.isnan(threshold):
+        return np.nan
+    prediction = remove_small(ordinals > ordinal_at(threshold), min_component)
+    voxels = np.count_nonzero(prediction) + np.count_nonzero(lesion)
+    return 2 * np.count_nonzero(prediction & lesion) / voxels if voxels else np.nan
 
 
 def best_by_halving(counts: np.ndarray) -> float:
@@ -150,8 +131,3 @@ def halve(quality: Callable[[float], float], highest: float, steps: int = SEARCH
         best = max(best, lower, upper, key=lambda pair: pair[0])
         low, high = (low, high - 2 * quarter) if lower[0] >= upper[0] else (low + 2 * quarter, high)
     return best[1]
-
-
-def _box(mask: np.ndarray) -> tuple[slice, ...]:
-    """Where the True voxels are; of no size when there are none."""
-    return next(iter(ndimage.find_objects(mask.view(np.uint8))), (slice(0, 0),) * mask.ndim)

@@ -6,26 +6,12 @@ Thresholds are ordinals of `madad.evaluation.scores`; they are chosen on voxels,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from madad.evaluation.scores import BINS, no_counts
 from madad.evaluation.voxel_metrics import dice_curve
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Counts (2, bins) that a threshold may be chosen on.
-
-    Attributes:
-        test: pooled voxels of the test subjects with a lesion.
-        validation: pooled voxels of the validation subjects with a lesion.
-        healthy: pooled voxels of the healthy validation subjects.
-    """
-
-    test: np.ndarray
-    validation: np.ndarray
-    healthy: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -39,6 +25,37 @@ class Choice:
 
     ordinal: int | None
     reason: str = ""
+
+
+NO_LESION_TEST = "no test subject has a lesion"
+NO_LESION_VALIDATION = "no validation subject has a lesion"
+NO_HEALTHY = "there is no healthy validation subject"
+
+
+@dataclass
+class Evidence:
+    """What a threshold may be chosen on; counts are (2, bins).
+
+    Attributes:
+        test: pooled voxels of the test subjects with a lesion.
+        validation: pooled voxels of the validation subjects with a lesion.
+        healthy: pooled voxels of the healthy validation subjects.
+        dices: (bins + 1,) sum of the Dice curves of the test subjects with a lesion, as `dice_curve` counts thresholds.
+        calm: for every healthy validation subject the lowest threshold that leaves it `CALM_RATE` false positives.
+        one_alarm: what `madad.evaluation.false_alarms` found.
+    """
+
+    test: np.ndarray = field(default_factory=no_counts)
+    validation: np.ndarray = field(default_factory=no_counts)
+    healthy: np.ndarray = field(default_factory=no_counts)
+    dices: np.ndarray = field(default_factory=lambda: np.zeros(BINS + 1))
+    calm: dict[str, int] = field(default_factory=dict)
+    one_alarm: Choice = Choice(None, NO_HEALTHY)
+
+
+CALM_RATE = 0.01
+# Split-conformal: so many of 10 new healthy subjects keep to the rate.
+CALM_TENTHS = 9
 
 
 def best_dice(counts: np.ndarray) -> int:
@@ -59,33 +76,52 @@ def healthy_quantile(counts: np.ndarray, rate: float) -> int:
     return int(np.argmax(above <= rate * healthy.sum()))
 
 
+def conformal(calm: list[int]) -> Choice:
+    """Threshold that a new healthy subject keeps its rate under with 90 % probability, by split-conformal prediction.
+
+    Of n subjects exchangeable with the new one it is the ⌈0.9 (n + 1)⌉-th smallest of their own thresholds, which needs
+    n ≥ 9. Source: Vovk et al. 2005 (doi:10.1007/b106715); Angelopoulos & Bates 2021 (arXiv 2107.07511), section 1.
+
+    Args:
+        calm: as in `Evidence`.
+    """
+    place = -(-(len(calm) + 1) * CALM_TENTHS // 10)
+    if place > len(calm):
+        return Choice(None, f"{len(calm)} healthy validation subjects are too few, 9 are needed")
+    return Choice(sorted(calm)[place - 1])
+
+
 def _oracle(evidence: Evidence) -> Choice:
-    if not evidence.test[1].any():
-        return Choice(None, "no test subject has a lesion")
-    return Choice(best_dice(evidence.test))
+    return Choice(best_dice(evidence.test)) if evidence.test[1].any() else Choice(None, NO_LESION_TEST)
+
+
+def _oracle_mean(evidence: Evidence) -> Choice:
+    """Best common threshold for the mean of the subjects' Dice, the lowest among equals ("optimal" of arXiv 2512.01534)."""
+    return Choice(int(np.argmax(evidence.dices)) - 1) if evidence.test[1].any() else Choice(None, NO_LESION_TEST)
 
 
 def _validation(evidence: Evidence) -> Choice:
-    if not evidence.validation[1].any():
-        return Choice(None, "no validation subject has a lesion")
-    return Choice(best_dice(evidence.validation))
+    return Choice(best_dice(evidence.validation)) if evidence.validation[1].any() else Choice(None, NO_LESION_VALIDATION)
 
 
 def _healthy(rate: float) -> Callable[[Evidence], Choice]:
     def choose(evidence: Evidence) -> Choice:
         if not evidence.healthy[0].any():
-            return Choice(None, "there is no healthy validation subject")
+            return Choice(None, NO_HEALTHY)
         return Choice(healthy_quantile(evidence.healthy, rate))
 
     return choose
 
 
-# `oracle_test` sees the test labels: a ceiling, never an achievement. Whoever prints it says so.
+# Whatever is called an oracle sees the test labels: a ceiling, never an achievement. Whoever prints it says so.
 PROTOCOLS: dict[str, Callable[[Evidence], Choice]] = {
     "oracle_test": _oracle,
+    "oracle_mean": _oracle_mean,
     "validation": _validation,
     "healthy_fpr_1": _healthy(0.01),
     "healthy_fpr_5": _healthy(0.05),
+    "conformal_fpr_1": lambda evidence: conformal(list(evidence.calm.values())),
+    "one_fp_per_scan": lambda evidence: evidence.one_alarm,
 }
 
 # The best threshold of each subject by its own truth: the ceiling of ceilings.

@@ -27,7 +27,7 @@ def average_precision(counts: np.ndarray) -> np.ndarray:
     falling = counts[..., ::-1].astype(np.float64)
     caught, raised = np.cumsum(falling[..., 1, :], axis=-1), np.cumsum(falling.sum(axis=-2), axis=-1)
     precision = np.divide(caught, raised, out=np.zeros_like(caught), where=raised > 0)
-    total = caught[..., -1]
+    total = falling[..., 1, :].sum(axis=-1)
     area = (precision * falling[..., 1, :]).sum(axis=-1)
     return np.where(total > 0, area / np.where(total > 0, total, 1), NOTHING_TO_RANK)
 
@@ -47,7 +47,32 @@ def auroc(counts: np.ndarray) -> np.ndarray:
     return np.where(pairs > 0, won / np.where(pairs > 0, pairs, 1), NOTHING_TO_RANK)
 
 
+def partial_auroc(counts: np.ndarray, highest_rate: float = 0.05) -> float:
+    """Area under the ROC curve up to a false-positive rate, standardised so that 0.5 is chance and 1 perfect.
+
+    Source: McClish 1989 (doi:10.1177/0272989X8900900307); equals scikit-learn's `roc_auc_score(max_fpr=highest_rate)`.
+
+    Args:
+        counts: (2, bins), healthy and lesion voxels per score, ascending.
+    """
+    caught = np.cumsum(counts[:, ::-1], axis=1)
+    if not counts.size or not caught[:, -1].all():
+        return NOTHING_TO_RANK
+    false, true = np.concatenate([np.zeros((2, 1)), caught / caught[:, -1:]], axis=1)
+    stop = int(np.searchsorted(false, highest_rate, side="right"))
+    false, true = np.append(false[:stop], highest_rate), np.append(true[:stop], np.interp(highest_rate, false, true))
+    chance = highest_rate**2 / 2
+    return float(0.5 * (1 + (np.trapezoid(true, false) - chance) / (highest_rate - chance)))
+
+
+def prevalence(counts: np.ndarray) -> float:
+    """Share of lesion voxels: the AUPRC of guessing."""
+    total = int(counts.sum())
+    return int(counts[1].sum()) / total if total else np.nan
+
+
 RANKING: dict[str, Callable[[np.ndarray], np.ndarray]] = {"auprc": average_precision, "auroc": auroc}
+PER_SUBJECT: dict[str, Callable[[np.ndarray], float]] = {**RANKING, "pauroc_5": partial_auroc, "prevalence": prevalence}
 
 
 def dice_curve(counts: np.ndarray) -> np.ndarray:
@@ -86,15 +111,16 @@ class Confusion:
     tn: int
 
 
-def confusion(prediction: np.ndarray, reference: np.ndarray) -> Confusion:
+def confusion(prediction: np.ndarray, reference: np.ndarray, voxels: int | None = None) -> Confusion:
     """Count voxels.
 
     Args:
-        prediction, reference: (V,) bool, brain voxels.
+        prediction, reference: bool, of one shape, False outside the brain.
+        voxels: of the brain; by default all that are given.
     """
     tp = int(np.count_nonzero(prediction & reference))
-    fp, fn = int(prediction.sum()) - tp, int(reference.sum()) - tp
-    return Confusion(tp, fp, fn, prediction.size - tp - fp - fn)
+    fp, fn = int(np.count_nonzero(prediction)) - tp, int(np.count_nonzero(reference)) - tp
+    return Confusion(tp, fp, fn, (prediction.size if voxels is None else voxels) - tp - fp - fn)
 
 
 def _ratio(part: int, whole: int) -> float:

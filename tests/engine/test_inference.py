@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from madad.engine.inference import infer
 from madad.engine.models import save_model
 from madad.errors import UserError
-from madad.stores import Maps, Pack
+from madad.stores import Maps, Pack, write_pack
 from tests.engine import toy
 
 METADATA = {"method": "denoiser", "modality": "FLAIR", "image_shape": list(toy.SHAPE), "fingerprint": "f00d"}
@@ -57,6 +58,15 @@ def test_every_subject_of_every_pack(tmp_path: Path, packs: list[Path]) -> None:
 def test_a_map_does_not_depend_on_the_other_subjects(tmp_path: Path, packs: list[Path]) -> None:
     alone = toy.write(tmp_path / "alone.h5", ["sub-2"], "validation")
     with Maps(run(tmp_path, packs)) as many, Maps(run(tmp_path, [alone], out="one.h5")) as one:
+        assert np.array_equal(many.anomaly_map(1), one.anomaly_map(0))
+
+
+def test_a_corrupted_sample_meets_the_noise_of_its_base(tmp_path: Path, packs: list[Path]) -> None:
+    with Pack(packs[0]) as pack:
+        base = pack.sample(1)
+        corrupted = replace(base, name="sub-2_noise-1", covariates={**base.covariates, "base": "sub-2"})
+        write_pack(tmp_path / "c.h5", iter([corrupted]), affine=pack.affine, modality="FLAIR", cohort="toy", split="test")
+    with Maps(run(tmp_path, packs)) as many, Maps(run(tmp_path, [tmp_path / "c.h5"], out="c_maps.h5")) as one:
         assert np.array_equal(many.anomaly_map(1), one.anomaly_map(0))
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from madad.errors import UserError
-from madad.evaluation.postprocessing import Sizes, erode, median, post_process, remove_small, sizes_for
+from madad.evaluation.postprocessing import Sizes, around, erode, median, post_process, remove_small, single_steps, sizes_for
 from madad.evaluation.scores import ZERO, to_ordinals, to_scores
 
 
@@ -73,3 +73,48 @@ def test_small_components_go_diagonal_neighbours_hold_together() -> None:
     assert kept.sum() == 2
     assert not kept[4, 4, 4]
     assert remove_small(volume, 1) is volume
+
+
+@pytest.mark.parametrize("min_component", [2, 3, 6])
+def test_removal_equals_scipy(min_component: int) -> None:
+    volume = np.random.default_rng(2).random((8, 9, 10)) < 0.12
+    labels, _ = ndimage.label(volume, np.ones((3, 3, 3)))
+    expected = (np.bincount(labels.ravel()) >= min_component)[labels] & volume
+    assert np.array_equal(remove_small(volume, min_component), expected)
+    assert np.array_equal(remove_small(np.asfortranarray(volume), min_component), expected)
+
+
+@pytest.mark.parametrize("sizes", [Sizes(2, 3, 1), Sizes(1, 5, 1), Sizes(0, 3, 1), Sizes(2, 0, 1), Sizes(0, 0, 1)])
+def test_single_steps_equal_scipy(sizes: Sizes) -> None:
+    generator = np.random.default_rng(3)
+    brain = ndimage.binary_dilation(generator.random((9, 16, 15)) < 0.02, iterations=3)
+    scores = generator.normal(size=brain.shape).astype(np.float16)
+    steps = single_steps(scores, brain, sizes, post_process(scores, brain, sizes))
+    plain = np.where(brain, scores, 0).astype(np.float32)
+    expected = {"none": plain, "erosion": np.where(erode(brain, sizes.erosion), plain, 0)}
+    expected["median"] = ndimage.median_filter(plain, sizes.median) if sizes.median else plain
+    assert steps.keys() == expected.keys()
+    for name, volume in expected.items():
+        assert np.array_equal(to_scores(steps[name]), volume), name
+
+
+def test_box_has_a_margin_where_the_image_has_room() -> None:
+    mask = np.zeros((9, 9, 9), dtype=bool)
+    mask[1, 4, 8] = mask[3, 4, 7] = True
+    assert around(mask, 2) == (slice(0, 6), slice(2, 7), slice(5, 11))
+    assert mask[around(mask)].shape == (3, 1, 2)
+    assert mask[around(np.zeros_like(mask), 2)].size == 0
+
+
+def test_scores_of_a_box_are_those_of_the_volume() -> None:
+    generator = np.random.default_rng(4)
+    brain = np.zeros((9, 20, 18), dtype=bool)
+    brain[2:9, 5:15, 4:11] = generator.random((7, 10, 7)) < 0.9
+    scores = generator.random(brain.shape).astype(np.float16)
+    room, sizes = around(brain, 2), Sizes(1, 5, 1)
+    assert np.array_equal(post_process(scores[room], brain[room], sizes), post_process(scores, brain, sizes)[room])
+
+
+def test_empty_brain_has_the_score_zero_everywhere() -> None:
+    nothing = np.zeros((3, 4, 5), dtype=bool)
+    assert (post_process(np.ones(nothing.shape), nothing, Sizes(1, 3, 1)) == ZERO).all()

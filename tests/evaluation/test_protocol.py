@@ -1,70 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from madad.errors import UserError
-from madad.evaluation.long_table import COLUMNS, read
+from madad.evaluation.long_table import COLUMNS
 from madad.evaluation.postprocessing import Sizes, post_process
-from madad.evaluation.protocol import evaluate
 from madad.evaluation.scores import to_scores
-from madad.stores import Prediction, Sample, write_maps, write_pack
-
-IDENTITY = {"cohort": "toy", "modality": "T1w", "testset": "toy", "method": "ddpm", "seed": "3"}
-OPTIONS = {"erosion": 1, "median": 3, "min_component": 2, "bootstrap": 100}
-PLAIN = {"erosion": 0, "median": 0, "min_component": 0, "bootstrap": 100}
-SHAPE = (8, 14, 12)
-BRAIN = np.zeros(SHAPE, dtype=bool)
-BRAIN[1:7, 1:13, 1:11] = True
-
-
-def subject(split: str, number: int, group: str) -> Sample:
-    """A subject of noise; those who are not healthy carry a bright cube."""
-    generator = np.random.default_rng([len(split), number])
-    lesion = np.zeros(SHAPE, dtype=bool)
-    if group != "healthy":
-        lesion[3:6, 4:8, 4:8] = True
-    image = np.where(BRAIN, 0.3 + 0.2 * generator.random(SHAPE), 0).astype(np.float32)
-    return Sample(f"sub-{number}", group, image, BRAIN, lesion, {"subject": f"sub-{number % 3}"})
-
-
-def predicted(sample: Sample, split: str, *, perfect: bool = False, reconstructs: bool = True) -> Prediction:
-    """A map that knows the lesion, with noise or without."""
-    noise = np.random.default_rng(len(sample.name)).random(SHAPE)
-    scores = np.where(BRAIN, sample.lesion if perfect else noise + 0.4 * sample.lesion, 0)
-    return Prediction(sample.name, split, scores, sample.image * 0.9 if reconstructs else None, 1.5, 100.0)
-
-
-class Case:
-    """Packs and maps of a toy test set in a folder."""
-
-    def __init__(self, folder: Path, groups: dict[str, list[str]], **options: bool) -> None:
-        self.out = folder / "metrics.tsv"
-        self.maps = folder / "maps.h5"
-        self.samples = {s: [subject(s, i, group) for i, group in enumerate(groups[s])] for s in groups}
-        self.packs = [folder / f"{split}.h5" for split in groups]
-        for path, (split, samples) in zip(self.packs, self.samples.items(), strict=True):
-            write_pack(path, iter(samples), affine=np.diag([2.0, 2, 2, 1]), modality="T1w", cohort="toy", split=split)
-        write_maps(self.maps, self._predictions(**options), IDENTITY)
-
-    def _predictions(self, **options: bool) -> Iterator[Prediction]:
-        for split, samples in self.samples.items():
-            yield from (predicted(sample, split, **options) for sample in samples)
-
-    def rows(self, options: dict = OPTIONS) -> list[dict[str, str]]:
-        evaluate(self.maps, self.packs, options, IDENTITY, self.out)
-        return read(self.out)
-
-    def values(self, metric: str, protocol: str, options: dict = OPTIONS) -> dict[str, float]:
-        rows = self.rows(options)
-        return {row["sample"]: float(row["value"]) for row in rows if (row["metric"], row["protocol"]) == (metric, protocol)}
-
-
-FULL = {"validation": ["healthy", "patient"], "test": ["healthy", "healthy", "patient", "patient"]}
+from tests.evaluation.cases import BRAIN, FULL, PLAIN, SHAPE, Case, predicted
 
 
 def test_every_row_is_named(tmp_path: Path) -> None:
@@ -135,11 +81,10 @@ def test_healthy_test_set_alone_gives_no_ranking(tmp_path: Path) -> None:
     assert np.isnan(case.values("subject_auroc", "mean")[""])
 
 
-def test_patient_without_a_lesion_in_the_brain(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_patient_without_a_lesion_in_the_brain(tmp_path: Path, capsys) -> None:
     case = Case(tmp_path, FULL)
-    empty = Sample("sub-2", "patient", case.samples["test"][2].image, BRAIN, np.zeros(SHAPE, dtype=bool), {})
-    samples = [*case.samples["test"][:2], empty, case.samples["test"][3]]
-    write_pack(case.packs[1], iter(samples), affine=np.eye(4), modality="T1w", cohort="toy", split="test")
+    case.samples["test"][2] = replace(case.samples["test"][2], lesion=np.zeros(SHAPE, dtype=bool))
+    case.write_packs()
     assert np.isnan(case.values("auprc", "per_subject")["sub-2"])
     assert case.values("dice", "oracle_test")["sub-2"] in (0.0, 1.0)
     assert "sub-2: a patient sample without a lesion voxel" in capsys.readouterr().err
@@ -170,25 +115,3 @@ def test_scoring_again_gives_the_same_bytes(tmp_path: Path) -> None:
     first = case.out.read_bytes()
     case.rows()
     assert case.out.read_bytes() == first
-
-
-def test_map_that_is_not_finite_is_refused(tmp_path: Path) -> None:
-    case = Case(tmp_path, {"test": ["patient"]})
-    broken = Prediction("sub-0", "test", np.full(SHAPE, np.nan), None, 1.0, 1.0)
-    write_maps(case.maps, iter([broken]), IDENTITY)
-    with pytest.raises(UserError, match="sub-0 holds NaN"):
-        case.rows()
-
-
-def test_map_on_another_grid_is_refused(tmp_path: Path) -> None:
-    case = Case(tmp_path, {"test": ["patient"]})
-    write_maps(case.maps, iter([Prediction("sub-0", "test", np.zeros((2, 3, 4)), None, 1.0, 1.0)]), IDENTITY)
-    with pytest.raises(UserError, match=r"shape \(2, 3, 4\)"):
-        case.rows()
-
-
-def test_missing_map_is_refused(tmp_path: Path) -> None:
-    case = Case(tmp_path, {"test": ["patient", "healthy"]})
-    write_maps(case.maps, iter([predicted(case.samples["test"][0], "test")]), IDENTITY)
-    with pytest.raises(UserError, match="no map of sub-1"):
-        case.rows()

@@ -11,11 +11,13 @@ from scipy import ndimage
 from sklearn.metrics import average_precision_score
 
 from madad.errors import UserError
-from madad.evaluation.long_table import LongTable, Who, read
+from madad.evaluation.long_table import read
 from madad.evaluation.postprocessing import Sizes
 from madad.evaluation.protocol import evaluate
-from madad.evaluation.published import CHAINS, Published, best_by_halving, halve
-from madad.evaluation.scores import ScoreStore, count, to_ordinals
+from madad.evaluation.published import CHAINS, best_by_halving, choose, count_all, halve, sizes_of
+from madad.evaluation.published import dice as published_dice
+from madad.evaluation.scores import count, no_counts, to_ordinals
+from madad.evaluation.voxel_metrics import average_precision
 from madad.stores import Prediction, Sample, write_maps, write_pack
 
 IDENTITY = {"cohort": "toy", "modality": "T2w", "testset": "toy", "method": "pddpm", "seed": "0"}
@@ -32,7 +34,7 @@ def test_sizes_are_those_of_the_papers() -> None:
 
 def test_unknown_chain_is_refused() -> None:
     with pytest.raises(UserError, match="published_scoring: 'behrend' is not one of behrendt, mhd"):
-        Published("behrend", 96, None)
+        sizes_of("behrend", 96)
 
 
 @pytest.mark.parametrize("best", [0.2, 0.5, 0.77])
@@ -61,16 +63,28 @@ def dice(prediction: np.ndarray, reference: np.ndarray) -> float:
     return 2 * (prediction & reference).sum() / (prediction.sum() + reference.sum())
 
 
-def scored(chain: str, folder: Path, *volumes: tuple[str, np.ndarray, np.ndarray]) -> dict[tuple[str, str], float]:
-    """Rows (sample, metric) -> value of volumes given as (split, scores, lesion)."""
-    table = LongTable(IDENTITY)
-    with ScoreStore(folder) as store:
-        published = Published(chain, 96, store)
-        for number, (split, scores, lesion) in enumerate(volumes):
-            published.add(Who(f"{split}-{number}", f"{number}", "patient", split), to_ordinals(scores), lesion)
-        published.write(table)
-    assert {row["protocol"] for row in table.rows} == {"published"}
-    return {(row["sample"], row["metric"]): float(row["value"]) for row in table.rows}
+def scored(chain: str, *volumes: tuple[str, np.ndarray, np.ndarray]) -> dict[tuple[str, str], float]:
+    """(sample, metric) -> value of volumes given as (split, scores, lesion)."""
+    validation, tested = no_counts(), {}
+    for number, (split, scores, lesion) in enumerate(volumes):
+        counts = count_all(to_ordinals(scores), lesion, lesion.size)
+        if split == "validation":
+            validation += counts
+        else:
+            tested[f"test-{number}"] = (to_ordinals(scores), lesion, float(average_precision(counts)))
+    threshold = choose(validation)
+    values = {("", "threshold"): threshold}
+    for name, (ordinals, lesion, auprc) in tested.items():
+        values[name, "auprc"] = auprc
+        values[name, "dice"] = published_dice(ordinals, lesion, threshold, sizes_of(chain, 96).min_component)
+    return values
+
+
+def test_background_outside_the_box_counts() -> None:
+    lesion = line(5, 20, 10, voxels=20)
+    ordinals = to_ordinals(lesion * 1.0)
+    box = (slice(4, 7), slice(18, 25), slice(5, 40))
+    assert np.array_equal(count_all(ordinals[box], lesion[box], lesion.size), count_all(ordinals, lesion, lesion.size))
 
 
 def line(*corner: int, voxels: int) -> np.ndarray:
@@ -81,40 +95,40 @@ def line(*corner: int, voxels: int) -> np.ndarray:
     return volume
 
 
-def test_component_of_seven_voxels_goes_and_of_eight_stays(tmp_path: Path) -> None:
+def test_component_of_seven_voxels_goes_and_of_eight_stays() -> None:
     lesion = line(5, 20, 10, voxels=20)
     for voxels, stays in ((7, False), (8, True)):
         scores = lesion + 1.0 * line(5, 30, 60, voxels=voxels)
-        values = scored("behrendt", tmp_path, ("validation", lesion * 1.0, lesion), ("test", scores, lesion))
+        values = scored("behrendt", ("validation", lesion * 1.0, lesion), ("test", scores, lesion))
         assert values["test-1", "dice"] == pytest.approx(40 / (40 + voxels * stays))
 
 
-def test_average_precision_is_that_of_all_voxels(tmp_path: Path) -> None:
+def test_average_precision_is_that_of_all_voxels() -> None:
     generator = np.random.default_rng(3)
     lesion = BRAIN & (generator.random(SHAPE) < 0.05)
     scores = np.where(BRAIN, np.abs(generator.standard_normal(SHAPE)) + lesion, 0).astype(np.float16)
     expected = average_precision_score(lesion.ravel(), scores.ravel())
-    assert scored("mhd", tmp_path, ("test", scores, lesion))["test-0", "auprc"] == pytest.approx(expected, abs=1e-9)
+    assert scored("mhd", ("test", scores, lesion))["test-0", "auprc"] == pytest.approx(expected, abs=1e-9)
 
 
-def test_lesion_outside_the_brain_is_missed(tmp_path: Path) -> None:
+def test_lesion_outside_the_brain_is_missed() -> None:
     inside, outside = line(5, 20, 40, voxels=10), line(0, 0, 0, voxels=10)
     volume = ("test", inside * 1.0, inside | outside)
-    values = scored("mhd", tmp_path, ("validation", inside * 1.0, inside), volume)
+    values = scored("mhd", ("validation", inside * 1.0, inside), volume)
     assert values["test-1", "dice"] == pytest.approx(2 * 10 / (10 + 20))
     assert values["test-1", "auprc"] == pytest.approx(average_precision_score((inside | outside).ravel(), inside.ravel() * 1.0))
 
 
-def test_volume_without_anything_has_no_dice(tmp_path: Path) -> None:
+def test_volume_without_anything_has_no_dice() -> None:
     lesion, nothing = line(5, 20, 40, voxels=10), np.zeros(SHAPE)
-    values = scored("mhd", tmp_path, ("validation", lesion * 1.0, lesion), ("test", nothing, nothing > 0))
+    values = scored("mhd", ("validation", lesion * 1.0, lesion), ("test", nothing, nothing > 0))
     assert np.isnan(values["test-1", "dice"])
     assert np.isnan(values["test-1", "auprc"])
 
 
-def test_no_validation_lesion_means_no_threshold_and_no_dice(tmp_path: Path, capsys) -> None:
+def test_no_validation_lesion_means_no_threshold_and_no_dice(capsys) -> None:
     lesion = line(5, 20, 40, voxels=10)
-    values = scored("mhd", tmp_path, ("test", lesion * 1.0, lesion))
+    values = scored("mhd", ("test", lesion * 1.0, lesion))
     assert np.isnan(values["", "threshold"])
     assert np.isnan(values["test-0", "dice"])
     assert values["test-0", "auprc"] == 1

@@ -5,7 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from madad.evaluation.scores import BINS, ZERO, ScoreStore, coarse_groups, count, ordinal_at, to_ordinals, to_score, to_scores
+from madad.evaluation.scores import (
+    BINS,
+    ZERO,
+    Tally,
+    coarse_groups,
+    count,
+    no_counts,
+    ordinal_at,
+    to_ordinals,
+    to_score,
+    to_scores,
+)
 
 halves = arrays.arrays(np.float16, st.integers(1, 50), elements=st.floats(-60000, 60000, width=16))
 
@@ -59,11 +70,16 @@ def test_coarse_groups_start_at_zero_and_rise() -> None:
     assert np.add.reduceat(counts, starts, axis=1).sum() == 30
 
 
-def test_store_gives_back_what_it_took(tmp_path) -> None:
-    generator = np.random.default_rng(0)
-    subjects = [(generator.integers(0, BINS, n).astype(np.uint16), generator.random(n) < 0.3) for n in (7, 16, 0, 33)]
-    with ScoreStore(tmp_path) as store:
-        places = [store.append(*subject) for subject in subjects]
-        for place, (ordinals, reference) in reversed(list(zip(places, subjects, strict=True))):
-            assert all(np.array_equal(*pair) for pair in zip(store.read(place), (ordinals, reference), strict=True))
-    assert not list(tmp_path.iterdir())
+@settings(deadline=None, max_examples=30)
+@given(halves, st.integers(0, 1000))
+def test_tally_loses_nothing(scores: np.ndarray, seed: int) -> None:
+    reference = np.random.default_rng(seed).random(scores.size) < 0.4
+    counts = count(to_ordinals(scores), reference)
+    tally, again = Tally.of(counts), no_counts()
+    tally.add_to(again)
+    assert np.array_equal(again, counts)
+    curve = tally.spread(np.arange(tally.occupied.size + 1))
+    assert curve.size == BINS + 1
+    for threshold in (-1, 0, ZERO, *tally.occupied[:3].tolist(), BINS - 1):
+        assert curve[threshold + 1] == np.count_nonzero(tally.occupied <= threshold)
+    assert [tally.ordinal(entry) for entry in range(tally.occupied.size + 1)] == [-1, *tally.occupied.tolist()]

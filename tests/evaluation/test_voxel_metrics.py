@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
 from madad.evaluation.scores import count, to_ordinals
-from madad.evaluation.voxel_metrics import auroc, average_precision, binary_metrics, confusion, dice_curve, precision_at_recall
+from madad.evaluation.voxel_metrics import (
+    auroc,
+    average_precision,
+    binary_metrics,
+    confusion,
+    dice_curve,
+    partial_auroc,
+    precision_at_recall,
+    prevalence,
+)
 
 
 def sample(seed: int, voxels: int = 400, levels: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -90,3 +99,33 @@ def test_confusion_counts_every_voxel_once() -> None:
 def test_dice_of_empty_masks_is_declared(prediction: list, reference: list, dice: float) -> None:
     cells = confusion(np.array(prediction, dtype=bool), np.array(reference, dtype=bool))
     assert binary_metrics(cells)["dice"] == dice
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.sampled_from([3, 40, 60_000]))
+def test_partial_auroc_equals_scikit_learn(seed: int, levels: int) -> None:
+    scores, reference = sample(seed, levels=levels)
+    expected = sklearn.roc_auc_score(reference, scores, max_fpr=0.05)
+    assert partial_auroc(counted(scores, reference)) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("scores", "reference", "expected"), [([0, 0, 1], [0, 0, 1], 1), ([0, 1], [0, 0], np.nan), ([], [], np.nan)]
+)
+def test_partial_auroc_of_the_perfect_and_of_the_empty(scores: list, reference: list, expected: float) -> None:
+    counts = counted(np.array(scores, dtype=np.float16), np.array(reference, dtype=bool))
+    assert partial_auroc(counts) == pytest.approx(expected, nan_ok=True)
+    assert partial_auroc(counts[:, counts.any(axis=0)]) == pytest.approx(expected, nan_ok=True)
+
+
+def test_prevalence_is_the_precision_of_guessing() -> None:
+    reference = np.array([True, False, False, False])
+    counts = counted(np.zeros(4, dtype=np.float16), reference)
+    assert prevalence(counts) == 0.25 == average_precision(counts)
+    assert np.isnan(prevalence(counts[:, :0]))
+
+
+def test_voxels_outside_are_counted_by_their_number() -> None:
+    prediction, reference = np.array([[1, 0], [0, 0]], dtype=bool), np.array([[0, 1], [0, 0]], dtype=bool)
+    assert confusion(prediction, reference, voxels=3).tn == 1
+    assert confusion(prediction, reference) == confusion(prediction.ravel(), reference.ravel())

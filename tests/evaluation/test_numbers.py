@@ -1,0 +1,160 @@
+"""Numbers of the long table against scipy, scikit-learn and MONAI on whole volumes, without the two passes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from monai.metrics import compute_hausdorff_distance
+from scipy import ndimage
+from sklearn.metrics import average_precision_score, f1_score
+
+from madad.evaluation.thresholds import PROTOCOLS
+from madad.stores import Maps
+from tests.evaluation.cases import AFFINE, BRAIN, FULL, OPTIONS, Case
+
+CUBE = np.ones((3, 3, 3))
+VOXEL_ML = abs(np.linalg.det(AFFINE[:3, :3])) / 1000
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory) -> SimpleNamespace:
+    """A toy test set, its rows by (sample, protocol, metric), and its post-processed maps by scipy alone."""
+    case = Case(tmp_path_factory.mktemp("numbers"), FULL)
+    rows = {(row["sample"], row["protocol"], row["metric"]): float(row["value"]) for row in case.rows()}
+    plane = ndimage.generate_binary_structure(2, 1)
+    eroded = np.stack([ndimage.binary_erosion(one, plane) for one in BRAIN])
+    volumes = {}
+    with Maps(case.maps) as maps:
+        for split, samples in case.samples.items():
+            for sample in samples:
+                plain = np.where(BRAIN, maps.anomaly_map(maps.row(split, sample.name)), 0)
+                steps = {"none": plain, "erosion": plain * eroded, "median": ndimage.median_filter(plain, 3)}
+                volumes[split, sample.name] = SimpleNamespace(
+                    **steps, full=ndimage.median_filter(plain * eroded, 3), lesion=sample.lesion, image=sample.image
+                )
+    return SimpleNamespace(rows=rows, volumes=volumes)
+
+
+def large(prediction: np.ndarray) -> np.ndarray:
+    labels, _ = ndimage.label(prediction, CUBE)
+    return (np.bincount(labels.ravel()) >= OPTIONS["min_component"])[labels] & prediction
+
+
+def predictions(scored: SimpleNamespace, name: str) -> dict[str, np.ndarray]:
+    """Binary maps of a test sample under every protocol that has a threshold."""
+    cuts = {protocol: scored.rows["", protocol, "threshold"] for protocol in PROTOCOLS}
+    volume = scored.volumes["test", name]
+    return {protocol: large((volume.full > cut) & BRAIN) for protocol, cut in cuts.items() if np.isfinite(cut)}
+
+
+@pytest.mark.parametrize("name", ["sub-2", "sub-3"])
+def test_binary_metrics_of_a_lesion_sample(scored: SimpleNamespace, name: str) -> None:
+    lesion = scored.volumes["test", name].lesion
+    found = predictions(scored, name)
+    assert len(found) >= 5
+    for protocol, prediction in found.items():
+        value = lambda metric, protocol=protocol: scored.rows[name, protocol, metric]  # noqa: E731
+        assert value("dice") == pytest.approx(f1_score(lesion[BRAIN], prediction[BRAIN]))
+        assert value("volume_error_ml") == pytest.approx((prediction.sum() - lesion.sum()) * VOXEL_ML)
+        labels, number = ndimage.label(prediction, CUBE)
+        false = sum(not lesion[labels == one].any() for one in range(1, number + 1))
+        assert value("false_positive_components") == false
+        assert value("lesion_precision") == pytest.approx((number - false) / number)
+        assert value("lesion_sensitivity") == (prediction[lesion].mean() >= 0.1)
+        pair = (torch.from_numpy(one[None, None].astype(np.float32)) for one in (prediction, lesion))
+        expected = compute_hausdorff_distance(*pair, include_background=True, percentile=95, spacing=[2.0] * 3)
+        assert value("hd95") == pytest.approx(float(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sub-0", "sub-1"])
+def test_false_positives_of_a_healthy_sample(scored: SimpleNamespace, name: str) -> None:
+    for protocol, prediction in predictions(scored, name).items():
+        value = lambda metric, protocol=protocol: scored.rows[name, protocol, metric]  # noqa: E731
+        assert value("false_positive_components") == ndimage.label(prediction, CUBE)[1]
+        assert value("false_positive_ml") == pytest.approx(prediction.sum() * VOXEL_ML)
+        assert value("false_positive_rate") == pytest.approx(prediction[BRAIN].mean())
+
+
+def test_volume_as_a_score_is_that_of_the_operating_point(scored: SimpleNamespace) -> None:
+    for name in ("sub-0", "sub-1", "sub-2", "sub-3"):
+        predicted_ml = predictions(scored, name)["healthy_fpr_1"].sum() * VOXEL_ML
+        assert scored.rows[name, "volume", "subject_score"] == pytest.approx(predicted_ml)
+
+
+@pytest.mark.parametrize("step", ["none", "erosion", "median"])
+def test_auprc_after_single_steps(scored: SimpleNamespace, step: str) -> None:
+    for name in ("sub-2", "sub-3"):
+        one = scored.volumes["test", name]
+        expected = average_precision_score(one.lesion[BRAIN], getattr(one, step)[BRAIN])
+        assert scored.rows[name, f"post_{step}", "auprc"] == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("protocol", ["oracle_test", "validation"])
+@pytest.mark.parametrize("step", ["none", "erosion", "median", "components"])
+def test_dice_after_single_steps(scored: SimpleNamespace, step: str, protocol: str) -> None:
+    """The threshold is the best one for the step: on the test samples themselves, or on the validation sample."""
+    pool = {"oracle_test": [("test", "sub-2"), ("test", "sub-3")], "validation": [("validation", "sub-1")]}[protocol]
+    source = "none" if step == "components" else step
+    scores, truth = (np.concatenate([getattr(scored.volumes[key], part)[BRAIN] for key in pool]) for part in (source, "lesion"))
+    cuts = np.unique(scores)
+    cut = cuts[int(np.argmax([f1_score(truth, scores > one, zero_division=0) for one in cuts]))]
+    for name in ("sub-2", "sub-3"):
+        one = scored.volumes["test", name]
+        prediction = (getattr(one, source) > cut) & BRAIN
+        prediction = large(prediction) if step == "components" else prediction
+        expected = f1_score(one.lesion[BRAIN], prediction[BRAIN], zero_division=0)
+        assert scored.rows[name, f"post_{step}_{protocol}", "dice"] == pytest.approx(expected)
+
+
+def test_best_threshold_for_the_mean_of_subjects(scored: SimpleNamespace) -> None:
+    pair = [
+        (one.lesion[BRAIN], one.full[BRAIN]) for (split, _), one in scored.volumes.items() if split == "test" and one.lesion.any()
+    ]
+    mean = lambda cut: np.mean([f1_score(lesion, scores > cut, zero_division=0) for lesion, scores in pair])  # noqa: E731
+    best = max(mean(cut) for cut in np.unique(np.concatenate([scores for _, scores in pair])).tolist())
+    assert mean(scored.rows["", "oracle_mean", "threshold"]) == pytest.approx(best)
+
+
+def test_dice_of_slices(scored: SimpleNamespace) -> None:
+    cut, every = scored.rows["", "oracle_slice", "threshold"], []
+    for name in ("sub-2", "sub-3"):
+        one = scored.volumes["test", name]
+        shown = [z for z in range(len(BRAIN)) if one.lesion[z].any()]
+        dices = [f1_score(one.lesion[z][BRAIN[z]], one.full[z][BRAIN[z]] > cut, zero_division=0) for z in shown]
+        assert scored.rows[name, "oracle_slice", "dice_slice"] == pytest.approx(np.mean(dices))
+        every += dices
+    assert scored.rows["", "oracle_slice", "dice_slice"] == pytest.approx(np.mean(every))
+
+
+def test_reconstruction_is_compared_in_lesions_and_elsewhere(scored: SimpleNamespace) -> None:
+    one = scored.volumes["test", "sub-2"]  # `cases` reconstructs 0.9 of the image
+    for metric, mask in (("l1_lesion", one.lesion), ("l1_healthy_tissue", BRAIN & ~one.lesion)):
+        assert scored.rows["sub-2", "reconstruction", metric] == pytest.approx(0.1 * one.image[mask].mean(), rel=1e-2)
+    assert ("sub-0", "reconstruction", "l1_lesion") not in scored.rows
+
+
+def test_mean_maps_are_those_of_the_healthy(tmp_path: Path) -> None:
+    case = Case(tmp_path, FULL)
+    case.rows({**OPTIONS, "erosion": 0, "median": 0})
+    with np.load(tmp_path / "mean_maps.npz", allow_pickle=False) as means, Maps(case.maps) as maps:
+        healthy = [maps.anomaly_map(maps.row("test", name)) for name in ("sub-0", "sub-1")]
+        assert means["score"] == pytest.approx(np.mean(healthy, axis=0) * BRAIN, abs=1e-6)
+        images = np.mean([sample.image for sample in case.samples["test"][:2]], axis=0)
+        assert means["residual"] == pytest.approx(0.1 * images, abs=1e-3)
+        assert np.array_equal(means["brain"], BRAIN.astype(np.float32)) and means["number"] == 2
+        assert np.array_equal(means["affine"], AFFINE)
+
+
+def test_removal_of_components_is_a_step_of_its_own(tmp_path: Path) -> None:
+    case = Case(tmp_path, {"validation": ["healthy"], "test": ["healthy", "patient"]})
+    speck = np.zeros(BRAIN.shape, dtype=bool)
+    speck[1, 1, 1] = True
+    case.write_maps(lambda sample: 1.0 * (sample.lesion | speck))
+    rows = {(row["sample"], row["protocol"], row["metric"]): float(row["value"]) for row in case.rows()}
+    voxels = case.samples["test"][1].lesion.sum()
+    assert rows["sub-1", "post_none_oracle_test", "dice"] == pytest.approx(2 * voxels / (2 * voxels + 1))
+    assert rows["sub-1", "post_components_oracle_test", "dice"] == 1
