@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
+from madad.evaluation.components import Components, components
 from madad.evaluation.empties import EMPTY, empty_value
 
 # Smaller specks of a reference mask are as likely a slip of the rater or of resampling as a lesion.
@@ -22,7 +22,6 @@ MIN_VOXELS = 3
 TOO_SMALL = -1
 # One voxel in so many is the smallest overlap that counts; as an integer, because 0.1 * 30 is more than 3.
 ONE_IN = 10
-_NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,11 @@ def label(mask: np.ndarray) -> tuple[np.ndarray, int]:
         Labels (S, H, W) int32 and the number of lesions: 1 … number for components of at least `MIN_VOXELS` voxels,
         `TOO_SMALL` for the others (whoever touches one is neither right nor wrong), 0 elsewhere.
     """
-    labels, number = _components(mask)
-    enough = np.bincount(labels.ravel(), minlength=number + 1) >= MIN_VOXELS
-    enough[0] = False
-    names = np.where(enough, np.cumsum(enough), TOO_SMALL).astype(np.int32)
-    names[0] = 0
-    return names[labels], int(enough.sum())
+    parts = components(mask)
+    enough = parts.at_least(MIN_VOXELS)
+    labels = np.zeros(mask.shape, dtype=np.int32)
+    labels.ravel()[parts.places] = np.where(enough, np.cumsum(enough), TOO_SMALL)[parts.members]
+    return labels, int(enough.sum())
 
 
 def voxels(labels: np.ndarray, number: int) -> np.ndarray:
@@ -73,10 +71,7 @@ def voxels(labels: np.ndarray, number: int) -> np.ndarray:
 
 def count_components(mask: np.ndarray, min_component: int) -> int:
     """Number of 26-connected components of at least `min_component` voxels in a binary volume (S, H, W)."""
-    labels, number = _components(mask)
-    if min_component <= 1:
-        return number
-    return int(np.count_nonzero(np.bincount(labels.ravel())[1:] >= min_component))
+    return int(np.count_nonzero(components(mask).at_least(min_component)))
 
 
 def detection_ordinals(ordinals: np.ndarray, lesion_labels: np.ndarray, number: int) -> np.ndarray:
@@ -109,16 +104,15 @@ def match(prediction: np.ndarray, lesions: np.ndarray, number: int, lesion_voxel
         number: lesions that count.
         lesion_voxels: (number,) their sizes.
     """
-    labels, predicted = _components(prediction)
-    touching = np.flatnonzero((lesions != 0) & prediction)
-    names, components = lesions.ravel()[touching], labels.ravel()[touching]
-    right, excused = (np.zeros(predicted + 1, dtype=bool) for _ in range(2))
-    right[components[names > 0]] = True
-    excused[components] = True
+    parts = components(prediction)
+    names = lesions.ravel()[parts.places]
+    right, excused = (np.zeros(parts.number, dtype=bool) for _ in range(2))
+    right[parts.members[names > 0]] = True
+    excused[parts.members[names != 0]] = True
     excused &= ~right
     covered = np.bincount(names[names > 0], minlength=number + 1)[1:]
-    union = lesion_voxels - covered + _touching_voxels(labels, names, components, number)
-    counted = predicted - int(excused.sum())
+    union = lesion_voxels - covered + _touching_voxels(parts, names, number)
+    counted = parts.number - int(excused.sum())
     return LesionCounts(
         lesions=number,
         found=int(np.count_nonzero(ONE_IN * covered >= lesion_voxels)),
@@ -155,31 +149,13 @@ def lesion_metrics(counts: LesionCounts) -> dict[str, float]:
     }
 
 
-def _components(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """Labels (S, H, W) int32 of the components, found in the box around them."""
-    labels = np.zeros(mask.shape, dtype=np.int32)
-    box = _box(mask)
-    return labels, ndimage.label(mask[box], _NEIGHBOURS, output=labels[box]) if box else 0
-
-
-def _box(mask: np.ndarray) -> tuple[slice, ...]:
-    """Slices around what is True; empty when nothing is."""
-    slices, rest = [], mask
-    for axis in range(mask.ndim):
-        places = np.flatnonzero(rest.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
-        if not places.size:
-            return ()
-        slices.append(slice(places[0], places[-1] + 1))
-        rest = mask[tuple(slices)]
-    return tuple(slices)
-
-
 def _tenth(sizes: np.ndarray) -> np.ndarray:
     return -(-sizes // ONE_IN)
 
 
-def _touching_voxels(labels: np.ndarray, names: np.ndarray, components: np.ndarray, number: int) -> np.ndarray:
+def _touching_voxels(parts: Components, names: np.ndarray, number: int) -> np.ndarray:
     """Voxels of all components that touch each lesion, (number,)."""
-    pairs = np.unique(np.stack([names[names > 0], components[names > 0]]), axis=1)
-    sizes = np.bincount(labels.ravel())
-    return np.bincount(pairs[0], weights=sizes[pairs[1]], minlength=number + 1)[1:].astype(np.int64)
+    touching = np.unique(names[names > 0].astype(np.int64) * parts.number + parts.members[names > 0])
+    lesions, members = np.divmod(touching, parts.number)
+    sizes = np.bincount(parts.members, minlength=parts.number)
+    return np.bincount(lesions, weights=sizes[members], minlength=number + 1)[1:].astype(np.int64)
