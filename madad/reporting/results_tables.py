@@ -28,8 +28,8 @@ SUMMARY_NOTE = (
     "Subjects are the unit: their samples and seeds are averaged first."
 )
 BOLD_NOTE = (
-    "Bold: beats every other method of its block outside the noise (Wilcoxon with Holm's correction, p < 0.05, and a paired "
-    "bootstrap interval of its lead above zero). Without bold nobody does."
+    "Bold: beats every other method with a value in its block, outside the noise (Wilcoxon with Holm's correction, p < 0.05, "
+    "and a paired bootstrap interval of its lead above zero). Without bold nobody does."
 )
 ORACLE_NOTE = "Oracle thresholds have seen the test labels: ceilings, not results."
 
