@@ -121,7 +121,7 @@ def train(arguments: Arguments) -> None:
         seed=arguments.seed,
         run=arguments.run_folder,
         checkpoints=arguments.checkpoints,
-        device=arguments.device,
+        device=_device(arguments),
         kind=data["kind"],
         pairs=_pairs(arguments, parts) if data["pairs"] else None,
     )
@@ -138,7 +138,7 @@ def infer(arguments: Arguments) -> None:
         identity=_identity(arguments),
         seed=arguments.seed,
         out=arguments.out,
-        device=arguments.device,
+        device=_device(arguments),
     )
 
 
@@ -206,6 +206,7 @@ def parser() -> argparse.ArgumentParser:
             "--device", default=os.environ.get("MADAD_DEVICE", "auto"), help="auto, cpu, cuda or cuda:N"
         )
         verbs.choices[name].add_argument("--threads", type=int, default=0, help="CPU threads; all when 0")
+        verbs.choices[name].add_argument("--gpus", type=int, default=1, help="0 to share a GPU with other jobs")
     _verb(verbs, export, "maps", "folder", packs=many)
     _verb(verbs, provenance, "options", "out")
     return top
@@ -229,6 +230,12 @@ def _add(verb: argparse.ArgumentParser, *paths: str, **named: dict) -> None:
 def _identity(arguments: Arguments) -> dict[str, str]:
     keys = ("cohort", "modality", "testset", "method", "seed")
     return {key: str(getattr(arguments, key)) for key in keys if hasattr(arguments, key)}
+
+
+def _device(arguments: Arguments) -> str:
+    from madad.engine.devices import SHARED
+
+    return SHARED if arguments.device == "auto" and not arguments.gpus else arguments.device
 
 
 def _method(arguments: Arguments, parts: dict[str, str] | None = None) -> object:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from madad import lineup, schema
+from madad import cards, lineup, schema
 from madad.errors import UserError
 from madad.provenance import ROOT
 from madad.schema import Options, check, coerce, fill, merge, unknown
@@ -85,6 +85,8 @@ def _read_preset(name: str) -> Options:
         raise _refusal([unknown("preset", "preset", name, known)])
     preset = yaml.safe_load(path.read_text()) or {}
     problems = list(check(preset, schema.read("preset")))
+    known = [*cards.names(), *cards.components()]
+    problems += [unknown("methods", "method", name, known) for name in preset.get("methods", {}) if name not in known]
     if problems:
         raise UserError(f"{path}:\n" + "\n".join(problems))
     return preset

@@ -149,12 +149,18 @@ class _Lineup:
             "seeded": trained or any(entry["seeded"] for entry in beneath.values()),
             "modalities": list(options),
             "options": options,
-            "resources": {**card["resources"], **self.section("resources", name, base)},
+            "resources": {**card["resources"], **self.resources(name, base)},
         }
 
     def section(self, section: str, name: str, base: str) -> Options:
         """One kind of options as the preset and then the configuration give it."""
         return {**self.sizes.get(base, {}).get(section, {}), **self.given.get(name, {}).get(section, {})}
+
+    def resources(self, name: str, base: str) -> Options:
+        """The preset's are those of its own sizes; other sizes take what the card says, or the configuration."""
+        given = self.given.get(name, {})
+        other_sizes = given.get("parameters") or given.get("training")
+        return given.get("resources", {}) if other_sizes else self.section("resources", name, base)
 
     def options(self, name: str, base: str) -> Options | None:
         """Complete parameters and training options for every modality; None where they are not valid."""

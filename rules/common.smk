@@ -190,7 +190,7 @@ def deliverables():
 def gallery_files():
     """Galleries of every method on every test set, of all methods side by side, their mean maps, and their strata."""
     shared = "{cohort}_{modality}_{testset}"
-    names = (f"gallery_{shared}_{{method}}", f"side_by_side_{shared}", f"mean_maps_{shared}", f"strata_{shared}")
+    names = (f"gallery_{shared}--{{method}}", f"side_by_side_{shared}", f"mean_maps_{shared}", f"strata_{shared}")
     return sorted({f"results/figures/{name.format(**run)}.png" for run in first_seeds() for name in names})
 
 

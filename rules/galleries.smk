@@ -9,7 +9,7 @@ rule gallery:
         packs=lambda wildcards: packs_for(wildcards.testset, wildcards.modality),
     output:
         png=report(
-            "results/figures/gallery_{cohort}_{modality}_{testset}_{method}.png",
+            "results/figures/gallery_{cohort}_{modality}_{testset}--{method}.png",
             caption="../report/gallery.rst",
             category="6 Anomaly maps",
             subcategory="{testset}",
@@ -19,7 +19,7 @@ rule gallery:
                 "Trained on": "{cohort}",
             },
         ),
-        pdf="results/figures/gallery_{cohort}_{modality}_{testset}_{method}.pdf",
+        pdf="results/figures/gallery_{cohort}_{modality}_{testset}--{method}.pdf",
     log:
         "results/logs/gallery/{cohort}/{modality}/{testset}/{method}.log",
     conda:

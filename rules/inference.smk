@@ -25,7 +25,7 @@ rule infer:
     shell:
         "OMP_NUM_THREADS={threads} python -m madad infer --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --testset {wildcards.testset} --options {params.method:q} --model {input.model}"
-        " --packs {input.packs} --out {output} --threads {threads} --log {log}"
+        " --packs {input.packs} --out {output} --threads {threads} --gpus {resources.gpu} --log {log}"
 
 
 rule calibrate:
@@ -52,7 +52,7 @@ rule calibrate:
     shell:
         "OMP_NUM_THREADS={threads} python -m madad infer --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --testset {wildcards.cohort} --options {params.method:q} --model {input.model}"
-        " --packs {input.packs} --out {output} --threads {threads} --log {log}"
+        " --packs {input.packs} --out {output} --threads {threads} --gpus {resources.gpu} --log {log}"
 
 
 rule export_nifti:
@@ -66,6 +66,8 @@ rule export_nifti:
         "results/logs/export_nifti/{cohort}/{modality}/{method}/seed{seed}/{testset}.log",
     conda:
         "../envs/core.yaml"
+    params:
+        code=fingerprint("madad.reporting.nifti"),
     shell:
         "python -m madad export --maps {input.maps} --packs {input.packs} --folder {output} --log {log}"
 
@@ -73,4 +75,4 @@ rule export_nifti:
 rule nifti:
     """Every map and reconstruction as NIfTI; not part of the default run."""
     input:
-        [path.replace("maps.h5", "nifti") for path in maps_files()],
+        [path.replace("maps.h5", "nifti") for path in maps_files(RUNS_EVAL + RUNS_CORRUPTED)],

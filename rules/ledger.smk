@@ -73,6 +73,7 @@ rule ledger:
             for name in COHORTS
         },
         papers=papers.digest(),
+        cards=content_hash([cards.load(base) for base in sorted({entry["base"] for entry in ENTRIES.values()})]),
         code=fingerprint("madad.reporting.ledger"),
     script:
         "../workflow_scripts/ledger.py"

@@ -31,4 +31,4 @@ rule train:
     shell:
         "OMP_NUM_THREADS={threads} python -m madad train --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --options {params.method:q} --train {input.train} --validation {input.validation}"
-        " --parts {input.parts} --banks {input.banks} --run {params.run} --checkpoints {params.checkpoints} --threads {threads} --log {log}"
+        " --parts {input.parts} --banks {input.banks} --run {params.run} --checkpoints {params.checkpoints} --threads {threads} --gpus {resources.gpu} --log {log}"

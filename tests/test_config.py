@@ -47,6 +47,14 @@ def test_every_example_resolves(name: str, tmp_path: Path) -> None:
     assert set(configuration.resolve(config)["test_on"]) == set(config["test_on"])
 
 
+def test_misspelt_entries_of_a_preset_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configuration, "PRESETS", tmp_path)
+    (tmp_path / "mine.yaml").write_text("methods: {pdppm: {}, ddpm: {resources: {gpus: 0}}}\n")
+    said = problems(preset="mine")
+    assert "no method 'pdppm'" in said or "'pdppm'" in said
+    assert "unknown key 'gpus', did you mean 'gpu'?" in said
+
+
 def test_order_of_precedence_is_schema_preset_config() -> None:
     preset = yaml.safe_load((ROOT / "presets" / "smoke.yaml").read_text())
     plain = configuration.resolve(changed(preset="smoke"))

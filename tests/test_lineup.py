@@ -131,6 +131,14 @@ def test_resources_of_card_preset_and_configuration() -> None:
     assert lines["intensity"]["resources"] == cards.load("intensity")["resources"]
 
 
+def test_light_resources_of_a_preset_are_for_its_own_sizes() -> None:
+    """A wide variant in a preset of narrow networks must not be squeezed into their memory and time."""
+    wide = {"base": "ddpm", "parameters": {"base_channels": 128}}
+    lines = resolved(["ddpm", "ddpm_wide"], ddpm_wide=wide)["methods"]
+    assert lines["ddpm"]["resources"]["gpu"] == 0
+    assert lines["ddpm_wide"]["resources"] == cards.load("ddpm")["resources"]
+
+
 def test_resources_by_wrong_names_or_numbers_are_refused() -> None:
     said = problems(["ddpm"], ddpm={"resources": {"memory": 4000, "threads": 0}})
     assert "unknown key 'memory', did you mean 'mem_mb'?" in said and "method_options.ddpm.resources.threads" in said

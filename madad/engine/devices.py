@@ -26,14 +26,21 @@ from madad.logs import say
 
 WAIT_S = 5.0
 
+# Instead of "auto", for a job that asks for no GPU of its own.
+SHARED = "shared"
+
 
 def pick(device: str = "auto") -> torch.device:
     """The device that is asked for, or the best there is: CUDA, then Apple's MPS, then the CPU.
 
+    With `SHARED` the same, but together with other jobs, and outside of SLURM alone.
+
     Raises:
         UserError: there is no such device.
     """
-    if device == "auto":
+    if device == SHARED and "SLURM_JOB_ID" in os.environ:  # whoever asked a cluster for no card keeps off them
+        return torch.device("cpu")
+    if device in ("auto", SHARED):
         if torch.cuda.is_available():
             return torch.device("cuda", 0)
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

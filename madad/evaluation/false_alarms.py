@@ -14,7 +14,7 @@ from madad.evaluation.workers import Run
 
 ALLOWED = 1.0
 # Thresholds that are tried: those at which so many healthy voxels lie above, strictest first.
-RATES = np.geomspace(1e-6, 0.5, 64)
+RATES = np.append(0, np.geomspace(1e-6, 0.5, 63))
 AT_ONCE = 8
 
 
@@ -34,7 +34,7 @@ def one_alarm(run: Run, places: Sequence[Place], healthy: np.ndarray, min_compon
         return Choice(None, NO_HEALTHY)
     # unique ordinals, falling
     thresholds = np.unique([healthy_quantile(healthy, rate) for rate in RATES])[::-1].tolist()
-    lowest = thresholds[0]
+    lowest = thresholds[0]  # nothing lies above the highest score
     for start in range(0, len(thresholds), AT_ONCE):
         tried = thresholds[start : start + AT_ONCE]
         counted = run(partial(_components, thresholds=tried, min_component=min_component), places)

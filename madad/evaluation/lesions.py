@@ -34,6 +34,7 @@ class LesionCounts:
         found_by_iou: those that share at least a tenth of the union with the predicted components that touch them.
         predicted: predicted components, without those that touch nothing but lesions too small to count.
         false_positives: predicted components that touch no lesion.
+        specks: whether the reference holds voxels, but of lesions too small to count alone.
     """
 
     lesions: int
@@ -41,6 +42,7 @@ class LesionCounts:
     found_by_iou: int
     predicted: int
     false_positives: int
+    specks: bool = False
 
 
 def label(mask: np.ndarray) -> tuple[np.ndarray, int]:
@@ -119,11 +121,14 @@ def match(prediction: np.ndarray, lesions: np.ndarray, number: int, lesion_voxel
         found_by_iou=int(np.count_nonzero(ONE_IN * covered >= union)),
         predicted=counted,
         false_positives=counted - int(right.sum()),
+        specks=number == 0 and bool(lesions.any()),
     )
 
 
 def lesion_metrics(counts: LesionCounts) -> dict[str, float]:
     """Metrics of one sample; without lesions or without predicted components as `madad.evaluation.empties` declares.
+
+    Where all lesions are too small to count the shares are NaN: nothing is known, and silence must not look perfect.
 
     `lesion_sensitivity` is the share of lesions found, `lesion_sensitivity_iou` that by intersection over union,
     `lesion_precision` the share of predicted components that touch a lesion. `lesion_f1` is the harmonic mean of the last two
@@ -141,7 +146,8 @@ def lesion_metrics(counts: LesionCounts) -> dict[str, float]:
             "lesion_precision": precision,
             "lesion_f1": 2 * strict * precision / both if both else 0.0,
         }
-    declared = {name: empty_value(name, *empty) for name in EMPTY if name.startswith("lesion_")}
+    shares = [name for name in EMPTY if name.startswith("lesion_")]
+    declared = dict.fromkeys(shares, np.nan) if counts.specks else {name: empty_value(name, *empty) for name in shares}
     return {
         "lesions": float(counts.lesions),
         **(values or declared),

@@ -126,6 +126,9 @@ class _Sample:
         if ordinal is None or not self.record.voxels:
             return [(protocol, name, np.nan) for name in self.shown()]
         values = self.at(ordinal)
+        if self.who.group != HEALTHY and not self.has_lesion:
+            # the means are those of samples with a lesion; what is left to say of this one are its false alarms
+            values = {name: value if name in HEALTHY_METRICS else np.nan for name, value in values.items()}
         return [(protocol, name, values[name]) for name in self.shown()]
 
     def shown(self) -> tuple[str, ...]:

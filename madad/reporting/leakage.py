@@ -150,7 +150,9 @@ def thresholds(summary: Path) -> Iterator[Finding]:
     else:
         titles = [measure.title for measure in oracles]
         told = "; ".join([*titles[:SHOWN], *rest(titles)]) or "none"
-        found = f"best on the test labels, and called so: {told}. Every other threshold comes from validation subjects"
+        found = f"best on the test labels, and called so: {told}. "
+        found += "Every other threshold of a Dice comes from validation subjects; FROC and sensitivities at a specificity are "
+        found += "points of curves of the test set"
         yield Finding("Thresholds and test labels", "all", "good", found)
 
 
@@ -166,7 +168,8 @@ def labels(setup: Setup) -> Iterator[Finding]:
     folder = Path(setup.lesion_masks).resolve() if setup.lesion_masks else None
     for cohort, root in setup.roots.items() if folder else ():
         tested = any(base_of(testset) == cohort for testset in setup.test_on)
-        if tested and Path(root).resolve() in (folder, *folder.parents):
+        data = Path(root).resolve()
+        if tested and (data in (folder, *folder.parents) or folder in data.parents):
             yield Finding(
                 "Lesion shapes",
                 cohort,

@@ -208,8 +208,8 @@ MEASURES = (
         "mean over all test slices with a lesion; the common threshold with the best such mean on the test set itself",
         pooled=True,
     ),
-    Measure("auprc_pooled", "auprc", "pooled", "AUPRC, pooled", 1, "average precision over all voxels as one", pooled=True),
-    Measure("auroc_pooled", "auroc", "pooled", "AUROC, pooled", 1, "ROC area over all voxels as one", pooled=True),
+    Measure("auprc_pooled", "auprc", "pooled", "AUPRC, pooled", 1, "brains of all samples with a lesion as one", pooled=True),
+    Measure("auroc_pooled", "auroc", "pooled", "AUROC, pooled", 1, "brains of all samples with a lesion as one", pooled=True),
     *POST_PROCESSING,
     *LESION_WISE,
     Measure(

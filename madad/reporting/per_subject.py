@@ -54,8 +54,8 @@ def blocks(table: pd.DataFrame, measure: Measure) -> Iterator[tuple[tuple[str, .
 
 
 def side_by_side(part: pd.DataFrame) -> pd.DataFrame:
-    """One row a (subject, sample), one column a (method, seed), NaN where there is no value."""
-    return part.pivot(index=["subject", "sample"], columns=["method", "seed"], values="value")
+    """One row a (subject, sample), one column a (method, seed), NaN where there is no value to average (an infinite PSNR)."""
+    return part.pivot(index=["subject", "sample"], columns=["method", "seed"], values="value").replace([np.inf, -np.inf], np.nan)
 
 
 def of_method(frame: pd.DataFrame, method: str) -> tuple[np.ndarray, list[str], int]:

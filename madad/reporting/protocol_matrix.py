@@ -53,7 +53,13 @@ PROTOCOLS = (
     Protocol("dice_validation", "Validation", "validation\n(main)", False, "the main protocol here"),
     Protocol("dice_fpr_1", "Healthy FPR 1 %", "healthy\nFPR 1 %", False, "as by Bercea et al. and by FAE"),
     Protocol("dice_fpr_5", "Healthy FPR 5 %", "healthy\nFPR 5 %", False, "as by Bercea et al. and by FAE"),
-    Protocol("dice_conformal", "Conformal FPR 1 %", "conformal\nFPR 1 %", False, "a guaranteed operating point"),
+    Protocol(
+        "dice_conformal",
+        "Conformal FPR 1 %",
+        "conformal\nFPR 1 %",
+        False,
+        "holds for new scans of the same kind as the healthy validation scans",
+    ),
     Protocol("dice_one_fp", "One FP a scan", "one FP\na scan", False, "an operating point of lesion detection"),
     Protocol("dice_pooled", "Pooled voxels", "pooled\nvoxels", True, "as by Baur et al., UPD, DAE and MedIAnomaly"),
     Protocol("dice_oracle", "Mean at the pooled best", "mean at\npooled best", True, "as by Behrendt et al."),
@@ -72,7 +78,10 @@ POST_COLUMNS = tuple(
     for key, words in (*((pattern.format(step), step) for step in ("none", "erosion", "median", "components")), (whole, "all"))
     if key in BY_KEY
 )
-WHAT_NOTE = "The same maps under every protocol; only the choice of the threshold and the way of averaging differ."
+WHAT_NOTE = (
+    "The same maps under every protocol; only the choice of the threshold and the way of averaging differ. Thresholds are chosen "
+    "before small components are removed; pooled voxels and lesion slices keep these."
+)
 LABELS_NOTE = f"{LABELS} The threshold has seen the labels of the test set: a ceiling, not a result."
 POOLED_NOTE = "Pooled voxels and lesion slices are numbers of the whole test set: no interval over subjects, no winner."
 POST_NOTE = (

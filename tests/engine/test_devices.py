@@ -34,6 +34,18 @@ def test_precision_on_a_cpu(wanted: str, given: str) -> None:
     assert devices.precision(wanted, torch.device("cpu")) == given
 
 
+def test_jobs_without_a_gpu_of_their_own_take_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine with several GPUs they would wait for one another, on a cluster they would take what others were given."""
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with devices.lease(devices.SHARED) as first, devices.lease(devices.SHARED) as second:
+        assert first == second == torch.device("cuda", 0)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with devices.lease(devices.SHARED) as alone:
+        assert alone == torch.device("cpu")
+
+
 def test_second_job_gets_the_second_gpu(tmp_path: Path) -> None:
     with devices.lock_one(["a", "b"], tmp_path) as first, devices.lock_one(["a", "b"], tmp_path) as second:
         assert (first, second) == (0, 1)

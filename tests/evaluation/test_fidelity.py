@@ -62,3 +62,9 @@ def test_ssim_of_a_brain_at_the_border_equals_scikit_image(box: tuple) -> None:
     noisy = np.where(brain, IMAGE + 0.1 * GENERATOR.standard_normal(IMAGE.shape), 0).astype(np.float32)
     _, whole = structural_similarity(np.where(brain, IMAGE, 0), noisy, data_range=1.0, full=True)
     assert fidelity(IMAGE, noisy, brain)["ssim"] == pytest.approx(whole[brain].mean(), abs=1e-5)
+
+
+@pytest.mark.parametrize("slices", [1, 2])
+def test_too_few_slices_for_a_window_have_no_similarity(slices: int) -> None:
+    volume, brain = np.full((slices, 8, 8), 0.5, dtype=np.float32), np.ones((slices, 8, 8), dtype=bool)
+    assert np.isnan(fidelity(volume, volume + 0.1, brain)["ssim"])

@@ -175,3 +175,16 @@ def test_oracle_is_perfect() -> None:
     mask[label(mask)[0] < 0] = False
     values = lesion_metrics(matched(mask, mask))
     assert (values["lesion_f1"], values["lesion_sensitivity_iou"], values["false_positive_components"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("predicted", [False, True])
+def test_lesions_too_small_to_count_are_no_success(predicted: bool) -> None:
+    """With nothing but specks in the reference, a method that is silent must not look better than one that speaks."""
+    reference, prediction = np.zeros((2, 6, 6, 6), dtype=bool)
+    reference[1, 1, 1:3] = True
+    prediction[4, 4, 4] = predicted
+    labels, number = label(reference)
+    metrics = lesion_metrics(match(prediction, labels, number, voxels(labels, number)))
+    shares = [metrics[f"lesion_{name}"] for name in ("sensitivity", "sensitivity_iou", "precision", "f1")]
+    assert number == 0 and np.isnan(shares).all()
+    assert metrics["false_positive_components"] == predicted

@@ -86,7 +86,9 @@ def test_patient_without_a_lesion_in_the_brain(tmp_path: Path, capsys) -> None:
     case.samples["test"][2] = replace(case.samples["test"][2], lesion=np.zeros(SHAPE, dtype=bool))
     case.write_packs()
     assert np.isnan(case.values("auprc", "per_subject")["sub-2"])
-    assert case.values("dice", "oracle_test")["sub-2"] in (0.0, 1.0)
+    for metric in ("dice", "hd95", "lesion_f1", "sensitivity"):
+        assert np.isnan(case.values(metric, "oracle_test")["sub-2"])
+    assert np.isfinite(case.values("false_positive_components", "oracle_test")["sub-2"])
     assert "sub-2: a patient sample without a lesion voxel" in capsys.readouterr().err
 
 

@@ -178,6 +178,8 @@ def test_labels_and_shapes(tmp_path, clean) -> None:
     assert found["Lesion shapes", "ms"][0] == "LEAK"
     assert found["Lesion shapes", "ixi-implanted"][0] == "look"
     assert ("Lesion shapes", "ixi") not in found
+    above = checked(tmp_path, clean, **{**setup, "lesion_masks": str(tmp_path)})  # the folder is read with all below it
+    assert above["Lesion shapes", "ms"][0] == "LEAK"
 
 
 def test_other_grid_and_no_images_are_told(tmp_path, clean) -> None:
