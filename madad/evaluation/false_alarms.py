@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from madad.evaluation.components import components
+from madad.evaluation.lesions import count_components
 from madad.evaluation.records import Place, read
 from madad.evaluation.thresholds import NO_HEALTHY, Choice, healthy_quantile
 from madad.evaluation.workers import Run
@@ -48,5 +48,4 @@ def one_alarm(run: Run, places: Sequence[Place], healthy: np.ndarray, min_compon
 
 def _components(place: Place, thresholds: list[int], min_component: int) -> list[int]:
     record = read(place)
-    found = (components(record.above(threshold)) for threshold in thresholds)
-    return [int(np.count_nonzero(one.at_least(min_component))) for one in found]
+    return [count_components(record.above(threshold), min_component) for threshold in thresholds]

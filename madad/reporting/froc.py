@@ -53,9 +53,6 @@ def draw_froc(metrics: Path, png: Path, pdf: Path) -> None:
         axes.set_title(titles[block].replace(" (", "\n("), fontsize=9)
         axes.set(xlabel="False positives/scan", ylabel="Lesions found")
     style.legend_below(figure, style.handles(methods), handlelength=3)
-    # Many long names make a high legend, which must not eat the panels.
-    legend = figure.legends[-1].get_window_extent(figure.canvas.get_renderer())
-    figure.set_figheight(figure.get_figheight() + legend.height / figure.dpi)
     style.save(figure, png, pdf)
 
 

@@ -26,13 +26,11 @@ class Scores:
         methods: names, in the order of the alphabet.
         by_seed: for each method (seeds, N), finite.
         absent: methods without any value; they are compared with nobody.
-        dropped: samples left out because a method lacks their value.
     """
 
     methods: tuple[str, ...]
     by_seed: tuple[np.ndarray, ...]
     absent: tuple[str, ...]
-    dropped: int
 
     @property
     def values(self) -> np.ndarray:
@@ -75,7 +73,7 @@ def of_all(frame: pd.DataFrame) -> Scores:
     means = complete.groupby(level="subject").mean()
     methods = tuple(known.index[known])
     arrays = tuple(means[method].to_numpy().T for method in methods)
-    return Scores(methods, arrays, absent, len(present) - len(complete))
+    return Scores(methods, arrays, absent)
 
 
 def compare(scores: Scores, resamples: int, *coordinates: str) -> tuple[list[Comparison], np.ndarray]:

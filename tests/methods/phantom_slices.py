@@ -39,3 +39,18 @@ def heads(number: int, name: str) -> Heads:
         lesion = ellipse(y - 4, (x - 4) * 0.7, 2.5, 2.5) & core & ~ellipse(0, 0, 4.5, 2.6)
         slices.append((healthy, torch.where(lesion, 0.05, healthy), brain, lesion))
     return Heads(*(torch.stack(part).unsqueeze(1) for part in zip(*slices, strict=True)))
+
+
+def taught(method: torch.nn.Module, data: Heads, *, steps: int, batch: int, learning_rate: float) -> torch.nn.Module:
+    """The method after so many steps on healthy slices, ready to be tested."""
+    method.train()
+    optimiser = torch.optim.Adam(method.parameters(), lr=learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
+    for step in range(steps):
+        rows = torch.randint(len(data.healthy), (batch,), generator=torch_generator("slices", step))
+        shown = {"image": data.healthy[rows], "brain": data.brain[rows]}
+        method.training_loss(shown, torch_generator("loss", step))["loss"].backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        schedule.step()
+    return method.eval()

@@ -17,7 +17,7 @@ from madad.evaluation.scores import count, to_ordinals
 from madad.evaluation.voxel_metrics import dice_curve
 from madad.methods import registry
 from madad.seeds import torch_generator
-from tests.methods.phantom_slices import Heads, heads
+from tests.methods.phantom_slices import Heads, heads, taught
 
 pytestmark = pytest.mark.slow
 
@@ -37,17 +37,8 @@ class Found:
 def trained(name: str, data: Heads) -> torch.nn.Module:
     whole = cards.tiny_whole(name)
     parameters = {**whole["parameters"], "test_timesteps": [500], "noise_shared": False}
-    method = registry.assemble({**whole, "parameters": parameters}, 0).train()
-    optimiser = torch.optim.Adam(method.parameters(), lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=STEPS)
-    for step in range(STEPS):
-        rows = torch.randint(len(data.healthy), (BATCH,), generator=torch_generator("slices", step))
-        batch = {"image": data.healthy[rows], "brain": data.brain[rows]}
-        method.training_loss(batch, torch_generator("loss", step))["loss"].backward()
-        optimiser.step()
-        optimiser.zero_grad()
-        schedule.step()
-    return method.eval()
+    method = registry.assemble({**whole, "parameters": parameters}, 0)
+    return taught(method, data, steps=STEPS, batch=BATCH, learning_rate=LEARNING_RATE)
 
 
 @torch.no_grad()

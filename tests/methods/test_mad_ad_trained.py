@@ -16,7 +16,7 @@ from madad import cards
 from madad.methods.mad_ad import MADAD
 from madad.seeds import torch_generator
 from tests.methods.latent_stand_ins import Cells
-from tests.methods.phantom_slices import Heads, heads
+from tests.methods.phantom_slices import Heads, heads, taught
 
 pytestmark = pytest.mark.slow
 
@@ -38,18 +38,8 @@ def learnt() -> MADAD:
     rules = {"max_diffused_share": 0.4, "min_brain_share": 0.5, "brain_block": 1, "mask_weight": 0.1}
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        method = MADAD(autoencoder=Sharp(), **{**tiny, **rules}).train()
-    data = heads(200, "train")
-    optimiser = torch.optim.Adam(method.parameters(), lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=STEPS)
-    for step in range(STEPS):
-        rows = torch.randint(len(data.healthy), (BATCH,), generator=torch_generator("slices", step))
-        batch = {"image": data.healthy[rows], "brain": data.brain[rows]}
-        method.training_loss(batch, torch_generator("loss", step))["loss"].backward()
-        optimiser.step()
-        optimiser.zero_grad()
-        schedule.step()
-    return method.eval()
+        method = MADAD(autoencoder=Sharp(), **{**tiny, **rules})
+    return taught(method, heads(200, "train"), steps=STEPS, batch=BATCH, learning_rate=LEARNING_RATE)
 
 
 @pytest.fixture(scope="module")
