@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from madad.reporting import counts, style
 from madad.reporting.collect import BLOCK, read_metrics, select
+
+Panel = Callable[[plt.Axes, pd.DataFrame, Sequence[str]], None]
 
 # Test sets beside each other in the grid of score distributions; more of them begin a new band.
 ABREAST = 4
@@ -74,6 +76,22 @@ def draw_precision_recall(metrics: Path, png: Path, pdf: Path) -> None:
     table = read_metrics(metrics)
     points = select(table, "precision_at_recall")
     points = points.assign(recall=points["protocol"].str.removeprefix("pooled_recall_").astype(float))
+    chance = Line2D([], [], color=style.GREY, lw=1, ls=":", label="chance")
+    draw_curves(table, points, _precision_panel, {"xlabel": "Recall", "ylabel": "Precision"}, png, pdf, chance)
+
+
+def draw_curves(
+    table: pd.DataFrame, points: pd.DataFrame, panel: Panel, labels: dict[str, str], png: Path, pdf: Path, *entries: Line2D
+) -> None:
+    """A figure with a panel a test set, in the order of the long table, and one legend of all its methods.
+
+    Args:
+        table: the long table.
+        points: its rows behind the curves; test sets without any are left out.
+        panel: draws the rows of one test set, given all methods.
+        labels: of the axes.
+        entries: what the legend holds beside the methods.
+    """
     blocks = dict(list(points.groupby(list(BLOCK))))
     if not blocks:
         style.save(style.empty("No test subject has a lesion"), png, pdf)
@@ -81,11 +99,10 @@ def draw_precision_recall(metrics: Path, png: Path, pdf: Path) -> None:
     methods, titles = counts.methods_in(table), counts.titles(blocks, table)
     figure, grid = style.grid(len(blocks), (3.2, 2.9), most=3)
     for axes, block in zip(grid, (block for block in counts.blocks_in(table) if block in blocks), strict=True):
-        _precision_panel(axes, blocks[block], methods)
+        panel(axes, blocks[block], methods)
         axes.set_title(titles[block].replace(" (", "\n("), fontsize=9)
-        axes.set(xlabel="Recall", ylabel="Precision")
-    chance = Line2D([], [], color=style.GREY, lw=1, ls=":", label="chance")
-    style.legend_below(figure, [*style.handles(methods), chance], handlelength=3)
+        axes.set(**labels)
+    style.legend_below(figure, [*style.handles(methods), *entries], handlelength=3)
     style.save(figure, png, pdf)
 
 

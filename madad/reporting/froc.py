@@ -11,8 +11,9 @@ import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from madad.evaluation.froc import FALSE_POSITIVES, sensitivity_at
-from madad.reporting import counts, style
-from madad.reporting.collect import BLOCK, read_metrics, select
+from madad.reporting import style
+from madad.reporting.collect import read_metrics, select
+from madad.reporting.curves import draw_curves
 from madad.reporting.measures import LESION_WISE
 from madad.reporting.results_tables import (
     BOLD_NOTE,
@@ -42,18 +43,8 @@ def draw_froc(metrics: Path, png: Path, pdf: Path) -> None:
     """Share of lesions found over false positives a scan, a panel a test set, a line a method (mean over seeds)."""
     table = read_metrics(metrics)
     points = pd.concat([select(table, "froc_false_positives"), select(table, "froc_sensitivity")])
-    blocks = dict(list(points.dropna(subset="value").groupby(list(BLOCK))))
-    if not blocks:
-        style.save(style.empty("No test subject has a lesion"), png, pdf)
-        return
-    methods, titles = counts.methods_in(table), counts.titles(blocks, table)
-    figure, grid = style.grid(len(blocks), (3.2, 2.9), most=3)
-    for axes, block in zip(grid, (block for block in counts.blocks_in(table) if block in blocks), strict=True):
-        _panel(axes, blocks[block], methods)
-        axes.set_title(titles[block].replace(" (", "\n("), fontsize=9)
-        axes.set(xlabel="False positives/scan", ylabel="Lesions found")
-    style.legend_below(figure, style.handles(methods), handlelength=3)
-    style.save(figure, png, pdf)
+    labels = {"xlabel": "False positives/scan", "ylabel": "Lesions found"}
+    draw_curves(table, points.dropna(subset="value"), _panel, labels, png, pdf)
 
 
 def _panel(axes: plt.Axes, part: pd.DataFrame, methods: Sequence[str]) -> None:
