@@ -38,9 +38,9 @@ def shards(cohort: Options) -> int:
     return max(min(2, number), -(-number // SUBJECTS_A_SHARD), 1)
 
 
-def walk(root: str) -> Iterator[tuple[str, list[str]]]:
-    """Folders below a root with the names of their files. Links are followed; each folder comes once, so that a link to a
-    folder above is no maze.
+def walk(root: str | Path, hidden: bool = True) -> Iterator[tuple[str, list[str]]]:
+    """Folders below a root with the names of their files, on demand without hidden ones. Links are followed; each folder
+    comes once, so that a link to a folder above is no maze.
     """
     seen: set[str] = set()
     for folder, below, names in os.walk(root, followlinks=True):
@@ -49,6 +49,9 @@ def walk(root: str) -> Iterator[tuple[str, list[str]]]:
             below.clear()
             continue
         seen.add(real)
+        if not hidden:
+            below[:] = sorted(name for name in below if not name.startswith("."))
+            names = [name for name in names if not name.startswith(".")]
         yield folder, names
 
 

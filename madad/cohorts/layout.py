@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from madad import datasets
+from madad import counting, datasets
 from madad.cohorts.foreign import foreign_files
 from madad.errors import UserError
 from madad.manifest import Row
@@ -75,17 +74,8 @@ def files(root: Path, *patterns: str) -> list[Path]:
     """
     if not root.is_dir():
         raise UserError(f"root: {root} is not a folder; set it to where the data set lies")
-    found, seen = [], set()
-    for folder, below, names in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            below.clear()
-            continue
-        seen.add(real)
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        paths = (Path(folder, name) for name in names if not name.startswith("."))
-        found += [path for path in paths if any(path.match(pattern) for pattern in patterns)]
-    return sorted(found)
+    paths = (Path(folder, name) for folder, names in counting.walk(root, hidden=False) for name in names)
+    return sorted(path for path in paths if any(path.match(pattern) for pattern in patterns))
 
 
 def absent(kind: str, root: Path, what: str) -> UserError:

@@ -87,7 +87,8 @@ def _row(row: Row, result: Row, files: dict[str, Path]) -> Row:
     """The manifest of today, what was measured, and where the files are."""
     if result["status"] != "ok":
         return {**row, **result}
-    return {**row, **result, **{key: str(files[key]) for key in quality.FILES if key in _written(files, result)}}
+    written = _written(files, result)
+    return {**row, **result, **{key: str(written[key]) for key in quality.FILES if key in written}}
 
 
 def _written(files: dict[str, Path], result: Row) -> dict[str, Path]:

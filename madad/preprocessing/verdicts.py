@@ -133,18 +133,26 @@ def outliers(rows: Sequence[Row], threshold: float) -> dict[int, list[str]]:
 
 
 def modified_z(values: np.ndarray) -> np.ndarray:
+    """Scores of values among themselves, see `scores`.
+
+    Args:
+        values: (N,).
+    """
+    return scores(values, _usual(values)) if values.size else np.zeros(0)
+
+
+def scores(values: np.ndarray, known: dict[str, float]) -> np.ndarray:
     """Distance to the median in robust standard deviations (Iglewicz and Hoaglin 1993, ISBN 0-87389-247-X, section 3.3).
 
     Zeros where there are too few values, or where more than half of them are equal, to say what is far.
 
     Args:
         values: (N,).
+        known: what is usual, from `usual`.
     """
-    if len(values) < FEWEST_FOR_OUTLIERS:
+    if known["images"] < FEWEST_FOR_OUTLIERS or known["mad"] == 0:
         return np.zeros(len(values))
-    distances = values - np.median(values)
-    spread = float(np.median(np.abs(distances)))
-    return NORMAL_MAD * distances / spread if spread > 0 else np.zeros(len(values))
+    return NORMAL_MAD * (values - known["median"]) / known["mad"]
 
 
 def usual(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
@@ -155,10 +163,13 @@ def usual(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
         known = [number(row, measure) for row in rows if row["modality"] == modality]
         values = np.array([value for value in known if not math.isnan(value)])
         if values.size:
-            middle = float(np.median(values))
-            spread = float(np.median(np.abs(values - middle)))
-            found.setdefault(modality, {})[measure] = {"median": middle, "mad": spread, "images": values.size}
+            found.setdefault(modality, {})[measure] = _usual(values)
     return found
+
+
+def _usual(values: np.ndarray) -> dict[str, float]:
+    middle = float(np.median(values))
+    return {"median": middle, "mad": float(np.median(np.abs(values - middle))), "images": values.size}
 
 
 def number(row: Row, measure: str) -> float:

@@ -106,7 +106,7 @@ def draw_methods(tables: Sequence[Path], options: dict, modality: str, png: Path
         tables: that of the cohort that fits the intensities.
         options: of the pipeline: method, lower, upper.
     """
-    rows = _spread([row for path in tables for row in usable(path, modality) if row["split"] == "train"])
+    rows = _spread(packing.select(tables, "train", modality)[0])
     if not rows:
         style.save(style.empty(f"No {modality} image to train on"), png, pdf)
         return

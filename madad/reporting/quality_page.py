@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+
 from madad.manifest import Row
 from madad.preprocessing import verdicts
 from madad.provenance import complete
@@ -149,9 +151,9 @@ def unusual(row: Row, measure: str, usual: dict) -> float:
     """How far a measure lies from its cohort's median towards the bad side, as modified z-score; 0 where nothing is known."""
     known = usual.get(row.get("modality"), {}).get(measure)
     value = verdicts.number(row, measure)
-    if known is None or math.isnan(value) or known["mad"] == 0 or known["images"] < verdicts.FEWEST_FOR_OUTLIERS:
+    if known is None or math.isnan(value):
         return 0.0
-    score = verdicts.NORMAL_MAD * (value - known["median"]) / known["mad"]
+    score = float(verdicts.scores(np.array([value]), known)[0])
     return abs(score) if verdicts.OUTLIER_SIDES[measure] == "both" else max(0.0, -score)
 
 
