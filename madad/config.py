@@ -47,7 +47,7 @@ def resolve(raw: Options) -> Options:
     preset = _read_preset(fill(config, rules)["preset"])
     config = fill(_under_preset(config, preset), rules)
     problems = list(check(config, rules)) + list(_inconsistencies(config))
-    entries = lineup.resolve(config, preset.get("methods", {}), problems)
+    entries = lineup.resolve(config, preset.get("sizes", {}), problems)
     if problems:
         raise _refusal(problems)
     _choose_references(config)
@@ -89,6 +89,7 @@ def _pairs(config: Options) -> list[dict[str, str]]:
 
 
 def _read_preset(name: str) -> Options:
+    """A preset laid over the one it changes."""
     path = PRESETS / f"{name}.yaml"
     if not path.exists():
         known = [file.stem for file in PRESETS.glob("*.yaml")]
@@ -96,16 +97,16 @@ def _read_preset(name: str) -> Options:
     preset = yaml.safe_load(path.read_text()) or {}
     problems = list(check(preset, schema.read("preset")))
     known = [*cards.names(), *cards.components()]
-    problems += [unknown("methods", "method", name, known) for name in preset.get("methods", {}) if name not in known]
+    problems += [unknown("sizes", "method", name, known) for name in preset.get("sizes", {}) if name not in known]
     if problems:
         raise UserError(f"{path}:\n" + "\n".join(problems))
-    return preset
+    return merge(_read_preset(preset["base"]), preset) if "base" in preset else preset
 
 
 def _under_preset(config: Options, preset: Options) -> Options:
     """Lay the configuration over the preset; cohorts take the preset's options for their kind."""
-    whole = {key: preset[key] for key in ("anomalies", "implanted", "corrupted", "evaluation", "seeds") if key in preset}
-    merged = merge(whole, config)
+    whole = ("methods", "anomalies", "implanted", "corrupted", "evaluation", "seeds")
+    merged = merge({key: preset[key] for key in whole if key in preset}, config)
     for name, cohort in config["cohorts"].items():
         under = merge(datasets.defaults(cohort["kind"], cohort), preset.get("cohorts", {}).get(cohort["kind"], {}))
         merged["cohorts"] = {**merged["cohorts"], name: merge(under, cohort)}

@@ -168,9 +168,13 @@ class _Lineup:
         return {**self.sizes.get(base, {}).get(section, {}), **self.given.get(name, {}).get(section, {})}
 
     def resources(self, name: str, base: str) -> Options:
-        """The preset's are those of its own sizes; other sizes take what the card says, or the configuration."""
+        """The preset's are those of its own sizes; other sizes take what the card says, or the configuration.
+
+        A choice between names, such as a law of noise, is no size.
+        """
         given = self.given.get(name, {})
-        other_sizes = given.get("parameters") or given.get("training")
+        chosen = [(cards.load(base)[section], given.get(section, {})) for section in ("parameters", "training")]
+        other_sizes = any("enum" not in known.get(key, {}) for known, values in chosen for key in values)
         return given.get("resources", {}) if other_sizes else self.section("resources", name, base)
 
     def options(self, name: str, base: str) -> Options | None:

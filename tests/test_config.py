@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from madad import cards, datasets, lineup, schema
 from madad import config as configuration
-from madad import datasets, lineup, schema
 from madad.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,8 +29,21 @@ def problems(**values: object) -> str:
 @pytest.mark.parametrize("preset", [path.stem for path in (ROOT / "presets").glob("*.yaml")])
 def test_every_preset_resolves(preset: str) -> None:
     config = configuration.resolve(changed(preset=preset))
-    assert set(config["methods"]) == set(DEFAULT["methods"])
     assert config["cohorts"]["phantom"]["skull_strip"] == ("bet" if preset == "smoke" else "template")
+    assert {"random", "cddpm", "mddpm", "mad_ad", "conddiff"} <= set(config["methods"])
+
+
+def test_all_is_every_card_and_every_variant_at_the_sizes_of_the_quickstart() -> None:
+    everything, quick = (configuration.resolve(changed(preset=preset)) for preset in ("all", "quickstart"))
+    assert set(everything["methods"]) == {*cards.names(), *DEFAULT["method_options"]}
+    assert quick["methods"].items() <= everything["methods"].items()
+    light = {name for name, method in everything["methods"].items() if method["resources"]["gpu"] == 0}
+    assert light == set(everything["methods"])
+
+
+def test_methods_of_the_configuration_win_over_those_of_the_preset() -> None:
+    assert list(configuration.resolve(changed(preset="all", methods=["ddpm"]))["methods"]) == ["ddpm"]
+    assert "mhd" in problems(preset="all", method_options={"mhd": {"parts": {"model": "intensity"}}})
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "examples").glob("*.yaml")))
@@ -49,7 +62,7 @@ def test_every_example_resolves(name: str, tmp_path: Path) -> None:
 
 def test_misspelt_entries_of_a_preset_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuration, "PRESETS", tmp_path)
-    (tmp_path / "mine.yaml").write_text("methods: {pdppm: {}, ddpm: {resources: {gpus: 0}}}\n")
+    (tmp_path / "mine.yaml").write_text("sizes: {pdppm: {}, ddpm: {resources: {gpus: 0}}}\n")
     said = problems(preset="mine")
     assert "no method 'pdppm'" in said or "'pdppm'" in said
     assert "unknown key 'gpus', did you mean 'gpu'?" in said

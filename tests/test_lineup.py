@@ -139,6 +139,12 @@ def test_light_resources_of_a_preset_are_for_its_own_sizes() -> None:
     assert lines["ddpm_wide"]["resources"] == cards.load("ddpm")["resources"]
 
 
+def test_light_resources_of_a_preset_hold_for_a_choice_between_names() -> None:
+    """Another law of noise costs what the preset's own does."""
+    lines = resolved(["ddpm", "white"], white={"base": "ddpm", "parameters": {"noise_kind": "gaussian"}})["methods"]
+    assert lines["white"]["resources"] == lines["ddpm"]["resources"] != cards.load("ddpm")["resources"]
+
+
 def test_resources_by_wrong_names_or_numbers_are_refused() -> None:
     said = problems(["ddpm"], ddpm={"resources": {"memory": 4000, "threads": 0}})
     assert "unknown key 'memory', did you mean 'mem_mb'?" in said and "method_options.ddpm.resources.threads" in said

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMOKE = ("preset=smoke",)
@@ -78,11 +79,11 @@ def copy_project(folder: Path) -> Project:
     return Project(folder)
 
 
-def choose(project: Project, methods: str, method_options: str = "{}") -> None:
+def choose(project: Project, methods: list[str], **method_options: dict) -> None:
     """Write other methods into a copy's configuration."""
     path = project.folder / "config.yaml"
-    text = re.sub(r"^methods: .*$", f"methods: {methods}", path.read_text(), flags=re.M)
-    path.write_text(re.sub(r"^method_options: .*$", f"method_options: {method_options}", text, flags=re.M))
+    config = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**config, "methods": methods, "method_options": method_options}))
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +93,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     `mhd` stands on `cddpm`, which stands on `spark`: neither of the two is compared.
     """
     project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    choose(project, "[intensity, ddpm, mhd]", "{cddpm: {parts: {pretraining: spark}}}")
+    choose(project, ["intensity", "ddpm", "mhd"], cddpm={"parts": {"pretraining": "spark"}})
     done = project.run("--cores", "2")
     assert done.returncode == 0, done.stdout[-6000:]
     return project

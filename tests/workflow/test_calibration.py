@@ -17,7 +17,7 @@ seeds: [0, 1]
 
 
 def test_every_run_on_another_cohort_is_calibrated_once(project: Project) -> None:
-    choose(project, "[intensity, ddpm]")
+    choose(project, ["intensity", "ddpm"])
     (project.folder / "mine.yaml").write_text(TWO)
     jobs = project.jobs("--configfile", "mine.yaml")
     # two training cohorts; two seeds of ddpm and one of intensity, which learns nothing
@@ -29,7 +29,7 @@ def test_own_cohort_needs_no_calibration(project: Project) -> None:
 
 
 def test_calibration_reaches_the_evaluation(project: Project) -> None:
-    choose(project, "[intensity]")
+    choose(project, ["intensity"])
     (project.folder / "mine.yaml").write_text(TWO)
     done = project.run("-n", "--printshellcmds", "--configfile", "mine.yaml")
     calls = [line for line in done.stdout.splitlines() if "madad evaluate" in line]

@@ -29,7 +29,7 @@ def test_slurm_profile_plans(project: Project) -> None:
 
 
 def test_two_cohorts_and_seeds_multiply(project: Project) -> None:
-    choose(project, "[intensity, ddpm]")
+    choose(project, ["intensity", "ddpm"])
     (project.folder / "mine.yaml").write_text(
         "cohorts: {second: {kind: phantom, seed: 5}}\n"
         "train_on: [phantom, second]\ntest_on: [second-implanted, phantom]\nseeds: [0, 1]\n"

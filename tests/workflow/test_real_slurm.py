@@ -90,7 +90,7 @@ def slurm() -> Iterator[Path]:
 def ended(slurm: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Clustered, str]:
     """The smoke preset, run to its end through SLURM, and what Snakemake said."""
     project = Clustered(copy_project(tmp_path_factory.mktemp("slurm") / "project").folder, slurm)
-    choose(project, "[intensity, ddpm]")
+    choose(project, ["intensity", "ddpm"])
     profile = project.folder / "profiles/slurm/profile.yaml"
     profile.write_text(profile.read_text().replace("# slurm-partition-config", "slurm-partition-config"))
     done = project.run(*PROFILE)

@@ -12,7 +12,7 @@ RULES = {"corrupt", "evaluate_corrupted", "collect_corrupted", "robustness", "ro
 
 @pytest.fixture
 def corrupted(project: Project) -> Project:
-    choose(project, "[intensity, ddpm]")
+    choose(project, ["intensity", "ddpm"])
     (project.folder / "mine.yaml").write_text(
         "test_on: [phantom, phantom-implanted, phantom-corrupted, phantom-implanted-corrupted]\nseeds: [0, 1]\n"
     )
