@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from madad.errors import did_you_mean
 from madad.logs import say, warn
 from madad.manifest import Row, image_name, read_table, write_table
 from madad.preprocessing import quality
 from madad.provenance import write_json
-from madad.schema import nearest
 
 VERDICTS = ("ok", "flagged", "excluded", "failed")
 # What goes into packs and into the fit of the intensities.
@@ -44,18 +44,21 @@ def judge(tables: Sequence[Path], options: dict, cohort: str, out: Path, record:
         tables: of its shards.
         options: `limits`, `outlier_z`, and the cohort's own lists `exclude` and `keep`.
         out: the rows with `verdict` (one of `VERDICTS`) and `verdict_reason`.
-        record: JSON with the options, how many images got which verdict, and what is usual for every measure.
+        record: JSON with the options, how many images got which verdict, the names in the lists that no image has, and what is
+            usual for every measure.
     """
     rows = [row for table in tables for row in read_table(table)]
     rows.sort(key=lambda row: (image_name(row), row["modality"]))
     judged = verdicts(rows, options)
     counts = {verdict: sum(row["verdict"] == verdict for row in judged) for verdict in VERDICTS}
-    _name_strangers(rows, options, cohort)
+    strangers = list(_strangers(rows, options, cohort))
+    for line in strangers:
+        warn(line)
     for row in judged:
         if row["verdict"] == "excluded":
             warn(f"{cohort}: {image_name(row)} {row['modality']} is excluded: {row['verdict_reason']}")
     write_table(out, judged, COLUMNS)
-    write_json(record, {"cohort": cohort, **options, "counts": counts, "usual": usual(rows)})
+    write_json(record, {"cohort": cohort, **options, "counts": counts, "strangers": strangers, "usual": usual(rows)})
     say(f"{cohort}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
 
 
@@ -89,11 +92,13 @@ def _names(row: Row) -> tuple[str, str, str]:
     return row["subject"], image_name(row), f"{image_name(row)}_{row['modality']}"
 
 
-def _name_strangers(rows: Sequence[Row], options: dict, cohort: str) -> None:
+def _strangers(rows: Sequence[Row], options: dict, cohort: str) -> Iterator[str]:
+    """Names in the lists of a cohort that no image has: no error, as a list may be of more subjects than were taken."""
     known = {name for row in rows for name in _names(row)}
     for key in ("exclude", "keep"):
         for name in sorted(set(options[key]) - known):
-            warn(f"quality.{key}.{cohort}: no image belongs to '{name}'{nearest(name, known)}")
+            hint = f", did you mean 'sub-{name}'?" if f"sub-{name}" in known else did_you_mean(name, known)
+            yield f"quality.{key}.{cohort}: no image belongs to '{name}'{hint}"
 
 
 def _crossed(row: Row, limits: dict, kind: str) -> Iterator[str]:

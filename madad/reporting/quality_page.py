@@ -108,6 +108,7 @@ def write_page(judged: Sequence[Path], records: Sequence[Path], excluded: Sequen
         images=len(rows),
         threshold=threshold,
         lists=lists,
+        strangers=[line for record in known for line in record["strangers"]],
     )
     with complete(out) as partial:
         partial.write_text(page, encoding="utf-8")

@@ -81,6 +81,12 @@ def test_lists_of_the_config_are_there_to_begin_with(mixed: str) -> None:
     assert told == {"exclude": {"mine": ["sub-23"]}, "keep": {}}
 
 
+def test_misspelt_names_in_the_lists_are_told(tmp_path: Path) -> None:
+    text = page(tmp_path, [image(tmp_path, "sub-01")], ("01", "other"))
+    assert "no image belongs to &#39;01&#39;, did you mean &#39;sub-01&#39;?" in text
+    assert "no image belongs to &#39;other&#39;</div>" in text
+
+
 def test_images_of_a_subject_stand_in_one_row(tmp_path: Path) -> None:
     rows = [image(tmp_path, "sub-01", modality) for modality in ("T1w", "FLAIR")]
     rows += [image(tmp_path, "sub-02", modality, template_dice=dice) for modality, dice in (("T1w", "0.95"), ("FLAIR", "0.5"))]
