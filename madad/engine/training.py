@@ -33,8 +33,13 @@ from madad.seeds import seed_from, torch_generator
 # (image, brain, generator) to a batch's further entries
 Pairs = Callable[[Tensor, Tensor, torch.Generator], dict[str, Tensor]]
 
-# AMSGrad: Reddi, Kale & Kumar 2018 (arXiv 1904.09237)
-OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "amsgrad": partial(torch.optim.Adam, amsgrad=True)}
+# AMSGrad: Reddi, Kale & Kumar 2018 (arXiv 1904.09237); betas for GANs: Gulrajani et al. 2017 (arXiv 1704.00028), algorithm 1
+OPTIMISERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "amsgrad": partial(torch.optim.Adam, amsgrad=True),
+    "adam_for_gans": partial(torch.optim.Adam, betas=(0.0, 0.9)),
+}
 VALIDATION_IMAGES = 128
 
 

@@ -9,7 +9,7 @@ import torch
 
 from madad import cards
 from madad.engine.data import read_images
-from madad.engine.training import Training
+from madad.engine.training import OPTIMISERS, Training
 from madad.errors import UserError
 from madad.methods.f_anogan import FAnoGAN
 from madad.networks.wgan import critic_loss
@@ -118,3 +118,10 @@ def test_interrupted_in_either_turn_it_ends_the_same(tmp_path: Path, after: int)
     resumed.run(tmp_path / "parts", "x", Ended(1000))
     assert resumed.outcome.best_step > 6  # the encoder's turn began after step 6
     assert all(torch.equal(value, resumed.best["weights"][key]) for key, value in whole.best["weights"].items())
+
+
+def test_optimiser_of_the_card_forgets_where_it_was_going() -> None:
+    """With momentum, generator and critic chase each other; Gulrajani et al. 2017, algorithm 1: betas 0 and 0.9."""
+    chosen = cards.resolve("f_anogan", {}, {}, None)["training"]["optimiser"]
+    optimiser = OPTIMISERS[chosen](build().parameters(), lr=1e-3)
+    assert optimiser.defaults["betas"] == (0.0, 0.9)
