@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+import networkx
 import numpy as np
 from scipy import stats
 
@@ -61,24 +60,15 @@ def _places(resampled: np.ndarray, better: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def cliques(alike: np.ndarray) -> list[tuple[int, ...]]:
-    """Largest groups of which no two members differ (Bron & Kerbosch 1973, doi:10.1145/362342.362367), of two or more.
+    """Largest groups of which no two members differ (Tomita et al. 2006, doi:10.1016/j.tcs.2006.06.015), of two or more.
 
     A group may skip a method that lies between its members, so a bar for it must mark who belongs.
 
     Args:
         alike: (K, K) bool, symmetric; the diagonal is not looked at.
     """
-    neighbours = [set(np.flatnonzero(row)) - {index} for index, row in enumerate(alike)]
-    return sorted(tuple(sorted(one)) for one in _grow(set(), set(range(len(alike))), set(), neighbours) if len(one) > 1)
-
-
-def _grow(chosen: set[int], candidates: set[int], excluded: set[int], neighbours: list[set[int]]) -> Iterator[set[int]]:
-    if not candidates and not excluded:
-        yield chosen
-    for index in sorted(candidates):
-        yield from _grow(chosen | {index}, candidates & neighbours[index], excluded & neighbours[index], neighbours)
-        candidates = candidates - {index}
-        excluded = excluded | {index}
+    graph = networkx.from_numpy_array(np.asarray(alike, dtype=bool))
+    return sorted(tuple(sorted(group)) for group in networkx.find_cliques(graph) if len(group) > 1)
 
 
 def order_changes(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:

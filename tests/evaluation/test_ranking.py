@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import networkx
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -40,14 +41,20 @@ def test_range_of_ranks_holds_ties_whole() -> None:
     assert rank_range(resampled, 1).tolist() == [[1, 1, 3], [2, 2, 3]]
 
 
-def test_cliques_are_those_of_networkx() -> None:
+def test_cliques_are_all_groups_without_a_difference_that_no_other_holds() -> None:
     generator = GENERATOR(0)
     for _ in range(20):
         alike = np.triu(generator.random((7, 7)) < 0.6, 1)
         alike |= alike.T
-        graph = networkx.from_numpy_array(alike)
-        expected = sorted(tuple(sorted(one)) for one in networkx.find_cliques(graph) if len(one) > 1)
-        assert cliques(alike) == expected
+        groups = [set(group) for size in range(2, 8) for group in itertools.combinations(range(7), size)]
+        whole = [group for group in groups if all(alike[pair] for pair in itertools.combinations(sorted(group), 2))]
+        largest = [group for group in whole if not any(group < other for other in whole)]
+        assert cliques(alike) == sorted(tuple(sorted(group)) for group in largest)
+
+
+def test_many_methods_that_no_test_tells_apart_are_found_at_once() -> None:
+    """A search that tries all of their groups would never end."""
+    assert cliques(np.ones((60, 60), dtype=bool)) == [tuple(range(60))]
 
 
 def test_all_alike_are_one_clique_and_all_different_none() -> None:
