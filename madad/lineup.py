@@ -172,9 +172,9 @@ class _Lineup:
 
         A choice between names, such as a law of noise, is no size.
         """
-        given = self.given.get(name, {})
-        chosen = [(cards.load(base)[section], given.get(section, {})) for section in ("parameters", "training")]
-        other_sizes = any("enum" not in known.get(key, {}) for known, values in chosen for key in values)
+        given, card = self.given.get(name, {}), cards.load(base)
+        chosen = [card[section].get(key, {}) for section in ("parameters", "training") for key in given.get(section, {})]
+        other_sizes = any("enum" not in option for option in chosen)
         return given.get("resources", {}) if other_sizes else self.section("resources", name, base)
 
     def options(self, name: str, base: str) -> Options | None:

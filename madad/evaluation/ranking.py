@@ -67,8 +67,8 @@ def cliques(alike: np.ndarray) -> list[tuple[int, ...]]:
     Args:
         alike: (K, K) bool, symmetric; the diagonal is not looked at.
     """
-    graph = networkx.from_numpy_array(np.asarray(alike, dtype=bool))
-    return sorted(tuple(sorted(group)) for group in networkx.find_cliques(graph) if len(group) > 1)
+    groups = networkx.find_cliques(networkx.from_numpy_array(alike))
+    return sorted(tuple(sorted(group)) for group in groups if len(group) > 1)
 
 
 def order_changes(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
