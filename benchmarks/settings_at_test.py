@@ -74,7 +74,7 @@ def measure(method: nn.Module, path: Path, samples: int, device: torch.device) -
 def _with(model: Path, changes: dict, base: str | None = None) -> nn.Module:
     """The model of a file with other settings; its parts are those of the method's card."""
     metadata = read_metadata(model)
-    options = _options(base or metadata["method"], metadata["parameters"])
+    options = _options(base or metadata["method"], metadata["parameters"], metadata["modality"])
     unknown = set(changes) - set(options["parameters"])
     if unknown:
         raise SystemExit(f"{', '.join(unknown)}: not among the parameters {', '.join(sorted(options['parameters']))}")
@@ -84,12 +84,12 @@ def _with(model: Path, changes: dict, base: str | None = None) -> nn.Module:
     return method
 
 
-def _options(base: str, parameters: dict) -> dict:
-    own = dict(parameters)
-    beneath = own.pop("parts", {})
+def _options(base: str, trained_with: dict, modality: str) -> dict:
+    own = {key: value for key, value in trained_with.items() if key != "parts"}
     roles = cards.load(base)["requires"]
-    parts = {role: {**_options(roles[role]["default"], inner), "overrides": {}} for role, inner in beneath.items()}
-    return {"base": base, "parameters": own, "parts": parts}
+    beneath = {role: _options(roles[role]["default"], inner, modality) for role, inner in trained_with.get("parts", {}).items()}
+    parts = {role: {**options, "overrides": {}} for role, options in beneath.items()}
+    return {"base": base, "parameters": cards.resolve(base, own, {}, modality)["parameters"], "parts": parts}
 
 
 def _value(text: str) -> object:

@@ -3,21 +3,20 @@
 A card is the file `madad/methods/<name>.yaml` beside the method's code. The parts that methods stand on, such as an autoencoder,
 have cards of the same kind in `madad/components`. A parameter is a JSON-schema property with
 `type`, `default`, `description` and `source` (and, where they mean something, `unit`, `minimum`, `maximum`, `enum`,
-`items`). `modality_defaults` gives a default that depends on the modality. The training options are the same for every
+`items`). `modality_defaults` gives a default that depends on the modality. `stage: inference` marks a parameter that the training
+neither reads nor depends on: with another value the same weights are applied anew. The training options are the same for every
 method that trains (`madad/engine/options.yaml`); a card gives what is its own of them, such as defaults. `training_data`,
 slices of healthy images where it is left out, says what a method is shown: `kind` slices or volumes (a parameter `spatial_dims`
 of 3 means volumes too), `pairs` true for those that learn from synthetic lesions (`madad/engine/pair_options.yaml`).
 `capabilities` say what a method can (`CAPABILITIES`); what is left out it cannot.
 `model_mb`, for the estimate of the disk a run takes, is the size of a model file at the defaults.
-`constraints` says which parameters must agree: `divides: [a, b]`, `at_most: [a, b]`, `rising: a`; b may be a training option,
-as in `at_most: [a, training.steps]`.
+`constraints` says which parameters must agree (`madad.constraints`).
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from madad import plugins
+from madad.constraints import disagreements
 from madad.errors import UserError, did_you_mean
 
 METHODS = Path(__file__).parent / "methods"
@@ -37,6 +37,8 @@ SLICES = {"kind": "slices", "pairs": False}
 # applied; gives codes of images, by a verb `encode`
 CAPABILITIES = ("trains", "fits", "reconstructs", "stochastic", "encodes")
 TRACKS = ("none", "healthy", "lesion-masks", "image-labels", "supervised")
+# The stage of parameters that no training depends on.
+INFERENCE = "inference"
 KEYS = [
     "name",
     "title",
@@ -127,9 +129,26 @@ def resolve(name: str, parameters: dict, training: dict, modality: str | None) -
         raise UserError("\n".join(problems))
     complete = {section: _complete(card[section], values, modality) for section, values in given.items()}
     settings = complete["parameters"] | {f"training.{key}": value for key, value in complete["training"].items()}
-    if problems := list(_disagreements(name, card.get("constraints", []), settings)):
+    if problems := list(disagreements(name, card.get("constraints", []), settings)):
         raise UserError("\n".join(problems))
     return complete
+
+
+def of_training(name: str, parameters: dict) -> dict:
+    """Those of some parameters that the training depends on: all but `stage: inference`."""
+    schemas = _load(name)["parameters"]
+    return {key: value for key, value in parameters.items() if schemas[key].get("stage") != INFERENCE}
+
+
+def as_trained(name: str, parameters: dict, training: dict, modality: str | None) -> dict:
+    """Complete parameters under which a model is trained, the same for all that need the same training.
+
+    Those of inference have the card's defaults, or stay where the card's constraints refuse these.
+    """
+    try:
+        return resolve(name, of_training(name, parameters), training, modality)["parameters"]
+    except UserError:
+        return parameters
 
 
 def overrides(need: dict, parameters: dict) -> dict:
@@ -202,21 +221,6 @@ def _problems(name: str, section: str, properties: dict, values: object) -> list
         lines.append(f"{where}: {_explain(error)}")
     lines += [f"{name}.{section}.{key}: {value} is not a finite number" for key, value in known.items() if _not_finite(value)]
     return lines
-
-
-def _disagreements(name: str, constraints: list[dict], parameters: dict) -> Iterator[str]:
-    """One line for every constraint of the card that complete parameters break."""
-    for constraint in constraints:
-        ((kind, keys),) = constraint.items()
-        first, *rest = keys if isinstance(keys, list) else [keys]
-        value, where = parameters[first], f"{name}.parameters.{first}"
-        other = parameters[rest[0]] if rest else None
-        if kind == "divides" and other % value:
-            yield f"{where}: {value} does not divide {rest[0]} = {other}"
-        elif kind == "at_most" and max(value if isinstance(value, list) else [value]) > other:
-            yield f"{where}: {value} goes beyond {rest[0]} = {other}"
-        elif kind == "rising" and sorted(value) != value:
-            yield f"{where}: {value} falls; give the smaller number first"
 
 
 def _unknown(name: str, section: str, key: object, properties: dict) -> str:

@@ -88,8 +88,8 @@ def _pairs(config: Options) -> list[dict[str, str]]:
     return [{**run, "testset": testset} for run in lineup.runs(config, "methods") for testset in config["test_on"]]
 
 
-def _read_preset(name: str) -> Options:
-    """A preset laid over the one it changes."""
+def _read_preset(name: str, above: tuple[str, ...] = ()) -> Options:
+    """A preset laid over the one it changes; `above` are the presets that stand on it."""
     path = PRESETS / f"{name}.yaml"
     if not path.exists():
         known = [file.stem for file in PRESETS.glob("*.yaml")]
@@ -100,7 +100,12 @@ def _read_preset(name: str) -> Options:
     problems += [unknown("sizes", "method", name, known) for name in preset.get("sizes", {}) if name not in known]
     if problems:
         raise UserError(f"{path}:\n" + "\n".join(problems))
-    return merge(_read_preset(preset["base"]), preset) if "base" in preset else preset
+    above = (*above, name)
+    if "base" not in preset:
+        return preset
+    if preset["base"] in above:
+        raise UserError(f"{path}: base: {' stands on '.join([*above, preset['base']])}; a preset cannot stand on itself")
+    return merge(_read_preset(preset["base"], above), preset)
 
 
 def _under_preset(config: Options, preset: Options) -> Options:

@@ -36,9 +36,11 @@ class Method(Protocol):
 
     Attributes:
         hyperparameters: what it was built with, set by `madad.methods.registry.build`.
+        trained_with: those of them that its weights depend on, set there too.
     """
 
     hyperparameters: dict[str, object]
+    trained_with: dict[str, object]
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Scalars to log; the one to minimise is called `loss`."""

@@ -4,7 +4,8 @@ An entry, for every name that is trained or run:
 `base` the published method or component behind it; `parts` the names of the entries its card requires, by role;
 `seeded` whether it runs once a seed or once; `modalities` those it is made for; `options` by modality what
 `madad.methods.registry.assemble` builds it from and the engine trains it with; `track` the labels that it and its parts see;
-`resources` what a job that trains or applies it asks for.
+`resources` what a job that trains or applies it asks for; `lender` the entry whose weights it takes over, where one that differs
+in its settings of inference alone is trained already, or None.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 
 from madad import cards
 from madad.errors import UserError
+from madad.provenance import content_hash
 from madad.schema import Options, coerce, unknown
 
 
@@ -31,6 +33,7 @@ def resolve(config: Options, sizes: Options, problems: list[str]) -> Options:
             problems.append(f"methods: {name} is a component that methods stand on, not a method to compare")
         lineup.add(name, "methods")
     used = dict(lineup.entries)
+    _lend(used)
     for name in config["method_options"]:  # a mistake in an unused entry is told before anybody relies on it
         lineup.add(name, "method_options")
     for modality in config["modalities"]:
@@ -88,6 +91,22 @@ def noise_laws(config: Options) -> Options:
         if {"noise_kind", "noise_resolution", "noise_magnitude"} <= set(parameters)
     }
     return laws if len({tuple(sorted(law.items())) for law in laws.values()}) > 1 else {}
+
+
+def as_trained(options: Options, modality: str) -> Options:
+    """Options of one modality as the training sees them: what tells only inferences apart is set alike."""
+    base, parameters, training = options["base"], options["parameters"], options["training"]
+    return {**options, "parameters": cards.as_trained(base, parameters, training, modality)}
+
+
+def _lend(entries: Options) -> None:
+    """Name the `lender` of every entry: among those of one training the one called as its card, or else the first."""
+    trainings: dict[str, str] = {}
+    for name in sorted(entries, key=lambda name: name != entries[name]["base"]):
+        entry, able = entries[name], cards.load(entries[name]["base"])["capabilities"]
+        training = content_hash([entry["base"], {m: as_trained(options, m) for m, options in entry["options"].items()}])
+        lender = trainings.setdefault(training, name) if able["trains"] or able["fits"] else name
+        entry["lender"] = None if lender == name else lender
 
 
 @dataclass

@@ -64,6 +64,10 @@ rule ledger:
         "../envs/core.yaml"
     params:
         bases={name: entry["base"] for name, entry in ENTRIES.items()},
+        settings={
+            name: {modality: options["parameters"] for modality, options in entry["options"].items()}
+            for name, entry in ENTRIES.items()
+        },
         parts={name: entry["parts"] for name, entry in ENTRIES.items()},
         cohorts={
             name: {

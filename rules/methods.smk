@@ -4,6 +4,9 @@ ENTRIES = lineup.entries(CONFIG)
 CARDS = {name: cards.load(entry["base"]) for name, entry in ENTRIES.items()}
 METHOD_BASES = {name: method["base"] for name, method in CONFIG["methods"].items()}
 TRACKS = {name: method["track"] for name, method in CONFIG["methods"].items()}
+# Who takes over the weights of another method instead of being trained; and a pattern that is no name where there is none.
+LENT = "|".join(name for name, entry in ENTRIES.items() if entry["lender"]) or "(?!)"
+TRAINED = "|".join(name for name, entry in ENTRIES.items() if not entry["lender"])
 BENEATH = {name: lineup.beneath(CONFIG, name) for name in CONFIG["methods"]}
 NOISE_LAWS = lineup.noise_laws(CONFIG)
 
@@ -16,6 +19,16 @@ def method_card(wildcards):
 def method_options(wildcards):
     """Base, parameters, training options and parts of a method for a modality."""
     return as_json(ENTRIES[wildcards.method]["options"][wildcards.modality])
+
+
+def training_options(wildcards):
+    """The same as its training sees them, so that nothing is trained again for a setting of inference."""
+    return as_json(lineup.as_trained(ENTRIES[wildcards.method]["options"][wildcards.modality], wildcards.modality))
+
+
+def lent(name):
+    """A file of the run whose weights a method takes over."""
+    return lambda wildcards: _of_runs(name, [{**wildcards, "method": ENTRIES[wildcards.method]["lender"]}])
 
 
 def method_code(*engine, pairs=False):

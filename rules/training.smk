@@ -1,4 +1,7 @@
-"""One model for every training cohort, modality, method and seed."""
+"""One model for every training cohort, modality, method and seed.
+
+Outputs are written out: a rule's own wildcard constraints do not reach what a path variable stands for (Snakemake 9.27).
+"""
 
 
 rule train:
@@ -9,9 +12,9 @@ rule train:
         parts=part_models,
         banks=training_banks,
     output:
-        model="<run>/model.safetensors",
-        history="<run>/history.csv",
-        info="<run>/train.json",
+        model="results/runs/{cohort}/{modality}/{method}/seed{seed}/model.safetensors",
+        history="results/runs/{cohort}/{modality}/{method}/seed{seed}/history.csv",
+        info="results/runs/{cohort}/{modality}/{method}/seed{seed}/train.json",
     log:
         "results/logs/train/{cohort}/{modality}/{method}/seed{seed}.log",
     benchmark:
@@ -23,8 +26,10 @@ rule train:
         gpu=training_resource("gpu"),
         mem_mb=training_resource("mem_mb"),
         runtime=training_resource("runtime_min"),
+    wildcard_constraints:
+        method=TRAINED,
     params:
-        method=method_options,
+        method=training_options,
         run=lambda wildcards, output: os.path.dirname(output.model),
         checkpoints="results/checkpoints/{cohort}/{modality}/{method}/seed{seed}",
         code=method_code("madad.engine.training", pairs=True),
@@ -32,3 +37,28 @@ rule train:
         "OMP_NUM_THREADS={threads} exec python -m madad train --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --options {params.method:q} --train {input.train} --validation {input.validation}"
         " --parts {input.parts} --banks {input.banks} --run {params.run} --checkpoints {params.checkpoints} --threads {threads} --gpus {resources.gpu} --log {log}"
+
+
+rule adopt:
+    """Take over the weights of a method that differs in its settings of inference alone."""
+    input:
+        model=lent("model.safetensors"),
+        history=lent("history.csv"),
+        info=lent("train.json"),
+    output:
+        model="results/runs/{cohort}/{modality}/{method}/seed{seed}/model.safetensors",
+        history="results/runs/{cohort}/{modality}/{method}/seed{seed}/history.csv",
+        info="results/runs/{cohort}/{modality}/{method}/seed{seed}/train.json",
+    log:
+        "results/logs/adopt/{cohort}/{modality}/{method}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    wildcard_constraints:
+        method=LENT,
+    params:
+        lender=lambda wildcards, input: os.path.dirname(input.model[0]),
+        run=lambda wildcards, output: os.path.dirname(output.model),
+        code=fingerprint("madad.engine.lending"),
+    shell:
+        "python -m madad adopt --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
+        " --seed {wildcards.seed} --lender {params.lender} --run {params.run} --log {log}"

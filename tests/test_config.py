@@ -68,6 +68,13 @@ def test_misspelt_entries_of_a_preset_are_refused(tmp_path: Path, monkeypatch: p
     assert "unknown key 'gpus', did you mean 'gpu'?" in said
 
 
+def test_presets_that_stand_on_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configuration, "PRESETS", tmp_path)
+    (tmp_path / "mine.yaml").write_text("base: yours\n")
+    (tmp_path / "yours.yaml").write_text("base: mine\n")
+    assert "mine stands on yours stands on mine; a preset cannot stand on itself" in problems(preset="mine")
+
+
 def test_order_of_precedence_is_schema_preset_config() -> None:
     preset = yaml.safe_load((ROOT / "presets" / "smoke.yaml").read_text())
     plain = configuration.resolve(changed(preset="smoke"))

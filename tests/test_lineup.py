@@ -110,6 +110,11 @@ def test_a_variant_may_serve() -> None:
             "mhd uses ddpm with {'test_timesteps': [500]}",
         ),
         (["ddpm"], {"ddpm": {"parameters": {"test_timesteps": [2000]}}}, "[2000] goes beyond num_train_timesteps = 1000"),
+        (
+            ["mad_ad"],
+            {"mad_ad": {"parameters": {"test_steps": 7}}},
+            "7 of 10 noise levels cannot be evenly spaced; 10, 5, 4, 3, 2 can",
+        ),
         (["ddpm"], {"ddpm": {"parameters": {"norm_groups": 7}}}, "7 does not divide base_channels = 16"),
         (["mddpm"], {"mddpm": {"parameters": {"mask_ratio": [0.9, 0.1]}}}, "[0.9, 0.1] falls"),
         (["spark"], {}, "spark is a component that methods stand on"),
@@ -157,3 +162,46 @@ def test_noise_laws_are_those_of_methods_that_differ_in_them() -> None:
     laws = lineup.noise_laws(resolved(["dae", "ddpm", "fine"], fine={"base": "dae", "parameters": {"noise_resolution": 32}}))
     assert {name: law["noise_resolution"] for name, law in laws.items()} == {"dae": 16, "fine": 32}
     assert all(key.startswith("noise_") for law in laws.values() for key in law)
+
+
+def lenders(methods: list[str], **options: dict) -> dict[str, str]:
+    return {name: entry["lender"] for name, entry in resolved(methods, **options)["methods"].items() if entry["lender"]}
+
+
+def test_what_differs_at_inference_alone_shares_a_training() -> None:
+    late = {"base": "ddpm", "parameters": {"test_timesteps": [250], "slices_per_pass": 8}}
+    assert lenders(["ddpm", "late"], late=late) == {"late": "ddpm"}
+    assert lenders(["late", "ddpm"], late=late) == {"late": "ddpm"}  # whoever is called as the card lends
+    later = {**late, "parameters": {"test_timesteps": [300]}}
+    assert lenders(["late", "later"], late=late, later=later) == {"later": "late"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"parameters": {"noise_scale": 2.0}},
+        {"training": {"steps": 7}},
+        {"base": "cddpm", "parts": {"pretraining": "spark"}},
+    ],
+)
+def test_other_trainings_are_not_shared(changes: dict) -> None:
+    variant = {"base": "ddpm", **changes}
+    assert lenders([variant["base"], "variant"], variant=variant) == {}
+
+
+def test_what_learns_nothing_borrows_nothing() -> None:
+    variants = {
+        "bright": {"base": "intensity", "parameters": {"tail": "bright"}},
+        "few": {"base": "mhd", "parameters": {"draws": 3}},
+    }
+    assert lenders(["intensity", "bright", "mhd", "few"], **variants) == {}
+
+
+def test_a_training_sees_the_same_options_whatever_is_set_for_inference() -> None:
+    def seen(**parameters: object) -> dict:
+        options = resolved(["ddpm"], ddpm={"parameters": parameters})["methods"]["ddpm"]["options"]["FLAIR"]
+        return lineup.as_trained(options, "FLAIR")
+
+    assert seen() == seen(test_timesteps=[250]) != seen(noise_scale=2.0)
+    # where the card's defaults do not go with the rest, what is given stays
+    assert seen(num_train_timesteps=100, test_timesteps=[50])["parameters"]["test_timesteps"] == [50]

@@ -8,6 +8,7 @@ job.logged(
     summary=snakemake.input.summary,
     trainings=snakemake.input.trainings,
     bases=snakemake.params.bases,
+    settings=snakemake.params.settings,
     parts=snakemake.params.parts,
     cohorts=snakemake.params.cohorts,
     **dict(snakemake.output.items()),

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from madad.constraints import possible, strides
 from madad.errors import UserError
 
 # (z_t, t) to the clean z and how probably every cell is clean already, (B, 1, h, w)
@@ -31,10 +32,11 @@ def respaced(steps: int, num_train_timesteps: int, key: str) -> list[int]:
     Raises:
         UserError: no stride gives so many levels; the message lists the numbers that work.
     """
-    chains = {len(range(0, num_train_timesteps, s)): s for s in range(num_train_timesteps - 1, 0, -1)}
+    chains = strides(num_train_timesteps)
     if steps not in chains:
-        legal = ", ".join(map(str, sorted(chains, reverse=True)))
-        raise UserError(f"{key}: {steps} of {num_train_timesteps} noise levels cannot be evenly spaced; {legal} can")
+        raise UserError(
+            f"{key}: {steps} of {num_train_timesteps} noise levels cannot be evenly spaced; {possible(num_train_timesteps)} can"
+        )
     return list(range(0, num_train_timesteps, chains[steps]))[::-1]
 
 

@@ -42,7 +42,7 @@ def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, 
         metadata = load_model(method, Path(model), _expected(method, identity, opened))
         devices.place(method, chosen).eval()
         code = fingerprint(*(m for m in (type(method).__module__, "madad.engine.inference") if m.startswith(f"{PACKAGE}.")))
-        parts = [metadata["fingerprint"], code, seed, [pack.content for pack in opened]]
+        parts = [metadata["fingerprint"], dict(method.hyperparameters), code, seed, [pack.content for pack in opened]]
         attributes = {key: str(value) for key, value in identity.items()} | {"fingerprint": content_hash(parts)}
         # the evaluation refuses maps of other images, as it does those of another method
         attributes |= {f"content_{pack.split}": pack.content for pack in opened}
@@ -50,7 +50,7 @@ def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, 
 
 
 def _expected(method: nn.Module, identity: dict, packs: list[Pack]) -> dict:
-    expected = {"method": identity["method"], "modality": identity["modality"], "parameters": dict(method.hyperparameters)}
+    expected = {"method": identity["method"], "modality": identity["modality"], "parameters": dict(method.trained_with)}
     for pack in packs:
         if pack.modality != identity["modality"]:
             raise UserError(f"{pack.path}: holds {pack.modality}, {identity['modality']} is needed")

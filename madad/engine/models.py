@@ -29,7 +29,7 @@ def read_metadata(path: Path) -> dict:
     Raises:
         UserError: no such file, or not a model of ours.
     """
-    return _read(path)[0]
+    return read_model(path)[0]
 
 
 def load_model(method: nn.Module, path: Path, expected: dict) -> dict:
@@ -43,7 +43,7 @@ def load_model(method: nn.Module, path: Path, expected: dict) -> dict:
     Raises:
         UserError: unreadable, of another method, parameters, modality or shape, or with other weights.
     """
-    metadata, weights = _read(path)
+    metadata, weights = read_model(path)
     for key, value in expected.items():
         if metadata.get(key) != value:
             raise UserError(f"{path}: the model's {key.replace('_', ' ')} {_difference(metadata.get(key), value)}; train again")
@@ -68,7 +68,12 @@ def load_weights(method: nn.Module, weights: dict[str, Tensor]) -> None:
     method.load_state_dict(weights)
 
 
-def _read(path: Path) -> tuple[dict, dict[str, Tensor]]:
+def read_model(path: Path) -> tuple[dict, dict[str, Tensor]]:
+    """Metadata and weights as `save_model` wrote them.
+
+    Raises:
+        UserError: no such file, or not a model of ours.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get(ENTRY, "{}"))

@@ -27,7 +27,7 @@ class Record:
 
     Attributes:
         identity: cohort, modality, method, seed as text.
-        parameters: hyper-parameters of the method.
+        parameters: hyper-parameters that the weights depend on.
         options: training options.
         parts: fingerprint of the model behind every part, by role.
         seed: of everything random.
@@ -54,7 +54,7 @@ class Record:
         """The record of a training that is about to start."""
         facts = {
             "identity": dict(identity),
-            "parameters": dict(method.hyperparameters),
+            "parameters": dict(method.trained_with),
             "options": dict(options),
             "parts": dict(parts),
             "seed": seed,

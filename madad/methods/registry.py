@@ -43,14 +43,16 @@ def build(name: str, parameters: dict, seed: int, parts: dict[str, nn.Module | N
         parts: a module for every role of the card's `requires`, None for what is not wanted.
 
     Returns:
-        the method; `hyperparameters` holds what it was built with, for the files the engine writes.
+        the method; `hyperparameters` holds what it was built with and `trained_with` those of them that its weights depend on,
+        for the files the engine writes.
     """
     parts = parts or {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_from("initial weights", seed))
         method = load(name)(**parts, **parameters)
-    beneath = {role: part.hyperparameters for role, part in parts.items() if part is not None}
-    method.hyperparameters = {**parameters, **({"parts": beneath} if beneath else {})}
+    beneath = _beneath({role: part.hyperparameters for role, part in parts.items() if part is not None})
+    method.hyperparameters = {**parameters, **beneath}
+    method.trained_with = {**cards.of_training(name, parameters), **beneath}
     return method
 
 
@@ -77,10 +79,20 @@ def as_used(part: dict) -> dict:
     return {**part, "parameters": {**part["parameters"], **part["overrides"]}}
 
 
+def trained_with(options: dict) -> dict:
+    """What `build` writes down as such for these options, without building anything."""
+    parts = {role: hyperparameters(as_used(part)) for role, part in options["parts"].items()}
+    return {**cards.of_training(options["base"], options["parameters"]), **_beneath(parts)}
+
+
 def hyperparameters(options: dict) -> dict:
-    """What `build` writes down for these options, without building anything."""
-    beneath = {role: hyperparameters(as_used(part)) for role, part in options["parts"].items()}
-    return {**options["parameters"], **({"parts": beneath} if beneath else {})}
+    """What `build` writes down as such for these options, without building anything."""
+    parts = {role: hyperparameters(as_used(part)) for role, part in options["parts"].items()}
+    return {**options["parameters"], **_beneath(parts)}
+
+
+def _beneath(parts: dict) -> dict:
+    return {"parts": parts} if parts else {}
 
 
 def _has(candidate: type, verbs: tuple[str, ...]) -> bool:

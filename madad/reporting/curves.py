@@ -29,13 +29,15 @@ def draw_training(histories: Sequence[Path], trainings: Sequence[Path], png: Pat
     """Loss over steps, a panel a method, cohort and sequence; every seed a line, validation dashed.
 
     Args:
-        histories: csv files with `step`, `loss` and `validation_loss`; empty for methods that are not trained.
+        histories: csv files with `step`, `loss` and `validation_loss`; empty for methods that are not trained. Who took over
+            the weights of another method has no panel of its own.
         trainings: the `train.json` beside each, which says whose it is.
     """
     panels: dict[tuple, list[tuple[str, pd.DataFrame]]] = {}
     for path, about in zip(histories, trainings, strict=True):
-        history, info = pd.read_csv(path), json.loads(Path(about).read_text())["identity"]
-        if len(history) and "step" in history:
+        history, told = pd.read_csv(path), json.loads(Path(about).read_text())
+        info = told["identity"]
+        if len(history) and "step" in history and "lender" not in told:
             panels.setdefault((info["method"], info["cohort"], info["modality"]), []).append((str(info["seed"]), history))
     if not panels:
         style.save(style.empty("No method of this run is trained"), png, pdf)

@@ -24,12 +24,14 @@ class Entrant:
         method: its name in this run.
         base: the card behind it.
         cohort: what it was trained on.
+        settings: its parameters by sequence, those of inference too.
         runs: its `train.json`, one a sequence and seed.
     """
 
     method: str
     base: str
     cohort: str
+    settings: Mapping[str, Options]
     runs: tuple[Options, ...]
 
     @property
@@ -42,10 +44,14 @@ class Entrant:
         """The training that stands for all of them."""
         return self.runs[0]
 
+    @property
+    def parameters(self) -> Options:
+        """What the training that stands for all says of its parameters, and those it does not depend on."""
+        return {**self.settings.get(self.first["identity"]["modality"], {}), **self.first["parameters"]}
+
     def misses(self, row: Options) -> list[str]:
         """Settings and parts that tell a published row from its neighbours and are otherwise here, in words."""
-        parameters = self.first["parameters"]
-        pairs = [(key, parameters.get(key), value) for key, value in row["variant"].items()]
+        pairs = [(key, self.parameters.get(key), value) for key, value in row["variant"].items()]
         if "parts" in row:
             pairs.append(("parts", sorted(self.first["parts"]), sorted(row["parts"])))
         return [f"{key} {words(here)} instead of {words(there)}" for key, here, there in pairs if here != there]
@@ -57,7 +63,7 @@ class Entrant:
             variant: settings that the published row has of its own; `misses` tells of them.
         """
         published = cards.resolve(self.base, {}, {}, self.first["identity"]["modality"])
-        own = {key: value for key, value in self.first["parameters"].items() if key not in ("parts", OPERATION, *variant)}
+        own = {key: value for key, value in self.parameters.items() if key not in ("parts", OPERATION, *variant)}
         pairs = [(key, self.first["options"].get(key), published["training"].get(key)) for key in TRAINING]
         pairs += [(key, value, published["parameters"].get(key)) for key, value in own.items()]
         return [
@@ -67,12 +73,13 @@ class Entrant:
         ]
 
 
-def gather(trainings: Iterable[Path], bases: Mapping[str, str]) -> list[Entrant]:
+def gather(trainings: Iterable[Path], bases: Mapping[str, str], settings: Mapping[str, Mapping[str, Options]]) -> list[Entrant]:
     """Every method and part that was trained, in the order of `bases`.
 
     Args:
         trainings: the `train.json` of every run.
         bases: card of each name; what is not there is left out.
+        settings: parameters of each name by sequence.
     """
     found: dict[tuple[str, str], list[Options]] = {}
     for path in trainings:
@@ -80,7 +87,9 @@ def gather(trainings: Iterable[Path], bases: Mapping[str, str]) -> list[Entrant]
         found.setdefault((told["identity"]["method"], told["identity"]["cohort"]), []).append(told)
     order = list(bases)
     named = sorted((key for key in found if key[0] in bases), key=lambda key: (order.index(key[0]), key[1]))
-    return [Entrant(method, bases[method], cohort, tuple(found[method, cohort])) for method, cohort in named]
+    return [
+        Entrant(method, bases[method], cohort, settings.get(method, {}), tuple(found[method, cohort])) for method, cohort in named
+    ]
 
 
 def place(rows: list[Options], entrants: Iterable[Entrant]) -> list[list[Entrant]]:

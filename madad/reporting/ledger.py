@@ -23,6 +23,7 @@ def write_ledger(
     summary: Path,
     trainings: Sequence[Path],
     bases: Mapping[str, str],
+    settings: Mapping[str, Mapping[str, Options]],
     parts: Mapping[str, Mapping[str, str]],
     cohorts: Mapping[str, Options],
     csv: Path,
@@ -35,6 +36,7 @@ def write_ledger(
         summary: see `madad.reporting.summary`.
         trainings: the `train.json` of every run.
         bases: card of each method's name, and of the parts that methods stand on.
+        settings: for each of them its parameters by sequence; a training knows only those that it depends on.
         parts: for each of them the names of what it stands on, by role.
         cohorts: `dataset` and `spacing_mm` of every cohort.
         csv: every published number with ours, one a row.
@@ -43,7 +45,7 @@ def write_ledger(
     Raises:
         UserError: a file of published results is not valid.
     """
-    results = Results(summary, cohorts, parts, gather(trainings, bases))
+    results = Results(summary, cohorts, parts, gather(trainings, bases, settings))
     entrants = results.compared()
     known = papers.load()
     sheets = [sheet for paper in known for sheet in _sheets(paper, entrants)]

@@ -28,12 +28,16 @@ TRACKS = {
     "image-labels": "images labelled as ill or healthy",
     "supervised": "masks of lesions",
 }
+INFERENCE_MARK = " *Inference.*"
 HEAD = """# Methods
 
 <!-- Written by `python -m madad cards --out docs/methods.md` from the cards; edit those. -->
 
 Every method of this project, with the settings of its paper. Presets and configurations change them: `method_options` in
 `config.yaml`. Values of the pipeline itself are in `results/provenance.json` of each run.
+
+No training depends on a setting marked *inference*: when it changes, the same weights are applied anew, and two variants of a
+method that differ in nothing else share one training.
 """
 
 
@@ -118,7 +122,8 @@ def _settings(head: str, schemas: dict, shown: dict | list[str]) -> Iterator[str
     yield from _rows((head, "default", "unit", "meaning", "source"))
     for key in shown:
         schema = schemas[key]
-        yield _row(f"`{key}`", _default(schema), schema["unit"], schema["description"] + _choices(schema), schema["source"])
+        meaning = schema["description"] + _choices(schema) + (INFERENCE_MARK if "stage" in schema else "")
+        yield _row(f"`{key}`", _default(schema), schema["unit"], meaning, schema["source"])
 
 
 def _default(schema: dict) -> str:

@@ -23,6 +23,10 @@ THRESHOLDS = ("dice_validation", "dice_fpr_1", "dice_fpr_5", "dice_oracle", "dic
 # Of the paper's protocol, and of ours beside it.
 PUBLISHED = ("dice_published", "dice_validation", "auprc_published", "auprc", "l1_published", "l1")
 COST = ("seconds", "peak_memory_mb")
+TRAINING_NOTE = (
+    "wall time of one training run, mean over seeds, with that of the parts it stands on; "
+    "methods that differ in their settings of inference alone share a training, which counts for each"
+)
 SUMMARY_NOTE = (
     "Mean over test subjects with its 95 % interval (BCa bootstrap over subjects; with several seeds, over seeds and subjects). "
     "Subjects are the unit: their samples and seeds are averaged first."
@@ -130,7 +134,7 @@ def write_cost(
         Column("Method", number=False),
         *(titled(key) for key in COST),
         Column("Parameters", "weights of the networks"),
-        Column("Training (min)", "wall time of one training run, mean over seeds, with that of the parts it stands on"),
+        Column("Training (min)", TRAINING_NOTE),
         Column("Device", "where it was trained", number=False),
     ]
 

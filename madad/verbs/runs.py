@@ -21,6 +21,7 @@ def declare(verbs: Verbs) -> None:
     training.add_argument("--run", dest="run_folder", type=Path, required=True)
     training.add_argument("--banks", type=Path, nargs="*", default=[], help="synthetic lesions to learn from")
     training.add_argument("--parts", type=Path, nargs="*", default=[], help="models of its parts, by role")
+    verb(verbs, adopt, "lender", **run).add_argument("--run", dest="run_folder", type=Path, required=True)
     inference = verb(verbs, infer, "options", "model", "out", testset={}, packs=MANY, **run)
     for parser in (training, inference):
         _add_machine(parser)
@@ -53,6 +54,13 @@ def train(arguments: Arguments) -> None:
         kind=data["kind"],
         pairs=_pairs(arguments, parts) if data["pairs"] else None,
     )
+
+
+def adopt(arguments: Arguments) -> None:
+    """Take over the weights of a method that was trained in the same way."""
+    from madad.engine import lending
+
+    lending.adopt(arguments.lender, arguments.run_folder, identity(arguments))
 
 
 def infer(arguments: Arguments) -> None:
@@ -101,7 +109,7 @@ def _method(arguments: Arguments, parts: dict[str, str] | None = None) -> object
 
     def load_weights(role: str, part: torch.nn.Module) -> None:
         used = options["parts"][role]
-        expected = {"method": used["method"], "parameters": registry.hyperparameters(used)}
+        expected = {"method": used["method"], "parameters": registry.trained_with(used)}
         expected |= {"cohort": arguments.cohort, "modality": arguments.modality}
         parts[role] = load_model(part, models[role], expected)["fingerprint"]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,14 @@ from madad.methods import registry
 from madad.stores import Sample, write_pack
 
 SLICES, SIDE = 5, 32
+# Ways to another number; a card refuses some.
+STEPS = (lambda number: number * 2, lambda number: number / 2, lambda number: number + 1, lambda number: number - 1)
 NAMES = cards.names()
 ALL = [*NAMES, *cards.components()]
 TRAINED = [name for name in ALL if cards.load(name)["capabilities"]["trains"]]
 FITTED = [name for name in NAMES if cards.load(name)["capabilities"]["fits"]]
 ENCODING = [name for name in NAMES if cards.load(name)["capabilities"]["encodes"]]
+OF_INFERENCE = [(name, key) for name in ALL for key, schema in cards.load(name)["parameters"].items() if "stage" in schema]
 CHUNKED = [name for name in NAMES if "slices_per_pass" in cards.load(name)["parameters"]]
 
 
@@ -146,6 +150,8 @@ def test_every_setting_is_explained(name: str) -> None:
     for schema in [*card["parameters"].values(), *card["training"].values()]:
         assert {"type", "unit", "default", "description", "source"} <= set(schema)
         assert schema["description"].endswith(".")
+    assert all(schema.get("stage", cards.INFERENCE) == cards.INFERENCE for schema in card["parameters"].values())
+    assert not any("stage" in schema for schema in card["training"].values())
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -204,6 +210,44 @@ def test_training_noise_comes_from_the_generator(name: str) -> None:
     first, same, other = (method.training_loss(data, source)["loss"].item() for source in sources)
     draws = not torch.equal(sources[0].get_state(), generator().get_state())  # a plain autoencoder learns without noise
     assert first == same and (first != other) == draws
+
+
+def other_value(name: str, key: str) -> object:
+    """A value of a parameter that is not the one of the smallest sizes and goes with the others of these."""
+    tiny, schema = cards.tiny(name), cards.load(name)["parameters"][key]
+    value = tiny["parameters"][key]
+    numbers = value if isinstance(value, list) else [value]
+    changed = [[type(number)(step(number)) for number in numbers] for step in STEPS] if "enum" not in schema else []
+    candidates = [*schema.get("enum", []), *(numbers if isinstance(value, list) else numbers[0] for numbers in changed)]
+    for candidate in candidates:
+        with suppress(UserError):
+            if candidate != value:
+                return cards.resolve(name, {**tiny["parameters"], key: candidate}, tiny["training"], None)["parameters"][key]
+    raise AssertionError(f"{name}.{key}: no other value than {value} is accepted")
+
+
+def learnt(method: torch.nn.Module, name: str) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """All that a training goes by: the losses of the first batch, as in training and validation, and what a fit leaves."""
+    losses = []
+    torch.manual_seed(0)
+    for weight in method.parameters():  # networks that start at zero answer the same to any noise
+        torch.nn.init.normal_(weight, std=0.2)
+    if name in TRAINED:
+        for mode in (True, False):
+            torch.manual_seed(0)  # dropout has no generator of its own
+            losses.append(method.train(mode).training_loss(batch(name), generator())["loss"].item())
+    if name in FITTED:
+        method.fit(healthy(name), generator())
+    return losses, method.state_dict()
+
+
+@pytest.mark.parametrize(("name", "key"), OF_INFERENCE)
+def test_no_training_depends_on_a_setting_of_inference(name: str, key: str) -> None:
+    (losses, weights), (same_losses, same) = (
+        learnt(build(name, **changes), name) for changes in ({}, {key: other_value(name, key)})
+    )
+    assert losses == same_losses and weights.keys() == same.keys()
+    assert all(torch.equal(value, same[key]) for key, value in weights.items())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -27,7 +27,7 @@ def run(
     **metadata: object,
 ) -> Path:
     method = method or toy.denoiser()
-    about = {**METADATA, "parameters": method.hyperparameters, **metadata}
+    about = {**METADATA, "parameters": method.trained_with, **metadata}
     save_model(folder / "model.safetensors", method.state_dict(), about)
     infer(
         method,
@@ -118,3 +118,12 @@ def test_pack_of_another_modality(tmp_path: Path) -> None:
 def test_empty_packs_give_an_empty_file(tmp_path: Path) -> None:
     with Maps(run(tmp_path, [toy.write(tmp_path / "test.h5", [], "test")])) as maps:
         assert maps.names == []
+
+
+def test_maps_of_other_settings_of_inference_have_another_fingerprint(tmp_path: Path, packs: list[Path]) -> None:
+    method = toy.denoiser()
+    with Maps(run(tmp_path, packs, method)) as maps:
+        first = maps.attributes["fingerprint"]
+    method.hyperparameters = {**method.trained_with, "passes": 2}
+    with Maps(run(tmp_path, packs, method, out="other.h5")) as maps:
+        assert maps.attributes["fingerprint"] != first

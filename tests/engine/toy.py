@@ -35,7 +35,7 @@ class Denoiser(nn.Module):
         self.layers = nn.Sequential(
             nn.Conv2d(1, width, 3, padding=1), nn.BatchNorm2d(width), nn.Dropout(0.2), nn.ReLU(), nn.Conv2d(width, 1, 1)
         )
-        self.hyperparameters = {"width": width}
+        self.hyperparameters = self.trained_with = {"width": width}
 
     def training_loss(self, batch: dict, generator: torch.Generator) -> dict[str, torch.Tensor]:
         return {"loss": (self._denoise(batch["image"], generator) - batch["image"]).abs().mean()}
@@ -57,7 +57,7 @@ class Nothing(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hyperparameters: dict = {}
+        self.hyperparameters = self.trained_with = {}
 
     def training_loss(self, batch: dict, generator: torch.Generator) -> dict[str, torch.Tensor]:
         return {"loss": torch.zeros(())}

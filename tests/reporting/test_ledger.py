@@ -23,9 +23,9 @@ COHORTS = {
 
 
 def training(folder: Path, method: str, *, base: str | None = None, seed: int = 0, cohort: str = "healthy", **given) -> Path:
-    """A `train.json` with the card's defaults but for what is given."""
+    """A `train.json` with the card's defaults but for what is given; a training does not know the settings of inference."""
     whole = cards.resolve(base or method, {}, {}, "T2w")
-    parameters = {**whole["parameters"], **given.get("parameters", {})}
+    parameters = cards.of_training(base or method, {**whole["parameters"], **given.get("parameters", {})})
     options = {**whole["training"], **given.get("options", {})}
     told = {
         "identity": {"cohort": cohort, "modality": "T2w", "method": method, "seed": str(seed)},
@@ -50,10 +50,23 @@ def summary(folder: Path, *lines: tuple) -> Path:
     return folder / "summary.csv"
 
 
-def ledger(folder: Path, lines: list[tuple], trainings: list[Path], bases: dict[str, str], parts: dict | None = None) -> str:
+def complete(base: str, **parameters: object) -> dict[str, dict]:
+    """All parameters of a method, by sequence."""
+    return {"T2w": cards.resolve(base, parameters, {}, "T2w")["parameters"]}
+
+
+def ledger(
+    folder: Path,
+    lines: list[tuple],
+    trainings: list[Path],
+    bases: dict[str, str],
+    parts: dict | None = None,
+    settings: dict | None = None,
+) -> str:
     """Write a ledger; returns the page without tags, with a § before every chapter; the files are l.csv, l.tex and l.html."""
     out = [folder / f"l.{kind}" for kind in ("csv", "tex", "html")]
-    write_ledger(summary(folder, *lines), trainings, bases, parts or {}, COHORTS, *out)
+    settings = settings or {name: complete(base) for name, base in bases.items() if base in cards.names()}
+    write_ledger(summary(folder, *lines), trainings, bases, settings, parts or {}, COHORTS, *out)
     page = re.sub(r"<(style|title)>.*?</\1>", "", (folder / "l.html").read_text(), flags=re.S)
     page = page.replace("<h2", "§<h2")
     return re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", page).replace("&#39;", "'").replace("&lt;", "<"))
@@ -129,12 +142,12 @@ def test_healthy_error_counts_on_implanted_test_sets_too(tmp_path) -> None:
 
 
 def test_each_method_stands_in_the_row_it_comes_nearest_to(tmp_path) -> None:
-    settings = {"plain": [500], "ens": [250, 500, 750], "other": [100]}
-    bases = dict.fromkeys(settings, "cddpm")
+    levels = {"plain": [500], "ens": [250, 500, 750], "other": [100], "ssl": [250, 500, 750]}
+    settings = {name: complete("cddpm", test_timesteps=steps) for name, steps in levels.items()}
     entrants = gather(
-        [training(tmp_path, name, base="cddpm", parameters={"test_timesteps": steps}) for name, steps in settings.items()]
-        + [training(tmp_path, "ssl", base="cddpm", parameters={"test_timesteps": [250, 500, 750]}, parts={"pretraining": "f"})],
-        {**bases, "ssl": "cddpm"},
+        [training(tmp_path, name, base="cddpm", parts={"pretraining": "f"} if name == "ssl" else {}) for name in levels],
+        dict.fromkeys(levels, "cddpm"),
+        settings,
     )
     table = next(paper for paper in papers.load() if paper["name"] == "cDDPM")["tables"][1]
     found = {
@@ -147,7 +160,7 @@ def test_each_method_stands_in_the_row_it_comes_nearest_to(tmp_path) -> None:
         "cDDPM, ENS and SSL": ["ssl"],
     }
     lines = [("ms", "T2w", "other", "dice_published", 0.05, 0.02, 0.08)]
-    page = ledger(tmp_path, lines, [tmp_path / "other-healthy-0.json"], {"other": "cddpm"})
+    page = ledger(tmp_path, lines, [tmp_path / "other-healthy-0.json"], {"other": "cddpm"}, settings=settings)
     assert "other comes nearest to the row “cDDPM”, but has test_timesteps [100] instead of [500]." in page
 
 
@@ -193,7 +206,7 @@ def test_cohort_without_a_data_set_is_told(tmp_path) -> None:
     pd.read_csv(file).assign(cohort="own").to_csv(file, index=False)
     trainings = [training(tmp_path, "ddpm", cohort="own")]
     out = [tmp_path / f"l.{kind}" for kind in ("csv", "tex", "html")]
-    write_ledger(file, trainings, {"ddpm": "ddpm"}, {}, COHORTS, *out)
+    write_ledger(file, trainings, {"ddpm": "ddpm"}, {}, {}, COHORTS, *out)
     assert "Trained on own (which has no `dataset` in the configuration) instead of IXI." in (tmp_path / "l.html").read_text()
 
 
@@ -264,5 +277,5 @@ def test_page_needs_nothing_from_outside(tmp_path) -> None:
 
 @pytest.mark.parametrize("method", ["ddpm", "mddpm", "cddpm", "mad_ad", "ldm", "inpainting", "vae3d", "intensity", "mhd"])
 def test_defaults_of_the_card_are_no_difference(tmp_path, method: str) -> None:
-    (entrant,) = gather([training(tmp_path, method)], {method: method})
+    (entrant,) = gather([training(tmp_path, method)], {method: method}, {method: complete(method)})
     assert isinstance(entrant, Entrant) and entrant.differences({}) == []

@@ -90,10 +90,11 @@ def choose(project: Project, methods: list[str], **method_options: dict) -> None
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The smoke preset, run to its end once for all tests that look at the outcome.
 
-    `mhd` stands on `cddpm`, which stands on `spark`: neither of the two is compared.
+    `mhd` stands on `cddpm`, which stands on `spark`: neither of the two is compared. `late` shares the training of `ddpm`.
     """
     project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    choose(project, ["intensity", "ddpm", "mhd"], cddpm={"parts": {"pretraining": "spark"}})
+    late = {"base": "ddpm", "parameters": {"test_timesteps": [750]}}
+    choose(project, ["intensity", "ddpm", "mhd", "late"], cddpm={"parts": {"pretraining": "spark"}}, late=late)
     done = project.run("--cores", "2")
     assert done.returncode == 0, done.stdout[-6000:]
     return project

@@ -37,7 +37,7 @@ def write_study(project: Project, root: Path, methods: int, seeds: int, testsets
         "test_on": ["study", "study-implanted"][:testsets],
         "methods": names,
         "method_options": {
-            name: {"base": "ddpm", "parameters": {"test_timesteps": [100 + number]}} for number, name in enumerate(names)
+            name: {"base": "ddpm", "parameters": {"noise_scale": 1 + number / 100}} for number, name in enumerate(names)
         },
         "seeds": list(range(seeds)),
     }

@@ -6,10 +6,12 @@ import csv
 import json
 import re
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from madad.stores import Maps
 from tests.workflow.conftest import PARTS, SMOKE, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]
@@ -46,7 +48,8 @@ def test_second_run_has_nothing_to_do(finished: Project) -> None:
 def test_every_method_and_test_set_is_in_the_long_table(finished: Project) -> None:
     rows = list(csv.DictReader((finished.folder / "results/tables/metrics.csv").open()))
     pairs = {(row["method"], row["testset"]) for row in rows}
-    assert pairs == {(method, testset) for method in ("intensity", "ddpm", "mhd") for testset in ("phantom", "phantom-implanted")}
+    methods, testsets = ("intensity", "ddpm", "mhd", "late"), ("phantom", "phantom-implanted")
+    assert pairs == {(method, testset) for method in methods for testset in testsets}
 
 
 def test_comment_reruns_nothing(finished: Project) -> None:
@@ -83,12 +86,27 @@ def test_a_model_holds_the_weights_of_its_parts(finished: Project) -> None:
 
 def test_editing_the_evaluation_trains_nothing(finished: Project) -> None:
     jobs = jobs_after_edit(finished, "evaluation/protocol.py")
-    assert jobs["evaluate"] == 6 and not {"train", "infer"} & set(jobs)
+    assert jobs["evaluate"] == 8 and not {"train", "infer"} & set(jobs)
 
 
 def test_another_hyper_parameter_retrains_that_method(finished: Project) -> None:
     jobs = finished.jobs(config=(*SMOKE, "method_options={ddpm: {training: {steps: 7}}}"))
-    assert jobs["train"] == 1 and jobs["infer"] == 2
+    assert jobs["train"] == 2 and jobs["infer"] == 4  # `late` has nobody to borrow from any more
+
+
+def test_another_setting_of_inference_trains_nothing(finished: Project) -> None:
+    jobs = finished.jobs(config=(*SMOKE, "method_options={ddpm: {parameters: {test_timesteps: [250]}}}"))
+    assert jobs["infer"] == 2 and not {"train", "adopt"} & set(jobs)
+
+
+def test_a_variant_of_inference_borrows_the_weights_and_makes_maps_of_its_own(finished: Project) -> None:
+    own, lender = (finished.folder / f"results/runs/phantom/FLAIR/{method}/seed0" for method in ("late", "ddpm"))
+    told = json.loads((own / "train.json").read_text())
+    assert told["lender"] == "ddpm" and told["identity"]["method"] == "late"
+    weights, same = (load_file(run / "model.safetensors") for run in (own, lender))
+    assert all(torch.equal(weights[key], value) for key, value in same.items())
+    with Maps(own / "eval/phantom/maps.h5") as maps, Maps(lender / "eval/phantom/maps.h5") as others:
+        assert not np.array_equal(maps.anomaly_map(0), others.anomaly_map(0))
 
 
 def test_provenance_tells_configuration_and_versions(finished: Project) -> None:

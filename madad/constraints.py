@@ -1,0 +1,42 @@
+"""Which parameters of a card must agree: its `constraints`, told before anything is built.
+
+`divides: [a, b]`, `at_most: [a, b]` (a number or every one of a list), `rising: a` and `evenly_spaced: [a, b]`, a of b noise
+levels; b may be a training option, as in `at_most: [a, training.steps]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+def disagreements(name: str, constraints: list[dict], settings: dict) -> Iterator[str]:
+    """One line for every constraint that complete settings break.
+
+    Args:
+        name: the method, for the lines.
+        constraints: of its card.
+        settings: parameters, and training options as `training.KEY`.
+    """
+    for constraint in constraints:
+        ((kind, keys),) = constraint.items()
+        first, *rest = keys if isinstance(keys, list) else [keys]
+        value, where = settings[first], f"{name}.parameters.{first}"
+        other = settings[rest[0]] if rest else None
+        if kind == "divides" and other % value:
+            yield f"{where}: {value} does not divide {rest[0]} = {other}"
+        elif kind == "at_most" and max(value if isinstance(value, list) else [value]) > other:
+            yield f"{where}: {value} goes beyond {rest[0]} = {other}"
+        elif kind == "rising" and sorted(value) != value:
+            yield f"{where}: {value} falls; give the smaller number first"
+        elif kind == "evenly_spaced" and value not in strides(other):
+            yield f"{where}: {value} of {other} noise levels cannot be evenly spaced; {possible(other)} can"
+
+
+def strides(levels: int) -> dict[int, int]:
+    """The smallest stride by the number of levels that it visits, from the first on."""
+    return {len(range(0, levels, stride)): stride for stride in range(levels - 1, 0, -1)}
+
+
+def possible(levels: int) -> str:
+    """The numbers of levels that can be evenly spaced, for a message."""
+    return ", ".join(map(str, sorted(strides(levels), reverse=True)))
