@@ -19,6 +19,8 @@ rule train:
         "results/logs/train/{cohort}/{modality}/{method}/seed{seed}.log",
     benchmark:
         "results/benchmarks/train/{cohort}/{modality}/{method}/seed{seed}.jsonl"
+    wildcard_constraints:
+        method=TRAINED,
     conda:
         "../envs/torch.yaml"
     threads: training_resource("threads")
@@ -26,8 +28,6 @@ rule train:
         gpu=training_resource("gpu"),
         mem_mb=training_resource("mem_mb"),
         runtime=training_resource("runtime_min"),
-    wildcard_constraints:
-        method=TRAINED,
     params:
         method=training_options,
         run=lambda wildcards, output: os.path.dirname(output.model),
@@ -51,10 +51,10 @@ rule adopt:
         info="results/runs/{cohort}/{modality}/{method}/seed{seed}/train.json",
     log:
         "results/logs/adopt/{cohort}/{modality}/{method}/seed{seed}.log",
-    conda:
-        "../envs/torch.yaml"
     wildcard_constraints:
         method=LENT,
+    conda:
+        "../envs/torch.yaml"
     params:
         lender=lambda wildcards, input: os.path.dirname(input.model[0]),
         run=lambda wildcards, output: os.path.dirname(output.model),
