@@ -3,7 +3,8 @@
     python -m benchmarks.settings_at_test results/runs/ixi/T1w/conddiff/seed0/model.safetensors \
         results/packs/ixi-implanted/T1w/test.h5 --set sampling_steps=250,50,10 [--samples 20]
 
-Weights are those of the file; a setting that changes their number is refused. Maps are post-processed as in
+Weights are those of the file; a setting that changes their number is refused. Other settings of inference are the card's
+defaults, or those of `--keep parameter=value …`. Maps are post-processed as in
 every evaluation; the ratio compares with the first setting.
 """
 
@@ -21,6 +22,7 @@ from madad import cards
 from madad.engine import devices
 from madad.engine.inference import _predict
 from madad.engine.models import load_model, read_metadata
+from madad.errors import UserError
 from madad.evaluation.bootstrap import mean_interval
 from madad.evaluation.postprocessing import post_process, sizes_for
 from madad.evaluation.scores import count
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("pack", type=Path)
     parser.add_argument("--set", required=True, help="parameter=value,value,...; lists between semicolons: t=[250];[500]")
+    parser.add_argument("--keep", nargs="*", default=[], help="parameter=value, the same in every row")
     parser.add_argument("--samples", type=int, default=0, help="with a lesion, the first so many; all when 0")
     parser.add_argument("--base", help="card behind a variant; the method's own name when left out")
     parser.add_argument("--device", default="auto")
@@ -43,12 +46,13 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     key, _, texts = arguments.set.partition("=")
+    kept = {name: _value(text) for name, _, text in (pair.partition("=") for pair in arguments.keep)}
     values = [_value(text) for text in texts.split(";" if "[" in texts else ",")]
     device, first = devices.pick(arguments.device), None
     print(f"{device}, {arguments.threads} threads, torch {torch.__version__}, {arguments.model}")
     print(f"{key:>24}{'AUPRC':>9}{'95 % interval':>18}{'s/volume':>10}{'ratio':>8}")
     for value in values:
-        method = devices.place(_with(arguments.model, {key: value}, arguments.base), device).eval()
+        method = devices.place(_with(arguments.model, {**kept, key: value}, arguments.base), device).eval()
         scores, seconds = measure(method, arguments.pack, arguments.samples, device)
         first = first or seconds
         bounds = f"[{scores.low:.3f}, {scores.high:.3f}]"
@@ -74,11 +78,10 @@ def measure(method: nn.Module, path: Path, samples: int, device: torch.device) -
 def _with(model: Path, changes: dict, base: str | None = None) -> nn.Module:
     """The model of a file with other settings; its parts are those of the method's card."""
     metadata = read_metadata(model)
-    options = _options(base or metadata["method"], metadata["parameters"], metadata["modality"])
-    unknown = set(changes) - set(options["parameters"])
-    if unknown:
-        raise SystemExit(f"{', '.join(unknown)}: not among the parameters {', '.join(sorted(options['parameters']))}")
-    options["parameters"] |= changes
+    try:
+        options = _options(base or metadata["method"], {**metadata["parameters"], **changes}, metadata["modality"])
+    except UserError as error:
+        raise SystemExit(str(error)) from None
     method = registry.assemble(options, int(metadata["seed"]))
     load_model(method, model, {})
     return method

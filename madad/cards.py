@@ -25,7 +25,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from madad import plugins
-from madad.constraints import disagreements
+from madad.constraints import disagreements, fitting
 from madad.errors import UserError, did_you_mean
 
 METHODS = Path(__file__).parent / "methods"
@@ -141,14 +141,20 @@ def of_training(name: str, parameters: dict) -> dict:
 
 
 def as_trained(name: str, parameters: dict, training: dict, modality: str | None) -> dict:
-    """Complete parameters under which a model is trained, the same for all that need the same training.
+    """Complete parameters under which a model is trained: those of inference are the card's defaults, as far as the others allow.
 
-    Those of inference have the card's defaults, or stay where the card's constraints refuse these.
+    Args:
+        name: the method.
+        parameters: those that the training depends on, complete; others do not count.
+        training: complete training options.
+        modality: what it learns from.
     """
-    try:
-        return resolve(name, of_training(name, parameters), training, modality)["parameters"]
-    except UserError:
-        return parameters
+    card = _load(name)
+    complete = _complete(card["parameters"], of_training(name, parameters), modality)
+    free = {key for key, schema in card["parameters"].items() if schema.get("stage") == INFERENCE}
+    settings = complete | {f"training.{key}": value for key, value in training.items()}
+    fitted = fitting(card.get("constraints", []), settings, free)
+    return {key: fitted[key] for key in complete}
 
 
 def overrides(need: dict, parameters: dict) -> dict:
@@ -194,6 +200,11 @@ def _read(path: Path) -> dict:
     missing = [key for key in KEYS if key not in card]
     if missing:
         raise UserError(f"{path}: the card lacks {', '.join(missing)}")
+    for key, schema in card["parameters"].items():
+        if schema.get("stage", INFERENCE) != INFERENCE:
+            raise UserError(
+                f"{path}: parameters.{key}.stage: {schema['stage']!r} is no stage; write {INFERENCE}, or leave it out"
+            )
     card["capabilities"] = {**dict.fromkeys(CAPABILITIES, False), **card["capabilities"]}
     card["training_data"] = {**SLICES, **card.get("training_data", {})}
     if card["capabilities"]["trains"]:

@@ -32,6 +32,22 @@ def disagreements(name: str, constraints: list[dict], settings: dict) -> Iterato
             yield f"{where}: {value} of {other} noise levels cannot be evenly spaced; {possible(other)} can"
 
 
+def fitting(constraints: list[dict], settings: dict, free: set[str]) -> dict:
+    """Settings of which the free ones are lowered to what the others allow: the largest number that keeps the constraints."""
+    settings = dict(settings)
+    for constraint in constraints:
+        ((kind, keys),) = constraint.items()
+        first, *rest = keys if isinstance(keys, list) else [keys]
+        if first not in free:
+            continue
+        value, other = settings[first], settings[rest[0]] if rest else None
+        if kind == "at_most":
+            settings[first] = [min(one, other) for one in value] if isinstance(value, list) else min(value, other)
+        elif kind == "evenly_spaced" and value not in strides(other):
+            settings[first] = max(strides(other), default=value)
+    return settings
+
+
 def strides(levels: int) -> dict[int, int]:
     """The smallest stride by the number of levels that it visits, from the first on."""
     return {len(range(0, levels, stride)): stride for stride in range(levels - 1, 0, -1)}

@@ -93,18 +93,17 @@ def noise_laws(config: Options) -> Options:
     return laws if len({tuple(sorted(law.items())) for law in laws.values()}) > 1 else {}
 
 
-def as_trained(options: Options, modality: str) -> Options:
-    """Options of one modality as the training sees them: what tells only inferences apart is set alike."""
-    base, parameters, training = options["base"], options["parameters"], options["training"]
-    return {**options, "parameters": cards.as_trained(base, parameters, training, modality)}
+def of_training(options: Options) -> Options:
+    """Options of one modality without the parameters that the training does not depend on."""
+    return {**options, "parameters": cards.of_training(options["base"], options["parameters"])}
 
 
 def _lend(entries: Options) -> None:
-    """Name the `lender` of every entry: among those of one training the one called as its card, or else the first."""
+    """Name the `lender` of every entry: among those of one training the one called as its card, or else the first by name."""
     trainings: dict[str, str] = {}
-    for name in sorted(entries, key=lambda name: name != entries[name]["base"]):
+    for name in sorted(entries, key=lambda name: (name != entries[name]["base"], name)):
         entry, able = entries[name], cards.load(entries[name]["base"])["capabilities"]
-        training = content_hash([entry["base"], {m: as_trained(options, m) for m, options in entry["options"].items()}])
+        training = content_hash([entry["base"], {m: of_training(options) for m, options in entry["options"].items()}])
         lender = trainings.setdefault(training, name) if able["trains"] or able["fits"] else name
         entry["lender"] = None if lender == name else lender
 

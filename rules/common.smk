@@ -95,12 +95,18 @@ def history_files(runs=RUNS):
     return _of_runs("history.csv", runs)
 
 
+def is_trained(run):
+    """Whether a run has its model, and whoever lent it the weights has one as well."""
+    lender = ENTRIES[run["method"]]["lender"]
+    return all(map(os.path.exists, train_json_files([run, {**run, "method": lender or run["method"]}])))
+
+
 if CONFIG["partial"]:
     # in place, because the functions above hold the lists as defaults
     for runs in (RUNS, PART_RUNS):
-        runs[:] = [run for run in runs if os.path.exists(train_json_files([run])[0])]
+        runs[:] = [run for run in runs if is_trained(run)]
     for runs in (RUNS_EVAL, RUNS_CORRUPTED):
-        runs[:] = [run for run in runs if os.path.exists(metrics_files([run])[0])]
+        runs[:] = [run for run in runs if is_trained(run) and os.path.exists(metrics_files([run])[0])]
 
 
 def first_seeds(**fixed):

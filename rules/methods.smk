@@ -22,8 +22,8 @@ def method_options(wildcards):
 
 
 def training_options(wildcards):
-    """The same as its training sees them, so that nothing is trained again for a setting of inference."""
-    return as_json(lineup.as_trained(ENTRIES[wildcards.method]["options"][wildcards.modality], wildcards.modality))
+    """The same without settings of inference, for which nothing is trained again."""
+    return as_json(lineup.of_training(ENTRIES[wildcards.method]["options"][wildcards.modality]))
 
 
 def lent(name):

@@ -4,6 +4,10 @@ Outputs are written out: a rule's own wildcard constraints do not reach what a p
 """
 
 
+localrules:
+    adopt,
+
+
 rule train:
     """Train a method, or a part that methods stand on, on healthy subjects. Checkpoints lie outside the outputs, so that a killed training resumes."""
     input:

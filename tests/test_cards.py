@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -102,3 +103,37 @@ def test_cards_cannot_be_changed_by_their_readers() -> None:
 def test_cards_are_read_without_torch() -> None:
     code = "import sys; from madad import cards; [cards.tiny(n) for n in cards.names()]; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=cards.METHODS.parent.parent, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "key", "value"),
+    [
+        ("ddpm", {"test_timesteps": [250]}, "test_timesteps", [500]),  # the card's default
+        ("ddpm", {"num_train_timesteps": 200, "test_timesteps": [50]}, "test_timesteps", [200]),  # as far as the schedule goes
+        ("cddpm", {"num_train_timesteps": 600, "test_timesteps": [50]}, "test_timesteps", [250, 500, 600]),
+        ("conddiff", {"num_train_timesteps": 100, "test_timestep": 50}, "test_timestep", 100),
+        ("mad_ad", {"num_train_timesteps": 9, "test_steps": 3}, "test_steps", 9),
+        ("mad_ad", {"num_train_timesteps": 20, "test_steps": 4}, "test_steps", 10),
+        ("ddpm", {"noise_scale": 2.0}, "noise_scale", 2.0),
+    ],
+)
+def test_trained_with_the_defaults_of_inference_where_they_go(name: str, parameters: dict, key: str, value: object) -> None:
+    resolved = cards.resolve(name, parameters, {}, None)
+    trained = cards.as_trained(name, resolved["parameters"], resolved["training"], None)
+    assert trained[key] == value and list(trained) == list(resolved["parameters"])
+    assert cards.as_trained(name, cards.of_training(name, resolved["parameters"]), resolved["training"], None) == trained
+    assert cards.resolve(name, trained, resolved["training"], None)["parameters"] == trained
+
+
+def test_defaults_of_inference_follow_the_modality() -> None:
+    assert cards.as_trained("intensity", {}, {}, "T1w") == {"tail": "dark"}
+
+
+def test_a_stage_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (cards.METHODS / "intensity.yaml").read_text().replace("stage: inference", "stage: test")
+    (tmp_path / "intensity.yaml").write_text(text)
+    monkeypatch.setattr(cards, "METHODS", tmp_path)
+    with pytest.raises(
+        UserError, match=r"intensity.yaml: parameters.tail.stage: 'test' is no stage; write inference, or leave it out"
+    ):
+        cards.load("intensity")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -44,6 +45,7 @@ def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, 
         code = fingerprint(*(m for m in (type(method).__module__, "madad.engine.inference") if m.startswith(f"{PACKAGE}.")))
         parts = [metadata["fingerprint"], dict(method.hyperparameters), code, seed, [pack.content for pack in opened]]
         attributes = {key: str(value) for key, value in identity.items()} | {"fingerprint": content_hash(parts)}
+        attributes["hyperparameters"] = json.dumps(method.hyperparameters, sort_keys=True)
         # the evaluation refuses maps of other images, as it does those of another method
         attributes |= {f"content_{pack.split}": pack.content for pack in opened}
         write_maps(out, _predictions(method, opened, seed, chosen), attributes)

@@ -20,12 +20,15 @@ def adopt(lender: Path, run: Path, identity: dict[str, str]) -> None:
         identity: cohort, modality, method and seed as text.
 
     Raises:
-        UserError: no such run, or one of another cohort, modality or seed.
+        UserError: no such run, an incomplete one, or one of another cohort, modality or seed.
     """
     metadata, weights = read_model(lender / "model.safetensors")
     for key in ("cohort", "modality", "seed"):
         if str(metadata.get(key)) != identity[key]:
             raise UserError(f"{lender}: a model of {key} {metadata.get(key)}, {identity[key]} is needed; name another folder")
+    for name in ("train.json", "history.csv"):
+        if not (lender / name).is_file():
+            raise UserError(f"{lender}: the run has no {name}; train it again")
     told = json.loads((lender / "train.json").read_text())
     save_model(run / "model.safetensors", weights, {**metadata, "method": identity["method"]})
     with complete(run / "history.csv") as partial:

@@ -80,13 +80,13 @@ def as_used(part: dict) -> dict:
 
 
 def trained_with(options: dict) -> dict:
-    """What `build` writes down as such for these options, without building anything."""
+    """What the weights of a method with these options depend on, as `build` notes it, without building anything."""
     parts = {role: hyperparameters(as_used(part)) for role, part in options["parts"].items()}
     return {**cards.of_training(options["base"], options["parameters"]), **_beneath(parts)}
 
 
 def hyperparameters(options: dict) -> dict:
-    """What `build` writes down as such for these options, without building anything."""
+    """What a method with these options is built with, as `build` notes it, without building anything."""
     parts = {role: hyperparameters(as_used(part)) for role, part in options["parts"].items()}
     return {**options["parameters"], **_beneath(parts)}
 

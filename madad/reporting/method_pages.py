@@ -36,8 +36,8 @@ HEAD = """# Methods
 Every method of this project, with the settings of its paper. Presets and configurations change them: `method_options` in
 `config.yaml`. Values of the pipeline itself are in `results/provenance.json` of each run.
 
-No training depends on a setting marked *inference*: when it changes, the same weights are applied anew, and two variants of a
-method that differ in nothing else share one training.
+The training of a method does not depend on its settings marked *inference*: when one changes, the same weights are applied anew,
+and variants that differ in nothing else share one training. What stands on the method as a part is trained again all the same.
 """
 
 

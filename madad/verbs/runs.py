@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from madad import cards
 from madad.errors import UserError
+from madad.schema import Options
 from madad.verbs.declare import INTEGER, MANY, Arguments, Verbs, verb
 
 if TYPE_CHECKING:
@@ -37,14 +39,15 @@ def train(arguments: Arguments) -> None:
     """Train a method."""
     from madad.engine.training import train as run_training
 
-    parts: dict[str, str] = {}
-    method = _method(arguments, parts)
-    data = arguments.options["data"]
+    options, parts = arguments.options, {}
+    parameters = cards.as_trained(options["base"], options["parameters"], options["training"], arguments.modality)
+    method = _method(arguments, {**options, "parameters": parameters}, parts)
+    data = options["data"]
     run_training(
         method,
         train_pack=arguments.train,
         validation_pack=arguments.validation,
-        options=arguments.options["training"],
+        options=options["training"],
         identity=identity(arguments),
         parts=parts,
         seed=arguments.seed,
@@ -68,7 +71,7 @@ def infer(arguments: Arguments) -> None:
     from madad.engine.inference import infer as run_inference
 
     run_inference(
-        _method(arguments),
+        _method(arguments, arguments.options),
         model=arguments.model,
         packs=arguments.packs,
         identity=identity(arguments),
@@ -90,8 +93,8 @@ def _device(arguments: Arguments) -> str:
     return SHARED if arguments.device == "auto" and not arguments.gpus else arguments.device
 
 
-def _method(arguments: Arguments, parts: dict[str, str] | None = None) -> object:
-    """The method of the options. Where a dict is given its parts get their weights, and it the models' fingerprints."""
+def _method(arguments: Arguments, options: Options, parts: dict[str, str] | None = None) -> object:
+    """The method of some options. Where a dict is given its parts get their weights, and it the models' fingerprints."""
     import torch
 
     from madad.engine.models import load_model
@@ -99,7 +102,6 @@ def _method(arguments: Arguments, parts: dict[str, str] | None = None) -> object
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    options = arguments.options
     if parts is None:
         return registry.assemble(options, arguments.seed)
     roles = sorted(options["parts"])

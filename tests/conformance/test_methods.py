@@ -25,7 +25,13 @@ from madad.stores import Sample, write_pack
 
 SLICES, SIDE = 5, 32
 # Ways to another number; a card refuses some.
-STEPS = (lambda number: number * 2, lambda number: number / 2, lambda number: number + 1, lambda number: number - 1)
+STEPS = (
+    lambda number: 1,
+    lambda number: number * 2,
+    lambda number: number / 2,
+    lambda number: number + 1,
+    lambda number: number - 1,
+)
 NAMES = cards.names()
 ALL = [*NAMES, *cards.components()]
 TRAINED = [name for name in ALL if cards.load(name)["capabilities"]["trains"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +125,7 @@ def test_maps_of_other_settings_of_inference_have_another_fingerprint(tmp_path: 
     method = toy.denoiser()
     with Maps(run(tmp_path, packs, method)) as maps:
         first = maps.attributes["fingerprint"]
+        assert json.loads(maps.attributes["hyperparameters"]) == method.hyperparameters
     method.hyperparameters = {**method.trained_with, "passes": 2}
     with Maps(run(tmp_path, packs, method, out="other.h5")) as maps:
         assert maps.attributes["fingerprint"] != first

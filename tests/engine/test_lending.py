@@ -45,6 +45,14 @@ def test_a_run_of_something_else_is_refused(lender: Path, tmp_path: Path, key: s
     assert not (tmp_path / "variant").exists()
 
 
+@pytest.mark.parametrize("name", ["train.json", "history.csv"])
+def test_an_incomplete_run_is_refused(lender: Path, tmp_path: Path, name: str) -> None:
+    (lender / name).unlink()
+    with pytest.raises(UserError, match=f"lender: the run has no {name}; train it again"):
+        lending.adopt(lender, tmp_path / "variant", BORROWER)
+    assert not (tmp_path / "variant").exists()
+
+
 def test_no_run_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such model; train it first"):
         lending.adopt(tmp_path / "nothing", tmp_path / "variant", BORROWER)

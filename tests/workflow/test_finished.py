@@ -109,6 +109,15 @@ def test_a_variant_of_inference_borrows_the_weights_and_makes_maps_of_its_own(fi
         assert not np.array_equal(maps.anomaly_map(0), others.anomaly_map(0))
 
 
+def test_a_partial_report_trains_no_lender(finished: Project) -> None:
+    lender = finished.folder / "results/runs/phantom/FLAIR/ddpm/seed0/train.json"
+    aside = lender.rename(lender.with_name("aside.json"))
+    done = finished.run("-n", config=(*SMOKE, "partial=true"))
+    aside.rename(lender)
+    assert done.returncode == 0 and "rule headline" in done.stdout
+    assert "rule train" not in done.stdout and "rule adopt" not in done.stdout and "late" not in done.stdout
+
+
 def test_provenance_tells_configuration_and_versions(finished: Project) -> None:
     told = json.loads((finished.folder / "results/provenance.json").read_text())
     assert told["configuration"]["preset"] == "smoke" and told["environment"]["torch"][0].isdigit()
