@@ -115,7 +115,7 @@ def test_a_partial_report_trains_no_lender(finished: Project) -> None:
     done = finished.run("-n", config=(*SMOKE, "partial=true"))
     aside.rename(lender)
     assert done.returncode == 0 and "rule headline" in done.stdout
-    assert "rule train" not in done.stdout and "rule adopt" not in done.stdout and "/late/" not in done.stdout
+    assert "rule train:" not in done.stdout and "rule adopt:" not in done.stdout and "/late/" not in done.stdout
 
 
 def test_provenance_tells_configuration_and_versions(finished: Project) -> None:
