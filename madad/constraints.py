@@ -17,15 +17,12 @@ def disagreements(name: str, constraints: list[dict], settings: dict) -> Iterato
         constraints: of its card.
         settings: parameters, and training options as `training.KEY`.
     """
-    for constraint in constraints:
-        ((kind, keys),) = constraint.items()
-        first, *rest = keys if isinstance(keys, list) else [keys]
-        value, where = settings[first], f"{name}.parameters.{first}"
-        other = settings[rest[0]] if rest else None
+    for kind, first, second in map(_parsed, constraints):
+        value, other, where = settings[first], settings.get(second), f"{name}.parameters.{first}"
         if kind == "divides" and other % value:
-            yield f"{where}: {value} does not divide {rest[0]} = {other}"
+            yield f"{where}: {value} does not divide {second} = {other}"
         elif kind == "at_most" and max(value if isinstance(value, list) else [value]) > other:
-            yield f"{where}: {value} goes beyond {rest[0]} = {other}"
+            yield f"{where}: {value} goes beyond {second} = {other}"
         elif kind == "rising" and sorted(value) != value:
             yield f"{where}: {value} falls; give the smaller number first"
         elif kind == "evenly_spaced" and value not in strides(other):
@@ -35,17 +32,19 @@ def disagreements(name: str, constraints: list[dict], settings: dict) -> Iterato
 def fitting(constraints: list[dict], settings: dict, free: set[str]) -> dict:
     """Settings of which the free ones are lowered to what the others allow: the largest number that keeps the constraints."""
     settings = dict(settings)
-    for constraint in constraints:
-        ((kind, keys),) = constraint.items()
-        first, *rest = keys if isinstance(keys, list) else [keys]
-        if first not in free:
-            continue
-        value, other = settings[first], settings[rest[0]] if rest else None
-        if kind == "at_most":
+    for kind, first, second in map(_parsed, constraints):
+        value, other = settings[first], settings.get(second)
+        if first in free and kind == "at_most":
             settings[first] = [min(one, other) for one in value] if isinstance(value, list) else min(value, other)
-        elif kind == "evenly_spaced" and value not in strides(other):
+        elif first in free and kind == "evenly_spaced" and value not in strides(other):
             settings[first] = max(strides(other), default=value)
     return settings
+
+
+def _parsed(constraint: dict) -> tuple[str, str, str]:
+    """Kind, first and second key; no second one is an empty text."""
+    ((kind, keys),) = constraint.items()
+    return (kind, *keys) if isinstance(keys, list) else (kind, keys, "")
 
 
 def strides(levels: int) -> dict[int, int]:
