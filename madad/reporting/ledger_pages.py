@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from madad.provenance import complete
 from madad.reporting import ledger_reasons, papers, tables
@@ -26,8 +23,6 @@ CERTAINTY = {
     "recall": "[recall]: from memory, to be checked before it is quoted.",
 }
 NONE = "No table of a paper has a row for a method of this run."
-# Signs of the ledger that LaTeX does not know.
-TEX = {"≈": "$\\approx$", "γ": "$\\gamma$"}
 LEGEND = (
     "Published values stand in the paper's order; beside each is this run's value with its 95 % interval, on a test set that is "
     "the same data set in the same sequence, by the paper's protocol. ≈ marks another protocol, the nearest measured here. "
@@ -65,30 +60,20 @@ class Chapter:
 
 def write_html(sheets: Sequence[Sheet], results: Results, remarks: Sequence[str], path: Path) -> None:
     """Write all tables as a page that opens offline; with a line that says so when there are none."""
-    environment = Environment(
-        loader=FileSystemLoader(tables.HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("ledger.html").render(chapters=chapters(sheets, results), legend=LEGEND, remarks=remarks)
+    template = tables.templates().get_template("ledger.html")
+    page = template.render(chapters=chapters(sheets, results), legend=LEGEND, remarks=remarks)
     with complete(path) as partial:
         partial.write_text(page, encoding="utf-8")
 
 
 def write_tex(sheets: Sequence[Sheet], results: Results, remarks: Sequence[str], path: Path) -> None:
-    """Write all tables as booktabs tabulars, each below comments that say what it is."""
+    """Write all tables as booktabs tabulars, each below its title and comments that say what it is."""
     blocks = []
-    with tempfile.TemporaryDirectory() as folder:
-        for chapter in chapters(sheets, results):
-            blocks.append("".join(f"% {line}\n" for line in (chapter.name, chapter.about, *chapter.reasons)))
-            for one in chapter.layouts:
-                tables.write_tex(one.table, Path(folder) / "one.tex")
-                text = (Path(folder) / "one.tex").read_text(encoding="utf-8")
-                for sign, command in TEX.items():
-                    text = text.replace(sign, command)
-                blocks.append(f"% {one.table.title}\n% {one.source}\n% {one.protocol}\n{text}")
+    for chapter in chapters(sheets, results):
+        blocks.append("".join(f"% {line}\n" for line in (chapter.name, chapter.about, *chapter.reasons)))
+        for one in chapter.layouts:
+            heading = f"\\par\\bigskip\\noindent\\textbf{{{tables.escaped(one.table.title)}}}\\par\\smallskip\\noindent"
+            blocks.append(f"% {one.source}\n% {one.protocol}\n{heading}\n{tables.tex(one.table)}")
     notes = "".join(f"% {remark}\n" for remark in [*remarks, *([] if sheets else [NONE])])
     with complete(path) as partial:
         partial.write_text("\n".join([*blocks, notes]), encoding="utf-8")

@@ -19,6 +19,8 @@ NOTHING = "–"
 # Snakemake's single-file report does not open HTML results beyond about 2 MB.
 LARGEST_PAGE = 1_000_000
 LONGEST_TABULAR = 55  # rows that fit a page
+# Around a tabular, closed by a brace: as wide as it is, but no wider than the line.
+SHRUNK = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%"
 
 
 @dataclass(frozen=True)
@@ -130,22 +132,26 @@ def write_csv(table: Table, path: str | Path) -> None:
 
 
 def write_tex(table: Table, path: str | Path) -> None:
-    """A booktabs tabular, ready for \\input; a longtable when it is longer than a page."""
-    rows = sum(1 for _ in table.rows())
-    kind, needed = ("longtable", "booktabs,longtable") if rows > LONGEST_TABULAR else ("tabular", "booktabs")
-    lines = [f"% needs \\usepackage{{{needed}}}"]
-    lines += ["% wide tables: \\resizebox{\\linewidth}{!}{\\input{...}}"] if kind == "tabular" else []
+    """The table in LaTeX, ready for \\input."""
+    with complete(path) as partial:
+        partial.write_text(tex(table), encoding="utf-8")
+
+
+def tex(table: Table) -> str:
+    """A booktabs tabular, shrunk to the line where it is wider; a longtable when it is longer than a page."""
+    long = sum(1 for _ in table.rows()) > LONGEST_TABULAR
+    kind, needed = ("longtable", "booktabs,longtable") if long else ("tabular", "booktabs,graphicx")
+    lines = [f"% needs \\usepackage{{{needed}}}", *([] if long else [SHRUNK])]
     lines.append(f"\\begin{{{kind}}}{{" + "".join("r" if column.number else "l" for column in table.columns) + "}")
-    lines += ["\\toprule", _tex_row([_tex(column.title) for column in table.columns])]
-    lines += ["\\endhead"] if kind == "longtable" else []
+    lines += ["\\toprule", _tex_row([escaped(column.title) for column in table.columns])]
+    lines += ["\\endhead"] if long else []
     for heading, group in table.filled():
         lines.append("\\midrule")
         if heading:
-            lines.append(f"\\multicolumn{{{len(table.columns)}}}{{l}}{{\\emph{{{_tex(heading)}}}}} \\\\")
+            lines.append(f"\\multicolumn{{{len(table.columns)}}}{{l}}{{\\emph{{{escaped(heading)}}}}} \\\\")
         lines += [_tex_row([_tex_cell(cell, filler) for cell, filler in row]) for row in group]
-    lines += ["\\bottomrule", f"\\end{{{kind}}}", *(f"% {note}" for note in table.notes)]
-    with complete(path) as partial:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lines += ["\\bottomrule", f"\\end{{{kind}}}" + ("" if long else "}"), *(f"% {note}" for note in table.notes)]
+    return "\n".join(lines) + "\n"
 
 
 def write_html(table: Table, path: str | Path) -> None:
@@ -187,7 +193,7 @@ def _tex_row(cells: list[str]) -> str:
 
 
 def _tex_cell(cell: Cell, filler: str) -> str:
-    text = f"\\textbf{{{_tex(cell.text)}}}" if cell.bold else _tex(cell.text)
+    text = f"\\textbf{{{escaped(cell.text)}}}" if cell.bold else escaped(cell.text)
     return text + (f"\\phantom{{{filler}}}" if filler else "")
 
 
@@ -201,9 +207,11 @@ _TEX = {
     "–": "--",
     "≥": "$\\ge$",
     "≤": "$\\le$",
+    "≈": "$\\approx$",
     "×": "$\\times$",
     "²": "$^2$",
     "α": "$\\alpha$",
+    "γ": "$\\gamma$",
     "Δ": "$\\Delta$",
     "ℓ": "$\\ell$",
     "⌈": "$\\lceil$",
@@ -220,5 +228,6 @@ _TEX = {
 }
 
 
-def _tex(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text for LaTeX."""
     return re.sub("|".join(map(re.escape, _TEX)), lambda found: _TEX[found.group()], text)

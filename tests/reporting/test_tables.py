@@ -3,6 +3,9 @@ from __future__ import annotations
 import csv
 import math
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -138,7 +141,23 @@ def test_every_sign_of_titles_and_notes_has_its_latex() -> None:
     titles = [measure.title + measure.unit for measure in MEASURES]
     texts = [*titles, *COLUMNS, *REDUCTIONS.values(), "n ≤ 3 × 4², a → b ↑ ↓ ± − – ≥ … 5 % & $ # _ {x} ~ ^ \\ < > |"]
     for text in texts:
-        made = tables._tex(text)
+        made = tables.escaped(text)
         assert made.isascii(), text
         bare = re.sub(r"\\[a-zA-Z]+(\{\})?|\\[&%$#_{}]|\$[^$]*\$", "", made)
         assert not re.search(r"[&%$#_{}^~<>|\\]", bare), made
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+@pytest.mark.parametrize(("columns", "rows"), [(2, 3), (40, 3), (2, 100)])
+def test_latex_compiles_and_fits_the_page(tmp_path: Path, columns: int, rows: int) -> None:
+    cells = [[tables.interval(0.5, 0.4, 0.6) for _ in range(columns)] for _ in range(rows)]
+    table = Table("t", [Column(f"Dice_{number} ↑ (%)") for number in range(columns)], [("to_test", cells)], ["a note"])
+    tables.write_tex(table, tmp_path / "t.tex")
+    packages = re.search(r"usepackage\{(.*)\}", (tmp_path / "t.tex").read_text()).group(1)
+    document = (
+        f"\\documentclass{{article}}\\usepackage{{{packages}}}\\begin{{document}}\\noindent\\input{{t.tex}}\\end{{document}}"
+    )
+    (tmp_path / "document.tex").write_text(document)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "Overfull" not in done.stdout, done.stdout[-2000:]
