@@ -8,7 +8,10 @@ import pytest
 from madad import logs
 
 
-def test_log_file_gets_what_the_terminal_gets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_file_gets_what_the_terminal_gets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # as on a terminal, where a log file must get no bars
     with logs.capture(str(tmp_path / "deep" / "a.log")):
         logs.say("one")
         assert not sys.stderr.isatty()

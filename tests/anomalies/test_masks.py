@@ -134,7 +134,9 @@ def test_main_piece_and_nearest() -> None:
 
 def test_real_masks_can_all_be_read(real_data: Path) -> None:
     for kind in ("ms", "stroke"):
-        for path in sorted((real_data / "lesion-masks" / kind).glob("*.nii.gz"))[:5]:
+        paths = sorted((real_data / "lesion-masks" / kind).glob("*.nii.gz"))[:5]
+        assert paths
+        for path in paths:
             lesion = read_lesion(path)
             placed = place(
                 lesion,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +58,7 @@ def serving(site: Site) -> Iterator[Site]:
         def do_GET(self) -> None:
             _answer(self, site)
 
+    os.environ["no_proxy"] = "127.0.0.1"  # a proxy of the machine's knows nothing of this server
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     site.address = f"http://127.0.0.1:{server.server_port}/IXI"

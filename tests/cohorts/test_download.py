@@ -231,9 +231,10 @@ def test_a_killed_download_is_resumed_and_leaves_no_half_folder(tmp_path: Path) 
         code = f"from pathlib import Path\nfrom madad.cohorts import download\ndownload._provide({site.address + '/a.tar'!r}, "
         code += f"Path({str(tmp_path / 'a.tar')!r}), {md5(body)!r})"
         first = subprocess.Popen([sys.executable, "-c", code])
-        partial, limit = tmp_path / "a.tar.partial", time.monotonic() + 60
+        partial, limit = tmp_path / "a.tar.partial", time.monotonic() + 600
         while (not partial.exists() or partial.stat().st_size < 2 << 20) and time.monotonic() < limit:
             time.sleep(0.05)
+        assert partial.stat().st_size >= 2 << 20
         first.send_signal(signal.SIGKILL)
         first.wait()
         site.released.set()

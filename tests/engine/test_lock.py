@@ -55,11 +55,20 @@ def test_dead_holder_on_another_machine(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_living_holder_on_another_machine(tmp_path: Path) -> None:
     path = leave_behind(tmp_path / "a")
-    beat = threading.Timer(0.3, lambda: os.utime(path, ns=(time.time_ns(), time.time_ns())))
-    beat.start()
-    with pytest.raises(UserError, match="process 4242 on node17 has been training here since 2026-01-01"):
-        lock._acquire(path)
-    beat.join()
+    refused = threading.Event()
+
+    def beat() -> None:
+        while not refused.wait(0.05):
+            os.utime(path, ns=(time.time_ns(), time.time_ns()))
+
+    beats = threading.Thread(target=beat)
+    beats.start()
+    try:
+        with pytest.raises(UserError, match="process 4242 on node17 has been training here since 2026-01-01"):
+            lock._acquire(path)
+    finally:
+        refused.set()
+        beats.join()
 
 
 def test_heart_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,11 @@ def stub(folder: Path, code: str) -> str:
     return shlex.join([sys.executable, str(script)])
 
 
+@pytest.fixture(autouse=True)
+def _no_device_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MADAD_DEVICE", raising=False)
+
+
 @pytest.mark.parametrize(("name", "code"), [("hd-bet", HD_BET), ("synthstrip", SYNTHSTRIP)])
 def test_the_program_s_mask_is_taken(tmp_path: Path, name: str, code: str) -> None:
     found = external.find_brain(name, IMAGE, stub(tmp_path, code + MASK))

@@ -103,6 +103,7 @@ def test_nothing_outside_the_field_of_view() -> None:
 @pytest.mark.parametrize("spacing_mm", [2.0, 3.0])
 def test_real_lesions_keep_their_volume(real_data: Path, spacing_mm: float) -> None:
     paths = sorted((real_data / "lesion-masks").glob("*/*.nii.gz"))[:: 328 // 4]
+    assert paths
     matrix = turned(4, -3, 6, 0.95)
     grid = template_on_grid(spacing_mm).brain
     for path in paths:

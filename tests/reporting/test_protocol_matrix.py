@@ -139,7 +139,8 @@ def test_method_alone_under_a_protocol_has_no_rank_there(tmp_path, monkeypatch) 
     rows = [row for row in simulated("ab") if not (row[3] == "a" and row[9] == "conformal_fpr_1")]
     figure = drawn(tmp_path, rows, monkeypatch)
     place = [one.key for one in PROTOCOLS].index("dice_conformal")
-    assert all(np.isnan(line.get_ydata()[place]) for line in figure.axes[0].lines if line.get_linestyle() == "-")
+    lines = [line for line in figure.axes[0].lines if line.get_linestyle() == "-"]
+    assert lines and all(np.isnan(line.get_ydata()[place]) for line in lines)
 
 
 def test_methods_that_share_a_rank_have_names_of_their_own(tmp_path, monkeypatch) -> None:

@@ -103,7 +103,7 @@ def test_table_has_a_column_for_every_method_and_a_row_for_every_level(implanted
 def test_one_subject_has_no_interval(tmp_path) -> None:
     made = implanted_results.build(tmp_path, subjects=1)
     rows, page = table(made, tmp_path)
-    assert all("[" not in row["strong"] for row in rows)
+    assert rows and all("[" not in row["strong"] for row in rows)
     assert "age the same throughout" in page
     assert draw(made, tmp_path)[0].exists()
 

@@ -12,6 +12,14 @@ import pytest
 from madad.reporting import tables
 from madad.reporting.tables import Cell, Column, Table
 
+
+def has_latex(*packages: str) -> bool:
+    tools = shutil.which("pdflatex") and shutil.which("kpsewhich")
+    return bool(tools) and all(
+        not subprocess.run(["kpsewhich", one], capture_output=True, check=False).returncode for one in packages
+    )
+
+
 TABLE = Table(
     "A & B",
     [Column("Method", number=False), Column("Dice ↑ (%)", "what it is")],
@@ -147,7 +155,7 @@ def test_every_sign_of_titles_and_notes_has_its_latex() -> None:
         assert not re.search(r"[&%$#_{}^~<>|\\]", bare), made
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+@pytest.mark.skipif(not has_latex("booktabs.sty", "longtable.sty", "graphicx.sty"), reason="needs pdflatex and its packages")
 @pytest.mark.parametrize(("columns", "rows"), [(2, 3), (40, 3), (2, 100)])
 def test_latex_compiles_and_fits_the_page(tmp_path: Path, columns: int, rows: int) -> None:
     cells = [[tables.interval(0.5, 0.4, 0.6) for _ in range(columns)] for _ in range(rows)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import yaml
 
@@ -57,7 +55,6 @@ def test_unchosen_method_plans_nothing(project: Project) -> None:
     ],
 )
 def test_bad_configuration_is_told_at_once_and_without_traceback(project: Project, config: tuple[str, ...], says: str) -> None:
-    begun = time.monotonic()
     done = project.run("-n", config=config)
     assert done.returncode != 0 and says in done.stdout and "Traceback" not in done.stdout
-    assert time.monotonic() - begun < 60
+    assert "Building DAG" not in done.stdout

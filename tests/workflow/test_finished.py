@@ -22,9 +22,10 @@ def jobs_after_edit(project: Project, module: str) -> dict[str, int]:
     path = project.folder / "madad" / module
     before = path.read_text()
     path.write_text(before + "\nUNUSED = 1\n")
-    jobs = project.jobs()
-    path.write_text(before)
-    return jobs
+    try:
+        return project.jobs()
+    finally:
+        path.write_text(before)
 
 
 def trained_after(project: Project, module: str) -> set[str]:
@@ -32,8 +33,10 @@ def trained_after(project: Project, module: str) -> set[str]:
     path = project.folder / "madad" / module
     before = path.read_text()
     path.write_text(before + "\nUNUSED = 1\n")
-    done = project.run("-n")
-    path.write_text(before)
+    try:
+        done = project.run("-n")
+    finally:
+        path.write_text(before)
     return set(
         re.findall(
             r"results/runs/phantom/FLAIR/(\w+)/seed0/train\.json", "".join(re.findall(r"^ +output: .*$", done.stdout, re.M))
@@ -112,8 +115,10 @@ def test_a_variant_of_inference_borrows_the_weights_and_makes_maps_of_its_own(fi
 def test_a_partial_report_trains_no_lender(finished: Project) -> None:
     lender = finished.folder / "results/runs/phantom/FLAIR/ddpm/seed0/train.json"
     aside = lender.rename(lender.with_name("aside.json"))
-    done = finished.run("-n", config=(*SMOKE, "partial=true"))
-    aside.rename(lender)
+    try:
+        done = finished.run("-n", config=(*SMOKE, "partial=true"))
+    finally:
+        aside.rename(lender)
     assert done.returncode == 0 and "rule headline" in done.stdout
     assert "rule train:" not in done.stdout and "rule adopt:" not in done.stdout and "/late/" not in done.stdout
 
