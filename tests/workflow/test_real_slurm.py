@@ -90,7 +90,7 @@ def slurm() -> Iterator[Path]:
 def ended(slurm: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Clustered, str]:
     """The smoke preset, run to its end through SLURM, and what Snakemake said."""
     project = Clustered(copy_project(tmp_path_factory.mktemp("slurm") / "project").folder, slurm)
-    choose(project, ["intensity", "ddpm"])
+    choose(project, ["intensity", "ddpm", "late"], late={"base": "ddpm", "parameters": {"test_timesteps": [750]}})
     profile = project.folder / "profiles/slurm/profile.yaml"
     profile.write_text(profile.read_text().replace("# slurm-partition-config", "slurm-partition-config"))
     done = project.run(*PROFILE)
@@ -111,6 +111,8 @@ def test_few_submissions_with_what_they_need(ended: tuple[Clustered, str]) -> No
     submitted = re.findall(r"has been submitted with SLURM jobid (\d+) \(log: .*/logs/slurm/(.+)/\d+\.log\)", said)
     kinds = [kind for _, kind in submitted]
     assert sum(kind.startswith("group_report") for kind in kinds) == 1
+    assert sum(kind.startswith("rule_train") for kind in kinds) == 2  # `late` shares that of ddpm, on Snakemake's own machine
+    assert (project.folder / "results/runs/phantom/FLAIR/late/seed0/train.json").exists()
     jobs = int(re.search(r"^total +(\d+)$", said, re.M).group(1))
     assert len(submitted) <= 20 < 60 < jobs, (kinds, jobs)
 
