@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -21,6 +22,7 @@ def save_model(path: Path, weights: dict[str, Tensor], metadata: dict) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with complete(path) as partial:
         save_file(tensors, partial, metadata={ENTRY: json.dumps(metadata, sort_keys=True)})
+        partial.chmod(0o666 & ~_umask())  # safetensors leaves the file to its owner alone, colleagues share results
 
 
 def read_metadata(path: Path) -> dict:
@@ -82,6 +84,12 @@ def read_model(path: Path) -> tuple[dict, dict[str, Tensor]]:
         raise UserError(f"{path}: no such model; train it first") from None
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable model ({error}); delete it and train again") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _difference(found: object, wanted: object) -> str:

@@ -26,6 +26,11 @@ def test_round_trip(path: Path) -> None:
     assert torch.equal(method.layers[0].weight, toy.denoiser(1).layers[0].weight)
 
 
+def test_colleagues_may_read_it_like_any_other_file(path: Path) -> None:
+    path.with_name("another").touch()
+    assert path.stat().st_mode == path.with_name("another").stat().st_mode
+
+
 @pytest.mark.parametrize(
     ("expected", "said"),
     [
