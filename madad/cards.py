@@ -128,7 +128,7 @@ def resolve(name: str, parameters: dict, training: dict, modality: str | None) -
     if problems:
         raise UserError("\n".join(problems))
     complete = {section: _complete(card[section], values, modality) for section, values in given.items()}
-    settings = complete["parameters"] | {f"training.{key}": value for key, value in complete["training"].items()}
+    settings = _settings(complete["parameters"], complete["training"])
     if problems := list(disagreements(name, card.get("constraints", []), settings)):
         raise UserError("\n".join(problems))
     return complete
@@ -150,10 +150,9 @@ def as_trained(name: str, parameters: dict, training: dict, modality: str | None
         modality: what it learns from.
     """
     card = _load(name)
-    complete = _complete(card["parameters"], of_training(name, parameters), modality)
-    free = {key for key, schema in card["parameters"].items() if schema.get("stage") == INFERENCE}
-    settings = complete | {f"training.{key}": value for key, value in training.items()}
-    fitted = fitting(card.get("constraints", []), settings, free)
+    given = of_training(name, parameters)
+    complete = _complete(card["parameters"], given, modality)
+    fitted = fitting(card.get("constraints", []), _settings(complete, training), free=complete.keys() - given.keys())
     return {key: fitted[key] for key in complete}
 
 
@@ -232,6 +231,11 @@ def _problems(name: str, section: str, properties: dict, values: object) -> list
         lines.append(f"{where}: {_explain(error)}")
     lines += [f"{name}.{section}.{key}: {value} is not a finite number" for key, value in known.items() if _not_finite(value)]
     return lines
+
+
+def _settings(parameters: dict, training: dict) -> dict:
+    """What constraints speak of: parameters by their names, and training options as `training.KEY`."""
+    return parameters | {f"training.{key}": value for key, value in training.items()}
 
 
 def _unknown(name: str, section: str, key: object, properties: dict) -> str:

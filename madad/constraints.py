@@ -26,7 +26,7 @@ def disagreements(name: str, constraints: list[dict], settings: dict) -> Iterato
         elif kind == "rising" and sorted(value) != value:
             yield f"{where}: {value} falls; give the smaller number first"
         elif kind == "evenly_spaced" and value not in strides(other):
-            yield f"{where}: {value} of {other} noise levels cannot be evenly spaced; {possible(other)} can"
+            yield f"{where}: {unevenly_spaced(value, other)}"
 
 
 def fitting(constraints: list[dict], settings: dict, free: set[str]) -> dict:
@@ -52,6 +52,7 @@ def strides(levels: int) -> dict[int, int]:
     return {len(range(0, levels, stride)): stride for stride in range(levels - 1, 0, -1)}
 
 
-def possible(levels: int) -> str:
-    """The numbers of levels that can be evenly spaced, for a message."""
-    return ", ".join(map(str, sorted(strides(levels), reverse=True)))
+def unevenly_spaced(steps: int, levels: int) -> str:
+    """What to say where no stride visits so many of the levels."""
+    possible = ", ".join(map(str, sorted(strides(levels), reverse=True)))
+    return f"{steps} of {levels} noise levels cannot be evenly spaced; {possible} can"

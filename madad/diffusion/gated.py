@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from madad.constraints import possible, strides
+from madad.constraints import strides, unevenly_spaced
 from madad.errors import UserError
 
 # (z_t, t) to the clean z and how probably every cell is clean already, (B, 1, h, w)
@@ -34,9 +34,7 @@ def respaced(steps: int, num_train_timesteps: int, key: str) -> list[int]:
     """
     chains = strides(num_train_timesteps)
     if steps not in chains:
-        raise UserError(
-            f"{key}: {steps} of {num_train_timesteps} noise levels cannot be evenly spaced; {possible(num_train_timesteps)} can"
-        )
+        raise UserError(f"{key}: {unevenly_spaced(steps, num_train_timesteps)}")
     return list(range(0, num_train_timesteps, chains[steps]))[::-1]
 
 

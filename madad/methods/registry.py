@@ -81,14 +81,16 @@ def as_used(part: dict) -> dict:
 
 def trained_with(options: dict) -> dict:
     """What the weights of a method with these options depend on, as `build` notes it, without building anything."""
-    parts = {role: hyperparameters(as_used(part)) for role, part in options["parts"].items()}
-    return {**cards.of_training(options["base"], options["parameters"]), **_beneath(parts)}
+    return {**cards.of_training(options["base"], options["parameters"]), **_used(options["parts"])}
 
 
 def hyperparameters(options: dict) -> dict:
     """What a method with these options is built with, as `build` notes it, without building anything."""
-    parts = {role: hyperparameters(as_used(part)) for role, part in options["parts"].items()}
-    return {**options["parameters"], **_beneath(parts)}
+    return {**options["parameters"], **_used(options["parts"])}
+
+
+def _used(parts: dict) -> dict:
+    return _beneath({role: hyperparameters(as_used(part)) for role, part in parts.items()})
 
 
 def _beneath(parts: dict) -> dict:

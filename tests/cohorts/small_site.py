@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest import mock
 
 
 @dataclass
@@ -58,13 +59,13 @@ def serving(site: Site) -> Iterator[Site]:
         def do_GET(self) -> None:
             _answer(self, site)
 
-    os.environ["no_proxy"] = "127.0.0.1"  # a proxy of the machine's knows nothing of this server
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     site.address = f"http://127.0.0.1:{server.server_port}/IXI"
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
-        yield site
+        with mock.patch.dict(os.environ, no_proxy="127.0.0.1"):  # a proxy of the machine's knows nothing of this server
+            yield site
     finally:
         site.released.set()
         server.shutdown()

@@ -212,7 +212,7 @@ def test_every_weight_gets_a_gradient(name: str, twenty_steps: dict) -> None:
 @pytest.mark.parametrize("name", TRAINED)
 def test_loss_falls(name: str, twenty_steps: dict) -> None:
     losses = twenty_steps[name][1]
-    assert np.mean(losses[-4:]) < 0.9 * np.mean(losses[:4])
+    assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -321,7 +321,7 @@ def test_slices_of_a_pass_do_not_change_the_map(name: str, twenty_steps: dict) -
         method = build(name, slices_per_pass=size)
         load_weights(method, weights)
         maps.append(infer(method))
-    assert torch.allclose(maps[0], maps[2], atol=1e-4) and torch.allclose(maps[1], maps[2], atol=1e-4)
+    assert torch.allclose(maps[0], maps[2], atol=1e-5) and torch.allclose(maps[1], maps[2], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)

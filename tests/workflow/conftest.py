@@ -55,6 +55,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            timeout=3600,
             check=False,
         )
 

@@ -37,7 +37,7 @@ def test_jobs_are_submitted_with_what_they_need(finished: Project, tmp_path: Pat
     ]
     quick += ["mem_mb=4000", "disk_mb=4000", "runtime=60", "gpu=0"]
     command = [*project.command(target, "--workflow-profile", "profiles/slurm", *quick), "--config", "preset=smoke"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=3600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr + _logs(state)
     assert (folder / target).exists()
 
