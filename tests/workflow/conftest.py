@@ -15,6 +15,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMOKE = ("preset=smoke",)
+# A variant that differs from ddpm at inference alone.
+LATE = {"base": "ddpm", "parameters": {"test_timesteps": [750]}}
 PARTS = (
     "Snakefile",
     "config.yaml",
@@ -93,8 +95,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     `mhd` stands on `cddpm`, which stands on `spark`: neither of the two is compared. `late` shares the training of `ddpm`.
     """
     project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    late = {"base": "ddpm", "parameters": {"test_timesteps": [750]}}
-    choose(project, ["intensity", "ddpm", "mhd", "late"], cddpm={"parts": {"pretraining": "spark"}}, late=late)
+    choose(project, ["intensity", "ddpm", "mhd", "late"], cddpm={"parts": {"pretraining": "spark"}}, late=LATE)
     done = project.run("--cores", "2")
     assert done.returncode == 0, done.stdout[-6000:]
     return project

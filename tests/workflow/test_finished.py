@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -17,26 +19,28 @@ from tests.workflow.conftest import PARTS, SMOKE, Project
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]
 
 
-def jobs_after_edit(project: Project, module: str) -> dict[str, int]:
-    """What would run if a module's code had changed; the module is left as it was."""
+@contextmanager
+def edited(project: Project, module: str) -> Iterator[None]:
+    """While the block runs a module's code is another; then it is as it was."""
     path = project.folder / "madad" / module
     before = path.read_text()
     path.write_text(before + "\nUNUSED = 1\n")
     try:
-        return project.jobs()
+        yield
     finally:
         path.write_text(before)
+
+
+def jobs_after_edit(project: Project, module: str) -> dict[str, int]:
+    """What would run if a module's code had changed."""
+    with edited(project, module):
+        return project.jobs()
 
 
 def trained_after(project: Project, module: str) -> set[str]:
     """Whose training would run again if a module's code had changed."""
-    path = project.folder / "madad" / module
-    before = path.read_text()
-    path.write_text(before + "\nUNUSED = 1\n")
-    try:
+    with edited(project, module):
         done = project.run("-n")
-    finally:
-        path.write_text(before)
     return set(
         re.findall(
             r"results/runs/phantom/FLAIR/(\w+)/seed0/train\.json", "".join(re.findall(r"^ +output: .*$", done.stdout, re.M))

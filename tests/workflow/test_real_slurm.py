@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from tests.slurm import cluster
-from tests.workflow.conftest import SMOKE, Project, choose, copy_project
+from tests.workflow.conftest import LATE, SMOKE, Project, choose, copy_project
 
 pytest.importorskip("snakemake_executor_plugin_slurm")
 MISSING = cluster.missing()
@@ -90,7 +90,7 @@ def slurm() -> Iterator[Path]:
 def ended(slurm: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Clustered, str]:
     """The smoke preset, run to its end through SLURM, and what Snakemake said."""
     project = Clustered(copy_project(tmp_path_factory.mktemp("slurm") / "project").folder, slurm)
-    choose(project, ["intensity", "ddpm", "late"], late={"base": "ddpm", "parameters": {"test_timesteps": [750]}})
+    choose(project, ["intensity", "ddpm", "late"], late=LATE)
     profile = project.folder / "profiles/slurm/profile.yaml"
     profile.write_text(profile.read_text().replace("# slurm-partition-config", "slurm-partition-config"))
     done = project.run(*PROFILE)
