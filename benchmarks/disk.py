@@ -12,7 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
-from madad import disk
+from madad.configuration import disk_forecast
 
 
 def main() -> None:
@@ -20,9 +20,9 @@ def main() -> None:
     parser.add_argument("project", type=Path)
     results = parser.parse_args().project / "results"
     config = json.loads((results / "provenance.json").read_text())["configuration"]
-    estimated, found = disk.estimate(config, results), disk.present(results)
+    estimated, found = disk_forecast.estimate(config, results), disk_forecast.present(results)
     print(f"{'':14} {'estimate':>10} {'true':>10}  ratio")
-    for part in (*disk.PARTS, "all"):
+    for part in (*disk_forecast.PARTS, "all"):
         guess, true = (sum(sizes.values()) if part == "all" else sizes[part] for sizes in (estimated, found))
         print(f"{part:14} {guess / 1e6:7.1f} MB {true / 1e6:7.1f} MB  {guess / true if true else float('nan'):.2f}")
 

@@ -23,12 +23,12 @@ import numpy as np
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from madad.evaluation.long_table import IDENTITY
-from madad.evaluation.protocol import evaluate
-from madad.evaluation.scores import Tally, count, to_ordinals
-from madad.evaluation.voxel_metrics import auroc, average_precision, dice_curve
-from madad.seeds import numpy_generator
-from madad.stores import Prediction, Sample, write_maps, write_pack
+from madad.core.io.hdf5 import Prediction, Sample, write_maps, write_pack
+from madad.core.seeds import numpy_generator
+from madad.evaluation.metrics.ordinal_scores import Tally, count, to_ordinals
+from madad.evaluation.metrics.voxel_metrics import auroc, average_precision, dice_curve
+from madad.evaluation.protocol.run import evaluate
+from madad.evaluation.results.long_table import IDENTITY
 
 OPTIONS = {"erosion": None, "median": None, "min_component": None, "bootstrap": 2000, "published": "behrendt"}
 NAMES = dict.fromkeys(IDENTITY, "benchmark")

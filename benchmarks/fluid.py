@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from madad.anomalies import fluid
-from madad.anomalies.fluid import evolve
-from madad.anomalies.perlin import draw_lattice, noise
-from madad.anomalies.velocity import draw_flow
+from madad.data.anomalies import fluid
+from madad.data.anomalies.fluid import evolve
+from madad.data.anomalies.perlin import draw_lattice, noise
+from madad.data.anomalies.velocity import draw_flow
 
 TIME = 0.9
 BOUNDARIES = ("box", "brain")

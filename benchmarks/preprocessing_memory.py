@@ -21,11 +21,11 @@ import numpy as np
 import psutil
 import yaml
 
-from madad import config as configuration
-from madad.cohorts import bids, phantom
-from madad.cohorts.reading import read
-from madad.preprocessing import shards
-from madad.provenance import ROOT
+from madad.configuration import settings as configuration
+from madad.core.provenance import ROOT
+from madad.data.cohorts import bids, phantom
+from madad.data.cohorts.finding.manifest_rows import read
+from madad.data.preprocessing import shards
 
 WARMING_UP = 3
 

@@ -18,19 +18,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from madad import cards
+from madad.configuration import cards
+from madad.core.errors import UserError
+from madad.core.io.hdf5 import Pack
+from madad.core.logs import progress
+from madad.core.seeds import numpy_generator
 from madad.engine import devices
 from madad.engine.inference import _predict
-from madad.engine.models import load_model, read_metadata
-from madad.errors import UserError
-from madad.evaluation.bootstrap import mean_interval
-from madad.evaluation.postprocessing import post_process, sizes_for
-from madad.evaluation.scores import count
-from madad.evaluation.voxel_metrics import average_precision
-from madad.logs import progress
+from madad.engine.model_files import load_model, read_metadata
+from madad.evaluation.metrics.ordinal_scores import count
+from madad.evaluation.metrics.voxel_metrics import average_precision
+from madad.evaluation.protocol.postprocessing import post_process, sizes_for
+from madad.evaluation.statistics.bootstrap import mean_interval
 from madad.methods import registry
-from madad.seeds import numpy_generator
-from madad.stores import Pack
 
 
 def main() -> None:

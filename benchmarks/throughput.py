@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import torch
 
-from madad import cards
+from madad.configuration import cards
 from madad.engine import devices
 from madad.methods import registry
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from madad.cli import main
+from madad.cli.main import main
 
 sys.exit(main())

@@ -16,7 +16,7 @@ rule bank:
         template=template_files,
         masks=lesion_masks(),
         shards=CONFIG["anomalies"]["bank"]["shards"],
-        code=fingerprint("madad.anomalies.bank"),
+        code=fingerprint("madad.data.anomalies.bank"),
     shell:
         "python -m madad bank --shard {wildcards.shard} --shards {params.shards} --out {output} --options {params.options:q} --log {log}"
 
@@ -35,7 +35,7 @@ rule implant:
     params:
         options=implant_options,
         masks=lesion_masks(),
-        code=fingerprint("madad.anomalies.testsets"),
+        code=fingerprint("madad.data.anomalies.implanted"),
     shell:
         "python -m madad implant --pack {input} --out {output.pack} --table {output.table}"
         " --options {params.options:q} --log {log}"
@@ -54,7 +54,7 @@ rule anomaly_examples:
         "../envs/anomalies.yaml"
     params:
         options=lambda wildcards: bank_options(wildcards, pipeline_of(wildcards.cohort)),
-        code=fingerprint("madad.anomalies.examples"),
+        code=fingerprint("madad.data.anomalies.examples"),
     shell:
         "python -m madad examples --pack {input.pack} --banks {input.banks} --out {output}"
         " --options {params.options:q} --log {log}"
@@ -78,6 +78,6 @@ rule anomaly_figure:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.anomalies"),
+        code=fingerprint("madad.reporting.galleries.synthetic_lesions"),
     script:
         "../workflow_scripts/anomaly_examples.py"

@@ -7,10 +7,10 @@ import sys
 
 sys.path.insert(0, workflow.basedir)
 
-from madad import cards, config as configuration, counting, disk, lineup
-from madad.errors import UserError
-from madad.manifest import SPLITS
-from madad.provenance import content_hash, fingerprint
+from madad.configuration import cards, disk_forecast, experiments, settings, subject_counts
+from madad.core.errors import UserError
+from madad.core.io.manifest import SPLITS
+from madad.core.provenance import content_hash, fingerprint
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
@@ -28,15 +28,15 @@ shell.prefix(
 )
 
 try:
-    CONFIG = configuration.resolve(config)
+    CONFIG = settings.resolve(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-RUNS = lineup.runs(CONFIG, "methods")
-PART_RUNS = lineup.runs(CONFIG, "parts")
-RUNS_EVAL = configuration.evaluations(CONFIG)
-RUNS_CORRUPTED = configuration.robustness(CONFIG)
-COHORTS = configuration.used_cohorts(CONFIG)
+RUNS = experiments.runs(CONFIG, "methods")
+PART_RUNS = experiments.runs(CONFIG, "parts")
+RUNS_EVAL = settings.evaluations(CONFIG)
+RUNS_CORRUPTED = settings.robustness(CONFIG)
+COHORTS = settings.used_cohorts(CONFIG)
 
 
 wildcard_constraints:
@@ -56,7 +56,7 @@ include: "methods.smk"
 
 onstart:
     # not in a dry run, where nothing is written
-    line, fits = disk.told(CONFIG)
+    line, fits = disk_forecast.told(CONFIG)
     (logger.info if fits else logger.warning)(line)
 
 
@@ -172,7 +172,7 @@ def noise_figures():
 
 def uncorrupted():
     """For every evaluation of a corrupted test set that of the test set it is made of."""
-    return [{**run, "testset": configuration.base_of(run["testset"])} for run in RUNS_CORRUPTED]
+    return [{**run, "testset": settings.base_of(run["testset"])} for run in RUNS_CORRUPTED]
 
 
 def robustness_files():

@@ -40,7 +40,7 @@ def packs_for(testset, modality):
 
     A corrupted one has no validation: its thresholds are those of the test set it is made of.
     """
-    splits = ("validation", "test") if configuration.base_of(testset) == testset else ("test",)
+    splits = ("validation", "test") if settings.base_of(testset) == testset else ("test",)
     return [f"results/packs/{testset}/{modality}/{split}.h5" for split in splits]
 
 
@@ -59,8 +59,8 @@ def cohort_options(wildcards):
 def cohort_code(wildcards):
     """Fingerprint of what finds and reads the images of a cohort's kind; another kind's code plays no part."""
     kind = CONFIG["cohorts"][wildcards.cohort]["kind"]
-    finder = ["madad.cohorts.phantom", "madad.cohorts.bids"] if kind == "phantom" else [f"madad.cohorts.{kind}"]
-    return fingerprint("madad.cohorts.reading", *finder)
+    finder = ["madad.data.cohorts.phantom", "madad.data.cohorts.bids"] if kind == "phantom" else [f"madad.data.cohorts.{kind}"]
+    return fingerprint("madad.data.cohorts.finding.manifest_rows", *finder)
 
 
 def cohort_data(wildcards):
@@ -78,7 +78,7 @@ def download_options(wildcards):
 def listing(root):
     """Hash of names, sizes and times of a folder's images and masks, and of the tables that tell about them."""
     found = []
-    for folder, names in counting.walk(root):
+    for folder, names in subject_counts.walk(root):
         for name in names:
             path = os.path.join(folder, name)
             # a link to nothing, as in a data set that is fetched piece by piece, must not stop the run
@@ -172,5 +172,5 @@ def template_grid(pipeline):
 
 def corrupted_intensity(wildcards):
     """The intensity normalisation of the cohort behind a test set."""
-    cohort = configuration.cohort_of(wildcards.testset)
+    cohort = settings.cohort_of(wildcards.testset)
     return f"results/intensity/{pipeline_of(cohort)}/{wildcards.modality}.json"

@@ -25,7 +25,7 @@ rule lesions:
         "../envs/core.yaml"
     params:
         bases=METHOD_BASES,
-        code=fingerprint("madad.reporting.froc"),
+        code=fingerprint("madad.reporting.tables.lesions"),
     script:
         "../workflow_scripts/lesions.py"
 
@@ -47,7 +47,7 @@ rule froc:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.froc"),
+        code=fingerprint("madad.reporting.figures.froc"),
     script:
         "../workflow_scripts/froc.py"
 
@@ -77,7 +77,7 @@ rule detectability:
         "../envs/core.yaml"
     params:
         resamples=CONFIG["evaluation"]["bootstrap"],
-        code=fingerprint("madad.reporting.detectability"),
+        code=fingerprint("madad.reporting.tables.detectability"),
     script:
         "../workflow_scripts/detectability.py"
 
@@ -101,7 +101,7 @@ rule detectability_figure:
         "../envs/core.yaml"
     params:
         resamples=CONFIG["evaluation"]["bootstrap"],
-        code=fingerprint("madad.reporting.detectability_figures"),
+        code=fingerprint("madad.reporting.figures.detectability"),
     script:
         "../workflow_scripts/detectability_figure.py"
 
@@ -125,7 +125,7 @@ rule detectability_curves:
         "../envs/core.yaml"
     params:
         resamples=CONFIG["evaluation"]["bootstrap"],
-        code=fingerprint("madad.reporting.detectability_figures"),
+        code=fingerprint("madad.reporting.figures.detectability"),
     script:
         "../workflow_scripts/detectability_curves.py"
 
@@ -155,7 +155,7 @@ rule strata:
         "../envs/core.yaml"
     params:
         resamples=CONFIG["evaluation"]["bootstrap"],
-        code=fingerprint("madad.reporting.strata"),
+        code=fingerprint("madad.reporting.tables.strata"),
     script:
         "../workflow_scripts/strata.py"
 
@@ -179,6 +179,6 @@ rule strata_figure:
         "../envs/core.yaml"
     params:
         resamples=CONFIG["evaluation"]["bootstrap"],
-        code=fingerprint("madad.reporting.strata_figures"),
+        code=fingerprint("madad.reporting.figures.strata"),
     script:
         "../workflow_scripts/strata_figure.py"

@@ -18,7 +18,7 @@ rule evaluate:
     threads: 2
     params:
         options=evaluation_options,
-        code=fingerprint("madad.evaluation.protocol"),
+        code=fingerprint("madad.evaluation.protocol.run"),
     shell:
         "python -m madad evaluate --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --testset {wildcards.testset} --options {params.options:q} --maps {input.maps}"

@@ -22,7 +22,7 @@ rule fidelity:
     params:
         bases=METHOD_BASES,
         resamples=CONFIG["evaluation"]["bootstrap"],
-        code=fingerprint("madad.reporting.fidelity"),
+        code=fingerprint("madad.reporting.tables.fidelity"),
     script:
         "../workflow_scripts/fidelity.py"
 
@@ -46,7 +46,7 @@ rule subjects:
         "../envs/core.yaml"
     params:
         bases=METHOD_BASES,
-        code=fingerprint("madad.reporting.subjects"),
+        code=fingerprint("madad.reporting.tables.subjects"),
     script:
         "../workflow_scripts/subjects.py"
 
@@ -74,6 +74,6 @@ rule mean_maps:
         "../envs/core.yaml"
     params:
         methods=lambda wildcards: [run["method"] for run in shown_runs(wildcards)],
-        code=fingerprint("madad.reporting.mean_maps"),
+        code=fingerprint("madad.reporting.galleries.mean_maps"),
     script:
         "../workflow_scripts/mean_maps.py"

@@ -20,7 +20,7 @@ rule comparison:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.comparison"),
+        code=fingerprint("madad.reporting.figures.comparison"),
     script:
         "../workflow_scripts/comparison.py"
 
@@ -42,7 +42,7 @@ rule precision_recall:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.curves"),
+        code=fingerprint("madad.reporting.figures.curves"),
     script:
         "../workflow_scripts/precision_recall.py"
 
@@ -64,7 +64,7 @@ rule score_distributions:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.curves"),
+        code=fingerprint("madad.reporting.figures.curves"),
     script:
         "../workflow_scripts/score_distributions.py"
 
@@ -86,7 +86,7 @@ rule subject_scores:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.subjects"),
+        code=fingerprint("madad.reporting.figures.subject_scores"),
     script:
         "../workflow_scripts/subject_scores.py"
 
@@ -109,7 +109,7 @@ rule training_curves:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.curves"),
+        code=fingerprint("madad.reporting.figures.curves"),
     script:
         "../workflow_scripts/training_curves.py"
 
@@ -132,7 +132,7 @@ rule cost_frontier:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.frontier"),
+        code=fingerprint("madad.reporting.figures.cost"),
     script:
         "../workflow_scripts/cost_frontier.py"
 
@@ -155,7 +155,7 @@ rule noise_study:
         "../envs/core.yaml"
     params:
         laws=NOISE_LAWS,
-        code=fingerprint("madad.reporting.noise_study"),
+        code=fingerprint("madad.reporting.figures.noise_study"),
     script:
         "../workflow_scripts/noise_study.py"
 
@@ -172,7 +172,7 @@ rule noised:
         "../envs/torch.yaml"
     params:
         laws=NOISE_LAWS,
-        code=fingerprint("madad.diffusion.noised"),
+        code=fingerprint("madad.models.diffusion.noise_examples"),
     script:
         "../workflow_scripts/noised.py"
 
@@ -195,6 +195,6 @@ rule noise_kinds:
         "../envs/core.yaml"
     params:
         laws=NOISE_LAWS,
-        code=fingerprint("madad.reporting.noise_study"),
+        code=fingerprint("madad.reporting.figures.noise_study"),
     script:
         "../workflow_scripts/noise_kinds.py"

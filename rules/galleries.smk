@@ -25,7 +25,7 @@ rule gallery:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.gallery"),
+        code=fingerprint("madad.reporting.galleries.cases_by_method"),
     script:
         "../workflow_scripts/gallery.py"
 
@@ -54,6 +54,6 @@ rule side_by_side:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.gallery"),
+        code=fingerprint("madad.reporting.galleries.cases_by_method"),
     script:
         "../workflow_scripts/side_by_side.py"

@@ -67,7 +67,7 @@ rule export_nifti:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.nifti"),
+        code=fingerprint("madad.engine.nifti_export"),
     shell:
         "python -m madad export --maps {input.maps} --packs {input.packs} --folder {output} --log {log}"
 

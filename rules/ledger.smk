@@ -1,9 +1,9 @@
 """What stands behind the numbers: who the test samples are, what was published, and whether anything leaked."""
 
-from madad.reporting import papers
+from madad.reporting.reproduction import papers
 
 # Cohorts of which a split is learnt from, chosen by or tested on.
-TESTED = sorted({configuration.cohort_of(testset) for testset in CONFIG["test_on"]})
+TESTED = sorted({settings.cohort_of(testset) for testset in CONFIG["test_on"]})
 USED_SPLITS = {"train": CONFIG["train_on"], "validation": COHORTS, "test": TESTED}
 
 
@@ -23,7 +23,7 @@ rule samples:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.samples"),
+        code=fingerprint("madad.evaluation.results.sample_covariates"),
     script:
         "../workflow_scripts/samples.py"
 
@@ -39,7 +39,7 @@ rule samples_joined:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.samples"),
+        code=fingerprint("madad.evaluation.results.sample_covariates"),
     script:
         "../workflow_scripts/samples_joined.py"
 
@@ -78,7 +78,7 @@ rule ledger:
         },
         papers=papers.digest(),
         cards=content_hash([cards.load(base) for base in sorted({entry["base"] for entry in ENTRIES.values()})]),
-        code=fingerprint("madad.reporting.ledger"),
+        code=fingerprint("madad.reporting.reproduction.ledger"),
     script:
         "../workflow_scripts/ledger.py"
 
@@ -117,6 +117,6 @@ rule leakage:
             "lesion_masks": CONFIG["anomalies"]["lesion_masks"],
             "learns_shapes": [name for name, base in METHOD_BASES.items() if cards.load(base)["training_data"]["pairs"]],
         },
-        code=fingerprint("madad.reporting.leakage"),
+        code=fingerprint("madad.reporting.tables.leakage"),
     script:
         "../workflow_scripts/leakage.py"

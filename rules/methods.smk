@@ -1,14 +1,14 @@
 """The methods of a run and the parts they stand on: their cards, options, code and models."""
 
-ENTRIES = lineup.entries(CONFIG)
+ENTRIES = experiments.entries(CONFIG)
 CARDS = {name: cards.load(entry["base"]) for name, entry in ENTRIES.items()}
 METHOD_BASES = {name: method["base"] for name, method in CONFIG["methods"].items()}
 TRACKS = {name: method["track"] for name, method in CONFIG["methods"].items()}
 # Who takes over the weights of another method instead of being trained; and a pattern that is no name where there is none.
 LENT = "|".join(name for name, entry in ENTRIES.items() if entry["lender"]) or "(?!)"
 TRAINED = "|".join(name for name, entry in ENTRIES.items() if not entry["lender"])
-BENEATH = {name: lineup.beneath(CONFIG, name) for name in CONFIG["methods"]}
-NOISE_LAWS = lineup.noise_laws(CONFIG)
+BENEATH = {name: experiments.beneath(CONFIG, name) for name in CONFIG["methods"]}
+NOISE_LAWS = experiments.noise_laws(CONFIG)
 
 
 def method_card(wildcards):
@@ -23,7 +23,7 @@ def method_options(wildcards):
 
 def training_options(wildcards):
     """The same without settings of inference, for which nothing is trained again."""
-    return as_json(lineup.of_training(ENTRIES[wildcards.method]["options"][wildcards.modality]))
+    return as_json(experiments.of_training(ENTRIES[wildcards.method]["options"][wildcards.modality]))
 
 
 def lent(name):
@@ -35,7 +35,7 @@ def method_code(*engine, pairs=False):
     """Hash of what a method's stage executes: editing one method reruns that method alone."""
 
     def code(wildcards):
-        shown = ["madad.anomalies.pairs"] if pairs and method_card(wildcards)["training_data"]["pairs"] else []
+        shown = ["madad.data.anomalies.pairs"] if pairs and method_card(wildcards)["training_data"]["pairs"] else []
         return fingerprint("madad.methods.registry", *_modules(wildcards.method), *engine, *shown)
 
     return code
@@ -48,7 +48,7 @@ def _modules(method):
 
 
 def method_resource(name):
-    """A number from the `resources` of a method: of its card, the preset or the configuration."""
+    """A number from the `resources` of a method: of its card, the preset or the settings."""
     return lambda wildcards: ENTRIES[wildcards.method]["resources"][name]
 
 
@@ -72,7 +72,7 @@ def calibration(path):
     """A file of the training cohort's validation subjects, for test sets that are not made of that cohort."""
 
     def file(wildcards):
-        own = configuration.cohort_of(wildcards.testset) == wildcards.cohort
+        own = settings.cohort_of(wildcards.testset) == wildcards.cohort
         return [] if own else path.format(**wildcards)
 
     return file
@@ -80,7 +80,7 @@ def calibration(path):
 
 def part_models(wildcards):
     """Models of what a method stands on, in the order of the roles."""
-    return _of_runs("model.safetensors", lineup.part_runs(CONFIG, dict(wildcards)))
+    return _of_runs("model.safetensors", experiments.part_runs(CONFIG, dict(wildcards)))
 
 
 def training_banks(wildcards):

@@ -23,7 +23,7 @@ rule preprocess:
         listing=cohort_listing,
         shards=lambda wildcards: CONFIG["cohorts"][wildcards.cohort]["shards"],
         folder="results/preprocessed/{cohort}/{pipeline}/subjects",
-        code=fingerprint("madad.preprocessing.shards"),
+        code=fingerprint("madad.data.preprocessing.shards"),
     shell:
         "python -m madad preprocess --manifest {input} --shard {wildcards.shard} --shards {params.shards}"
         " --folder {params.folder} --options {params.options:q} --table {output} --log {log}"
@@ -41,7 +41,7 @@ rule intensity:
         "../envs/core.yaml"
     params:
         options=lambda wildcards: as_json(CONFIG["pipelines"][wildcards.pipeline]["intensity"]),
-        code=fingerprint("madad.preprocessing.packing"),
+        code=fingerprint("madad.data.preprocessing.packing"),
     shell:
         "python -m madad intensity --tables {input} --modality {wildcards.modality}"
         " --options {params.options:q} --out {output} --log {log}"
@@ -59,7 +59,7 @@ rule pack:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.preprocessing.packing"),
+        code=fingerprint("madad.data.preprocessing.packing"),
     shell:
         "python -m madad pack --tables {input.tables} --intensity {input.intensity} --cohort {wildcards.cohort}"
         " --modality {wildcards.modality} --split {wildcards.split} --out {output} --log {log}"

@@ -14,7 +14,7 @@ rule verdicts:
         "../envs/core.yaml"
     params:
         options=verdict_options,
-        code=fingerprint("madad.preprocessing.verdicts"),
+        code=fingerprint("madad.data.preprocessing.quality_control"),
     script:
         "../workflow_scripts/verdicts.py"
 
@@ -33,7 +33,7 @@ rule quality_page:
         "../envs/core.yaml"
     params:
         lists={key: CONFIG["quality"][key] for key in ("exclude", "keep")},
-        code=fingerprint("madad.reporting.quality_page"),
+        code=fingerprint("madad.reporting.quality.review_page"),
     script:
         "../workflow_scripts/quality_page.py"
 
@@ -56,7 +56,7 @@ rule quality:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.quality"),
+        code=fingerprint("madad.reporting.quality.summary"),
     script:
         "../workflow_scripts/quality.py"
 
@@ -77,7 +77,7 @@ rule quality_montage:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.quality"),
+        code=fingerprint("madad.reporting.quality.summary"),
     script:
         "../workflow_scripts/quality_montage.py"
 
@@ -99,7 +99,7 @@ rule quality_numbers:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.quality"),
+        code=fingerprint("madad.reporting.quality.summary"),
     script:
         "../workflow_scripts/quality_numbers.py"
 
@@ -122,7 +122,7 @@ rule normalisation:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.normalisation"),
+        code=fingerprint("madad.reporting.figures.normalisation"),
     script:
         "../workflow_scripts/normalisation.py"
 
@@ -145,6 +145,6 @@ rule normalisation_methods:
         "../envs/core.yaml"
     params:
         options=reference_intensity,
-        code=fingerprint("madad.reporting.normalisation"),
+        code=fingerprint("madad.reporting.figures.normalisation"),
     script:
         "../workflow_scripts/normalisation_methods.py"

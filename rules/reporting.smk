@@ -28,7 +28,7 @@ rule collect:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.collect"),
+        code=fingerprint("madad.evaluation.results.collected"),
     script:
         "../workflow_scripts/collect.py"
 
@@ -45,7 +45,7 @@ rule summarise:
         "../envs/core.yaml"
     params:
         resamples=CONFIG["evaluation"]["bootstrap"],
-        code=fingerprint("madad.reporting.summary"),
+        code=fingerprint("madad.evaluation.statistics.summary"),
     script:
         "../workflow_scripts/summarise.py"
 
@@ -77,7 +77,7 @@ rule headline:
     params:
         bases=METHOD_BASES,
         tracks=TRACKS,
-        code=fingerprint("madad.reporting.results_tables"),
+        code=fingerprint("madad.reporting.tables.results"),
     script:
         "../workflow_scripts/headline.py"
 
@@ -101,7 +101,7 @@ rule thresholds:
         "../envs/core.yaml"
     params:
         bases=METHOD_BASES,
-        code=fingerprint("madad.reporting.results_tables"),
+        code=fingerprint("madad.reporting.tables.results"),
     script:
         "../workflow_scripts/thresholds.py"
 
@@ -125,7 +125,7 @@ rule published:
         "../envs/core.yaml"
     params:
         bases=METHOD_BASES,
-        code=fingerprint("madad.reporting.results_tables"),
+        code=fingerprint("madad.reporting.tables.results"),
     script:
         "../workflow_scripts/published.py"
 
@@ -151,7 +151,7 @@ rule cost:
     params:
         bases=METHOD_BASES,
         beneath=BENEATH,
-        code=fingerprint("madad.reporting.results_tables"),
+        code=fingerprint("madad.reporting.tables.results"),
     script:
         "../workflow_scripts/cost.py"
 
@@ -172,6 +172,6 @@ rule provenance_table:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.landing"),
+        code=fingerprint("madad.reporting.layout.first_page"),
     script:
         "../workflow_scripts/provenance_table.py"

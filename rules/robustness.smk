@@ -21,7 +21,7 @@ rule corrupt:
         "../envs/core.yaml"
     params:
         options=as_json(CONFIG["corrupted"]),
-        code=fingerprint("madad.corruptions.testsets"),
+        code=fingerprint("madad.data.corruptions.corrupted"),
     shell:
         "python -m madad corrupt --pack {input.pack} --intensity {input.intensity} --out {output.pack} --table {output.table}"
         " --options {params.options:q} --log {log}"
@@ -42,7 +42,7 @@ rule evaluate_corrupted:
     threads: 2
     params:
         options=evaluation_options,
-        code=fingerprint("madad.evaluation.protocol"),
+        code=fingerprint("madad.evaluation.protocol.run"),
     shell:
         "python -m madad evaluate --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --testset {wildcards.testset}-corrupted --options {params.options:q} --maps {input.maps}"
@@ -62,7 +62,7 @@ rule collect_corrupted:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.robustness"),
+        code=fingerprint("madad.reporting.tables.robustness"),
     script:
         "../workflow_scripts/collect_corrupted.py"
 
@@ -86,7 +86,7 @@ rule robustness:
         "../envs/core.yaml"
     params:
         resamples=CONFIG["evaluation"]["bootstrap"],
-        code=fingerprint("madad.reporting.robustness"),
+        code=fingerprint("madad.reporting.tables.robustness"),
     script:
         "../workflow_scripts/robustness.py"
 
@@ -109,7 +109,7 @@ rule robustness_figure:
         "../envs/core.yaml"
     params:
         resamples=CONFIG["evaluation"]["bootstrap"],
-        code=fingerprint("madad.reporting.robustness_figures"),
+        code=fingerprint("madad.reporting.figures.robustness"),
     script:
         "../workflow_scripts/robustness_figure.py"
 
@@ -133,6 +133,6 @@ rule corruption_figure:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.robustness_figures"),
+        code=fingerprint("madad.reporting.figures.robustness"),
     script:
         "../workflow_scripts/corruption_figure.py"

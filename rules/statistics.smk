@@ -24,7 +24,7 @@ rule significance:
         "../envs/core.yaml"
     params:
         resamples=CONFIG["evaluation"]["bootstrap"],
-        code=fingerprint("madad.reporting.significance"),
+        code=fingerprint("madad.reporting.tables.significance"),
     script:
         "../workflow_scripts/significance.py"
 
@@ -54,7 +54,7 @@ rule significance_tables:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.significance"),
+        code=fingerprint("madad.reporting.tables.significance"),
     script:
         "../workflow_scripts/significance_tables.py"
 
@@ -77,7 +77,7 @@ rule critical_difference:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.rank_figures"),
+        code=fingerprint("madad.reporting.figures.ranks"),
     script:
         "../workflow_scripts/critical_difference.py"
 
@@ -99,7 +99,7 @@ rule rank_probabilities:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.rank_figures"),
+        code=fingerprint("madad.reporting.figures.ranks"),
     script:
         "../workflow_scripts/rank_probabilities.py"
 
@@ -123,7 +123,7 @@ rule protocols:
         "../envs/core.yaml"
     params:
         bases=METHOD_BASES,
-        code=fingerprint("madad.reporting.protocol_matrix"),
+        code=fingerprint("madad.reporting.tables.protocol_matrix"),
     script:
         "../workflow_scripts/protocols.py"
 
@@ -147,7 +147,7 @@ rule post_processing:
         "../envs/core.yaml"
     params:
         bases=METHOD_BASES,
-        code=fingerprint("madad.reporting.protocol_matrix"),
+        code=fingerprint("madad.reporting.tables.protocol_matrix"),
     script:
         "../workflow_scripts/post_processing.py"
 
@@ -169,6 +169,6 @@ rule protocol_flips:
     conda:
         "../envs/core.yaml"
     params:
-        code=fingerprint("madad.reporting.protocol_matrix"),
+        code=fingerprint("madad.reporting.tables.protocol_matrix"),
     script:
         "../workflow_scripts/protocol_flips.py"

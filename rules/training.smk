@@ -62,7 +62,7 @@ rule adopt:
     params:
         lender=lambda wildcards, input: os.path.dirname(input.model[0]),
         run=lambda wildcards, output: os.path.dirname(output.model),
-        code=fingerprint("madad.engine.lending"),
+        code=fingerprint("madad.engine.weight_reuse"),
     shell:
         "python -m madad adopt --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --lender {params.lender} --run {params.run} --log {log}"

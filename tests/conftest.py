@@ -16,7 +16,7 @@ from hypothesis import settings  # noqa: E402
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "madad").rglob("*.py"))
 BLOCKS = (ast.For, ast.While, ast.If, ast.Try)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from madad.cohorts import bids
-from madad.cohorts.reading import read
-from madad.errors import SubjectError, UserError
-from madad.preprocessing import orientation
-from madad.volumes import Volume, load_image, load_mask
+from madad.core.errors import SubjectError, UserError
+from madad.core.io.volumes import Volume, load_image, load_mask
+from madad.data.cohorts import bids
+from madad.data.cohorts.finding.manifest_rows import read
+from madad.data.preprocessing.steps import orientation
 from tests.odd_files import AFFINE, IMAGE, file_bytes, header_of, odd, write
 
 NAME = "sub-01_T1w.nii.gz"

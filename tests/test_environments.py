@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from madad import provenance
+from madad.core import provenance
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 PINS = dict(line.lower().split("==") for line in (ROOT / "constraints.txt").read_text().split() if "==" in line)
 
 
@@ -37,7 +37,11 @@ def test_every_dependency_is_pinned() -> None:
 # What a package is called by `import`, where that is not its name.
 NAMES = {"ants": "antspyx", "yaml": "pyyaml", "sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow"}
 # Modules that are chosen by a name in the configuration.
-CHOSEN = {"cohort": "madad/cohorts", "train": "madad/methods madad/components", "infer": "madad/methods madad/components"}
+CHOSEN = {
+    "cohort": "madad/data/cohorts",
+    "train": "madad/methods madad/models/components",
+    "infer": "madad/methods madad/models/components",
+}
 
 
 def _rules() -> list[tuple[str, str, str]]:
@@ -53,7 +57,7 @@ def _entries(body: str) -> list[ast.AST]:
     if script:
         return [ast.parse((ROOT / "workflow_scripts" / script.group(1)).read_text())]
     verb = re.search(r"python -m madad (\w+)", body).group(1)
-    for path in (ROOT / "madad/verbs").glob("*.py"):
+    for path in (ROOT / "madad/cli").glob("*.py"):
         tree = ast.parse(path.read_text())
         functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
         if verb in {function.name for function in functions if path.stem != "declare"}:
@@ -73,7 +77,7 @@ def _modules(trees: list[ast.AST]) -> list[ast.AST]:
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     # verbs import what they need when they are called: those of other rules play no part
-    ours = {name for name in names if name.split(".")[0] == "madad" and not name.startswith("madad.verbs")}
+    ours = {name for name in names if name.split(".")[0] == "madad" and not name.startswith("madad.cli")}
     own = tuple(sorted(name for name in ours if provenance._exists(name)))
     return [*trees, *(ast.parse(provenance.module_file(name).read_text()) for name in provenance.import_closure(own))]
 
@@ -91,7 +95,7 @@ def _needed(trees: list[ast.AST]) -> set[str]:
 
 @pytest.mark.parametrize(("rule", "environment", "body"), _rules(), ids=lambda value: value if value.isidentifier() else "")
 def test_environment_has_what_the_rule_imports(rule: str, environment: str, body: str) -> None:
-    # `madad.seeds` imports torch when a torch generator is asked for, which core never does
+    # `madad.core.seeds` imports torch when a torch generator is asked for, which core never does
     needed = _needed(_entries(body)) - ({"torch"} if environment == "core" else set())
     listed = set(_listed(ROOT / f"envs/{environment}.yaml"))
     assert needed <= listed, f"{rule}: envs/{environment}.yaml lacks {sorted(needed - listed)}"

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from madad.errors import SubjectError
-from madad.preprocessing.orientation import to_ras
-from madad.volumes import load_image, load_mask
+from madad.core.errors import SubjectError
+from madad.core.io.volumes import load_image, load_mask
+from madad.data.preprocessing.steps.orientation import to_ras
 from tests.odd_files import file_bytes, header_of, write
 
 SHAPE = (4, 5, 6)

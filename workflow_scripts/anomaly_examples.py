@@ -1,10 +1,11 @@
 """Pictures of the generator of synthetic lesions."""
 
-from madad.reporting import anomalies, job
+from madad.reporting import run_step
+from madad.reporting.galleries import synthetic_lesions
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    anomalies.draw_examples,
+    synthetic_lesions.draw_examples,
     examples=snakemake.input[0],
     png=snakemake.output.png,
     pdf=snakemake.output.pdf,

@@ -1,10 +1,11 @@
 """All long tables as one."""
 
-from madad.reporting import collect, job
+from madad.evaluation.results import collected
+from madad.reporting import run_step
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    collect.collect,
+    collected.collect,
     tables=snakemake.input,
     out=snakemake.output[0],
 )

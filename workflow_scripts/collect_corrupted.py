@@ -1,8 +1,9 @@
 """The numbers of corrupted samples and of the same samples without an artefact."""
 
-from madad.reporting import job, robustness
+from madad.reporting import run_step
+from madad.reporting.tables import robustness
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     robustness.collect,
     metrics=snakemake.input.metrics,

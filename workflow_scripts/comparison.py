@@ -1,8 +1,9 @@
 """The main figure."""
 
-from madad.reporting import comparison, job
+from madad.reporting import run_step
+from madad.reporting.figures import comparison
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     comparison.draw_comparison,
     summary=snakemake.input.summary,

@@ -1,10 +1,11 @@
 """Pictures of the artefacts."""
 
-from madad.reporting import job, robustness_figures
+from madad.reporting import run_step
+from madad.reporting.figures import robustness
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    robustness_figures.draw_corruptions,
+    robustness.draw_corruptions,
     **dict(snakemake.input.items()),
     **dict(snakemake.output.items()),
 )

@@ -1,10 +1,11 @@
 """Detection against cost."""
 
-from madad.reporting import frontier, job
+from madad.reporting import run_step
+from madad.reporting.figures import cost
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    frontier.draw_frontier,
+    cost.draw_frontier,
     summary=snakemake.input.summary,
     trainings=snakemake.input.trainings,
     png=snakemake.output.png,

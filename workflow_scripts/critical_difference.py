@@ -1,8 +1,9 @@
 """Critical-difference diagrams."""
 
-from madad.reporting import job, rank_figures
+from madad.reporting import run_step
+from madad.reporting.figures import ranks as rank_figures
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     rank_figures.draw_critical_difference,
     comparisons=snakemake.input.comparisons,

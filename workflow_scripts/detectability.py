@@ -1,8 +1,9 @@
 """The table of the smallest lesions found."""
 
-from madad.reporting import detectability, job
+from madad.reporting import run_step
+from madad.reporting.tables import detectability
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     detectability.write_detectability,
     metrics=snakemake.input.metrics,

@@ -1,10 +1,11 @@
 """The figure of psychometric curves."""
 
-from madad.reporting import detectability_figures, job
+from madad.reporting import run_step
+from madad.reporting.figures import detectability
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    detectability_figures.draw_curves,
+    detectability.draw_curves,
     metrics=snakemake.input.metrics,
     samples=snakemake.input.samples,
     resamples=snakemake.params.resamples,

@@ -1,8 +1,9 @@
 """Fidelity of reconstructions."""
 
-from madad.reporting import fidelity, job
+from madad.reporting import run_step
+from madad.reporting.tables import fidelity
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     fidelity.write_fidelity,
     **dict(snakemake.input.items()),

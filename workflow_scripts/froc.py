@@ -1,8 +1,9 @@
 """The figure of lesions found over false positives."""
 
-from madad.reporting import froc, job
+from madad.reporting import run_step
+from madad.reporting.figures import froc
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     froc.draw_froc,
     metrics=snakemake.input[0],

@@ -1,10 +1,11 @@
 """Cases of one method."""
 
-from madad.reporting import gallery, job
+from madad.reporting import run_step
+from madad.reporting.galleries import cases_by_method
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    gallery.draw_gallery,
+    cases_by_method.draw_gallery,
     maps=snakemake.input.maps[0],
     metrics=snakemake.input.metrics[0],
     packs=snakemake.input.packs,

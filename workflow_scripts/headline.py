@@ -1,10 +1,11 @@
 """The headline table."""
 
-from madad.reporting import job, results_tables
+from madad.reporting import run_step
+from madad.reporting.tables import results
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    results_tables.write_headline,
+    results.write_headline,
     summary=snakemake.input.summary,
     trainings=snakemake.input.trainings,
     bases=snakemake.params.bases,

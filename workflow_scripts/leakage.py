@@ -1,8 +1,9 @@
 """The leakage guard."""
 
-from madad.reporting import job, leakage
+from madad.reporting import run_step
+from madad.reporting.tables import leakage
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     leakage.write_leakage,
     packs=snakemake.input.packs,

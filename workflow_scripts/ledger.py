@@ -1,8 +1,9 @@
 """The papers' tables with this run's values beside the published ones."""
 
-from madad.reporting import job, ledger
+from madad.reporting import run_step
+from madad.reporting.reproduction import ledger
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     ledger.write_ledger,
     summary=snakemake.input.summary,

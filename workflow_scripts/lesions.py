@@ -1,10 +1,11 @@
 """The table of lesions as objects."""
 
-from madad.reporting import froc, job
+from madad.reporting import run_step
+from madad.reporting.tables import lesions
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    froc.write_lesions,
+    lesions.write_lesions,
     summary=snakemake.input[0],
     bases=snakemake.params.bases,
     **dict(snakemake.output.items()),

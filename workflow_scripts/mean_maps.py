@@ -1,8 +1,9 @@
 """Mean errors in healthy brains."""
 
-from madad.reporting import job, mean_maps
+from madad.reporting import run_step
+from madad.reporting.galleries import mean_maps
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     mean_maps.draw_mean_maps,
     mean_maps=snakemake.input,

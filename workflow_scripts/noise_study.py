@@ -1,8 +1,9 @@
 """Detection against the law of the noise."""
 
-from madad.reporting import job, noise_study
+from madad.reporting import run_step
+from madad.reporting.figures import noise_study
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     noise_study.draw_noise_study,
     summary=snakemake.input[0],

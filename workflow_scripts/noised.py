@@ -1,6 +1,8 @@
 """One slice under the noise of every method."""
 
-from madad.diffusion import noised
-from madad.reporting import job
+from madad.models.diffusion import noise_examples
+from madad.reporting import run_step
 
-job.logged(snakemake.log[0], noised.write_noised, pack=snakemake.input[0], laws=snakemake.params.laws, out=snakemake.output[0])
+run_step.logged(
+    snakemake.log[0], noise_examples.write_noised, pack=snakemake.input[0], laws=snakemake.params.laws, out=snakemake.output[0]
+)

@@ -1,8 +1,9 @@
 """Histograms before and after normalisation."""
 
-from madad.reporting import job, normalisation
+from madad.reporting import run_step
+from madad.reporting.figures import normalisation
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     normalisation.draw_normalisation,
     **dict(snakemake.input.items()),

@@ -1,8 +1,9 @@
 """Histograms under every method of normalisation."""
 
-from madad.reporting import job, normalisation
+from madad.reporting import run_step
+from madad.reporting.figures import normalisation
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     normalisation.draw_methods,
     **dict(snakemake.input.items()),

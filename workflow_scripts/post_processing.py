@@ -1,8 +1,9 @@
 """The ablation of the post-processing."""
 
-from madad.reporting import job, protocol_matrix
+from madad.reporting import run_step
+from madad.reporting.tables import protocol_matrix
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     protocol_matrix.write_post_processing,
     summary=snakemake.input[0],

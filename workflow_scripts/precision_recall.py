@@ -1,8 +1,9 @@
 """Precision–recall curves."""
 
-from madad.reporting import curves, job
+from madad.reporting import run_step
+from madad.reporting.figures import curves
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     curves.draw_precision_recall,
     metrics=snakemake.input[0],

@@ -1,8 +1,9 @@
 """Rank of every method under every protocol."""
 
-from madad.reporting import job, protocol_matrix
+from madad.reporting import run_step
+from madad.reporting.tables import protocol_matrix
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     protocol_matrix.draw_protocols,
     summary=snakemake.input[0],

@@ -1,10 +1,11 @@
 """Configuration and versions, for the report."""
 
-from madad.reporting import job, landing
+from madad.reporting import run_step
+from madad.reporting.layout import first_page
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    landing.write_provenance,
+    first_page.write_provenance,
     provenance=snakemake.input[0],
     out=snakemake.output[0],
 )

@@ -1,10 +1,11 @@
 """Methods under the protocols of their papers."""
 
-from madad.reporting import job, results_tables
+from madad.reporting import run_step
+from madad.reporting.tables import results
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    results_tables.write_published,
+    results.write_published,
     summary=snakemake.input[0],
     bases=snakemake.params.bases,
     csv=snakemake.output.csv,

@@ -1,10 +1,11 @@
 """The table of subjects and their quality."""
 
-from madad.reporting import job, quality
+from madad.reporting import run_step
+from madad.reporting.quality import summary
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    quality.write_quality,
+    summary.write_quality,
     judged=snakemake.input.judged,
     excluded=snakemake.input.excluded,
     csv=snakemake.output.csv,

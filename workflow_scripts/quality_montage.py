@@ -1,10 +1,11 @@
 """Quality pictures."""
 
-from madad.reporting import job, quality
+from madad.reporting import run_step
+from madad.reporting.quality import summary
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    quality.draw_montage,
+    summary.draw_montage,
     judged=snakemake.input,
     png=snakemake.output.png,
 )

@@ -1,10 +1,11 @@
 """Distributions of the quality numbers."""
 
-from madad.reporting import job, quality
+from madad.reporting import run_step
+from madad.reporting.quality import summary
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    quality.draw_quality,
+    summary.draw_quality,
     judged=snakemake.input,
     png=snakemake.output.png,
     pdf=snakemake.output.pdf,

@@ -1,8 +1,9 @@
 """Probability of every rank."""
 
-from madad.reporting import job, rank_figures
+from madad.reporting import run_step
+from madad.reporting.figures import ranks as rank_figures
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     rank_figures.draw_rank_probabilities,
     ranks=snakemake.input[0],

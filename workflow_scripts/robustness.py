@@ -1,8 +1,9 @@
 """The table of what artefacts cost."""
 
-from madad.reporting import job, robustness
+from madad.reporting import run_step
+from madad.reporting.tables import robustness
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     robustness.write_robustness,
     metrics=snakemake.input[0],

@@ -1,10 +1,11 @@
 """Detection against the severity of artefacts."""
 
-from madad.reporting import job, robustness_figures
+from madad.reporting import run_step
+from madad.reporting.figures import robustness
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    robustness_figures.draw_robustness,
+    robustness.draw_robustness,
     metrics=snakemake.input[0],
     resamples=snakemake.params.resamples,
     **dict(snakemake.wildcards.items()),

@@ -1,10 +1,11 @@
 """What every sample of a test set is."""
 
-from madad.reporting import job, samples
+from madad.evaluation.results import sample_covariates
+from madad.reporting import run_step
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    samples.write_samples,
+    sample_covariates.write_samples,
     pack=snakemake.input.pack,
     tables=snakemake.input.tables,
     testset=snakemake.wildcards.testset,

@@ -1,10 +1,11 @@
 """The samples of all test sets as one table."""
 
-from madad.reporting import job, samples
+from madad.evaluation.results import sample_covariates
+from madad.reporting import run_step
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    samples.join_samples,
+    sample_covariates.join_samples,
     tables=snakemake.input,
     out=snakemake.output[0],
 )

@@ -1,8 +1,9 @@
 """Histograms of voxel scores."""
 
-from madad.reporting import curves, job
+from madad.reporting import run_step
+from madad.reporting.figures import curves
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     curves.draw_score_distributions,
     metrics=snakemake.input[0],

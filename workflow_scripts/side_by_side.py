@@ -1,10 +1,11 @@
 """The same cases under every method."""
 
-from madad.reporting import gallery, job
+from madad.reporting import run_step
+from madad.reporting.galleries import cases_by_method
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    gallery.draw_side_by_side,
+    cases_by_method.draw_side_by_side,
     maps=snakemake.input.maps,
     metrics=snakemake.input.metrics,
     packs=snakemake.input.packs,

@@ -1,8 +1,9 @@
 """Tests between methods and their ranks."""
 
-from madad.reporting import job, significance
+from madad.reporting import run_step
+from madad.reporting.tables import significance
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     significance.write_significance,
     metrics=snakemake.input[0],

@@ -1,8 +1,9 @@
 """Pairs and ranks of methods, for people."""
 
-from madad.reporting import job, significance
+from madad.reporting import run_step
+from madad.reporting.tables import significance
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     significance.write_tables,
     comparisons=snakemake.input.comparisons,

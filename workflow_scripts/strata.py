@@ -1,8 +1,9 @@
 """The table of strata."""
 
-from madad.reporting import job, strata
+from madad.reporting import run_step
+from madad.reporting.tables import strata
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     strata.write_strata,
     metrics=snakemake.input.metrics,

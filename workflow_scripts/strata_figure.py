@@ -1,10 +1,11 @@
 """The figure of the strata of one test set."""
 
-from madad.reporting import job, strata_figures
+from madad.reporting import run_step
+from madad.reporting.figures import strata
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    strata_figures.draw_strata,
+    strata.draw_strata,
     metrics=snakemake.input.metrics,
     samples=snakemake.input.samples,
     resamples=snakemake.params.resamples,

@@ -1,10 +1,11 @@
 """Scores of subjects."""
 
-from madad.reporting import job, subjects
+from madad.reporting import run_step
+from madad.reporting.figures import subject_scores
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    subjects.draw_subject_scores,
+    subject_scores.draw_subject_scores,
     metrics=snakemake.input[0],
     png=snakemake.output.png,
     pdf=snakemake.output.pdf,

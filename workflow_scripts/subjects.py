@@ -1,8 +1,9 @@
 """Subject-level detection."""
 
-from madad.reporting import job, subjects
+from madad.reporting import run_step
+from madad.reporting.tables import subjects
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     subjects.write_subjects,
     metrics=snakemake.input[0],

@@ -1,8 +1,9 @@
 """Means, intervals, spread over seeds and winners."""
 
-from madad.reporting import job, summary
+from madad.evaluation.statistics import summary
+from madad.reporting import run_step
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     summary.summarise,
     metrics=snakemake.input[0],

@@ -1,8 +1,9 @@
 """Losses over steps."""
 
-from madad.reporting import curves, job
+from madad.reporting import run_step
+from madad.reporting.figures import curves
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
     curves.draw_training,
     histories=snakemake.input.histories,

@@ -1,11 +1,11 @@
 """The verdict on every image of a cohort."""
 
-from madad.preprocessing import verdicts
-from madad.reporting import job
+from madad.data.preprocessing import quality_control
+from madad.reporting import run_step
 
-job.logged(
+run_step.logged(
     snakemake.log[0],
-    verdicts.judge,
+    quality_control.judge,
     tables=snakemake.input,
     options=snakemake.params.options,
     cohort=snakemake.wildcards.cohort,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from madad.logs import warn
-from madad.provenance import complete
+from madad.core.logs import warn
+from madad.core.provenance import complete
 
 NAME = "checkpoint.pt"
 

@@ -21,8 +21,8 @@ from typing import TextIO
 import torch
 from torch import nn
 
-from madad.errors import UserError
-from madad.logs import say
+from madad.core.errors import UserError
+from madad.core.logs import say
 
 WAIT_S = 5.0
 

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from madad.core.errors import UserError
+from madad.core.io.hdf5 import Pack, Prediction, write_maps
+from madad.core.logs import progress
+from madad.core.provenance import PACKAGE, content_hash, fingerprint
+from madad.core.seeds import seed_from, torch_generator
 from madad.engine import devices
-from madad.engine.models import load_model
-from madad.errors import UserError
-from madad.logs import progress
-from madad.provenance import PACKAGE, content_hash, fingerprint
-from madad.seeds import seed_from, torch_generator
-from madad.stores import Pack, Prediction, write_maps
+from madad.engine.model_files import load_model
 
 
 def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, seed: int, out: Path, device: str) -> None:

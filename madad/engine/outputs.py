@@ -11,10 +11,10 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from madad.core.provenance import PACKAGE, complete, content_hash, environment, fingerprint, write_json
 from madad.engine import devices
-from madad.engine.data import Images
-from madad.engine.models import save_model
-from madad.provenance import PACKAGE, complete, content_hash, environment, fingerprint, write_json
+from madad.engine.model_files import save_model
+from madad.engine.training_data import Images
 
 COLUMNS = ("step", "loss", "validation_loss", "seconds", "slices_per_s")
 # These cannot change a result, so that they may change between two sittings.

@@ -17,18 +17,18 @@ from lightning.fabric import Fabric
 from lightning.fabric.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
+from madad.core.errors import UserError
+from madad.core.interfaces import Batch
+from madad.core.logs import progress, say, warn
+from madad.core.seeds import seed_from, torch_generator
 from madad.engine import devices
+from madad.engine.checkpoint_lock import exclusive
 from madad.engine.checkpoints import load_checkpoint, remove_checkpoint, save_checkpoint
-from madad.engine.data import Images, read_images
 from madad.engine.ema import averaged
-from madad.engine.fitting import fitted
-from madad.engine.interruption import Interruption
-from madad.engine.lock import exclusive
+from madad.engine.one_pass_fitting import fitted
 from madad.engine.outputs import Outcome, Record, write_outputs
-from madad.errors import UserError
-from madad.interfaces import Batch
-from madad.logs import progress, say, warn
-from madad.seeds import seed_from, torch_generator
+from madad.engine.signals import Interruption
+from madad.engine.training_data import Images, read_images
 
 # (image, brain, generator) to a batch's further entries
 Pairs = Callable[[Tensor, Tensor, torch.Generator], dict[str, Tensor]]
@@ -60,13 +60,13 @@ def train(
 ) -> None:
     """Train a method and write `model.safetensors`, `history.csv` and `train.json` into `run`.
 
-    A method that learns at one go (`madad.interfaces.Fitted`) and one without weights get the same files from the same path, with
-    no history.
+    A method that learns at one go (`madad.core.interfaces.Fitted`) and one without weights get the same files from the same
+    path, with no history.
 
     Args:
         method: from `madad.methods.registry.build`.
         train_pack, validation_pack: packs; their healthy subjects are used.
-        options: complete training options, from `madad.cards.resolve`.
+        options: complete training options, from `madad.configuration.cards.resolve`.
         identity: cohort, modality, method and seed as text, for the files.
         parts: fingerprint of the model behind every part the method stands on, by role.
         seed: of everything random.

@@ -16,10 +16,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion.residuals import residual
-from madad.interfaces import Batch
-from madad.networks.conv_autoencoder import Decoder, DenseBottleneck, Encoder
-from madad.networks.layout import check_reach, in_passes
+from madad.core.interfaces import Batch
+from madad.models.diffusion.residuals import residual
+from madad.models.networks.conv_autoencoder import Decoder, DenseBottleneck, Encoder
+from madad.models.networks.tensor_layout import check_reach, in_passes
 
 
 class AE(nn.Module):

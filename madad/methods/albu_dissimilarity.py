@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from madad.interfaces import Batch
+from madad.core.interfaces import Batch
 
 DISTANCES = {
     "euclidean": lambda a, b: (a - b).norm(dim=1),

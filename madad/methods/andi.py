@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion import ancestral, v_prediction
-from madad.diffusion.forward import add_noise, draw_timesteps, to_signed
-from madad.diffusion.noise import NoiseLaw
-from madad.interfaces import Batch
-from madad.networks.layout import in_passes
-from madad.networks.unet import UNet
+from madad.core.interfaces import Batch
+from madad.models.diffusion import ancestral, v_prediction
+from madad.models.diffusion.forward import add_noise, draw_timesteps, to_signed
+from madad.models.diffusion.noise import NoiseLaw
+from madad.models.networks.tensor_layout import in_passes
+from madad.models.networks.unet import UNet
 
 # Squares are not taken to be smaller than this, whose logarithm is finite.
 SMALLEST = 1e-12

@@ -21,8 +21,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
-from madad.errors import UserError
-from madad.interfaces import Batch
+from madad.core.errors import UserError
+from madad.core.interfaces import Batch
 
 TAILS = {
     "bright": lambda z: z.clamp(min=0),

@@ -20,22 +20,22 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion import sampling, schedules
-from madad.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
-from madad.diffusion.losses import LOSSES
-from madad.diffusion.noise import NoiseLaw
-from madad.diffusion.residuals import residual
-from madad.errors import UserError
-from madad.interfaces import Batch
-from madad.networks.resnet import ResNetEncoder, transfer
-from madad.networks.unet import UNet
+from madad.core.errors import UserError
+from madad.core.interfaces import Batch
+from madad.models.diffusion import sampling, schedules
+from madad.models.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
+from madad.models.diffusion.losses import LOSSES
+from madad.models.diffusion.noise import NoiseLaw
+from madad.models.diffusion.residuals import residual
+from madad.models.networks.resnet import ResNetEncoder, transfer
+from madad.models.networks.unet import UNet
 
 
 class CDDPM(nn.Module):
     """One-step x_0 predictor with an encoded condition; hyper-parameters as in the card.
 
     Args:
-        pretraining: a trained `madad.components.spark.SparK`, whose encoder is copied, or None to start at random.
+        pretraining: a trained `madad.models.components.spark.SparK`, whose encoder is copied, or None to start at random.
     """
 
     def __init__(

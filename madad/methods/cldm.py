@@ -18,20 +18,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion import ancestral, sampling, schedules
-from madad.diffusion.forward import add_noise, draw_timesteps
-from madad.diffusion.residuals import shift_robust_residual
-from madad.interfaces import Batch
-from madad.networks.adagn_unet import AdaGNUNet
-from madad.networks.latent_space import LatentSpace
-from madad.networks.layout import in_passes
+from madad.core.interfaces import Batch
+from madad.models.diffusion import ancestral, sampling, schedules
+from madad.models.diffusion.forward import add_noise, draw_timesteps
+from madad.models.diffusion.residuals import shift_robust_residual
+from madad.models.networks.adagn_unet import AdaGNUNet
+from madad.models.networks.latent_space import LatentSpace
+from madad.models.networks.tensor_layout import in_passes
 
 
 class CLDM(nn.Module):
     """Denoiser of latents guided by an image; hyper-parameters as in the card.
 
     Args:
-        autoencoder: a trained `madad.interfaces.Autoencoder`.
+        autoencoder: a trained `madad.core.interfaces.Autoencoder`.
     """
 
     def __init__(

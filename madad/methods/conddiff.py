@@ -18,22 +18,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion import ancestral, sampling, schedules
-from madad.diffusion.forward import add_noise, draw_timesteps
-from madad.diffusion.residuals import shift_robust_residual
-from madad.errors import UserError
-from madad.interfaces import Batch
-from madad.networks.adagn_unet import AdaGNUNet
-from madad.networks.latent_space import LatentSpace
-from madad.networks.layout import in_passes
-from madad.networks.semantic_encoder import SemanticEncoder
+from madad.core.errors import UserError
+from madad.core.interfaces import Batch
+from madad.models.diffusion import ancestral, sampling, schedules
+from madad.models.diffusion.forward import add_noise, draw_timesteps
+from madad.models.diffusion.residuals import shift_robust_residual
+from madad.models.networks.adagn_unet import AdaGNUNet
+from madad.models.networks.latent_space import LatentSpace
+from madad.models.networks.semantic_encoder import SemanticEncoder
+from madad.models.networks.tensor_layout import in_passes
 
 
 class CondDiff(nn.Module):
     """Denoiser of latents guided by a vector; hyper-parameters as in the card.
 
     Args:
-        autoencoder: a trained `madad.interfaces.Autoencoder`.
+        autoencoder: a trained `madad.core.interfaces.Autoencoder`.
     """
 
     def __init__(

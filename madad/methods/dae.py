@@ -18,11 +18,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion.noise import NoiseLaw
-from madad.diffusion.residuals import residual
-from madad.interfaces import Batch
-from madad.networks.denoising_unet import DenoisingUNet
-from madad.networks.layout import check_reach, in_passes
+from madad.core.interfaces import Batch
+from madad.models.diffusion.noise import NoiseLaw
+from madad.models.diffusion.residuals import residual
+from madad.models.networks.denoising_unet import DenoisingUNet
+from madad.models.networks.tensor_layout import check_reach, in_passes
 
 
 class DAE(nn.Module):

@@ -18,14 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from madad.diffusion import ancestral, sampling, schedules
-from madad.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
-from madad.diffusion.fused import fused, invert
-from madad.diffusion.residuals import residual
-from madad.interfaces import Batch
-from madad.networks.layout import in_passes
-from madad.networks.resnet import ResNetEncoder
-from madad.networks.unet import UNet
+from madad.core.interfaces import Batch
+from madad.models.diffusion import ancestral, sampling, schedules
+from madad.models.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
+from madad.models.diffusion.fused import fused, invert
+from madad.models.diffusion.residuals import residual
+from madad.models.networks.resnet import ResNetEncoder
+from madad.models.networks.tensor_layout import in_passes
+from madad.models.networks.unet import UNet
 
 BLUR = 5  # voxels, of the saliency and of the region
 

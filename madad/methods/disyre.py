@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion import schedules
-from madad.diffusion.residuals import residual
-from madad.errors import UserError
-from madad.interfaces import Batch
-from madad.networks.layout import in_passes
-from madad.networks.unet import UNet
+from madad.core.errors import UserError
+from madad.core.interfaces import Batch
+from madad.models.diffusion import schedules
+from madad.models.diffusion.residuals import residual
+from madad.models.networks.tensor_layout import in_passes
+from madad.models.networks.unet import UNet
 
 
 class DISYRE(nn.Module):

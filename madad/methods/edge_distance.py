@@ -15,7 +15,7 @@ import torch
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor, nn
 
-from madad.interfaces import Batch
+from madad.core.interfaces import Batch
 
 
 class EdgeDistance(nn.Module):

@@ -17,11 +17,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion.residuals import residual
-from madad.errors import UserError
-from madad.interfaces import Batch
-from madad.networks.layout import check_reach, in_passes
-from madad.networks.wgan import Generator, Reader, critic_loss, frozen
+from madad.core.errors import UserError
+from madad.core.interfaces import Batch
+from madad.models.diffusion.residuals import residual
+from madad.models.networks.tensor_layout import check_reach, in_passes
+from madad.models.networks.wgan import Generator, Reader, critic_loss, frozen
 
 # Images and reconstructions are in [0, 1]: no encoder has this error.
 HOPELESS = 1.0

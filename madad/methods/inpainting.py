@@ -16,10 +16,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion.residuals import shift_robust_residual
-from madad.interfaces import Batch
-from madad.networks.layout import as_images, as_volume, check_reach, in_passes
-from madad.networks.plain_unet import PlainUNet
+from madad.core.interfaces import Batch
+from madad.models.diffusion.residuals import shift_robust_residual
+from madad.models.networks.plain_unet import PlainUNet
+from madad.models.networks.tensor_layout import as_images, as_volume, check_reach, in_passes
 
 # Points of a random curve of intensities, evenly spaced over [0, 1].
 CURVE_POINTS = 6

@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.interfaces import Batch
+from madad.core.interfaces import Batch
 
 TAILS = {
     "bright": lambda u: u,

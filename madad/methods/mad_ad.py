@@ -20,14 +20,14 @@ from monai.networks.layers import gaussian_1d, separable_filtering
 from torch import Tensor, nn
 from torch.nn import functional
 
-from madad.diffusion import schedules
-from madad.diffusion.forward import add_noise
-from madad.diffusion.gated import gated_ddim, respaced
-from madad.diffusion.patch_masks import diffusible, draw_patch, keep_patches
-from madad.errors import UserError
-from madad.interfaces import Autoencoder, Batch
-from madad.networks.layout import in_passes
-from madad.networks.two_headed_unet import TwoHeadedUNet
+from madad.core.errors import UserError
+from madad.core.interfaces import Autoencoder, Batch
+from madad.models.diffusion import schedules
+from madad.models.diffusion.forward import add_noise
+from madad.models.diffusion.gated import gated_ddim, respaced
+from madad.models.diffusion.patch_masks import diffusible, draw_patch, keep_patches
+from madad.models.networks.tensor_layout import in_passes
+from madad.models.networks.two_headed_unet import TwoHeadedUNet
 
 MASK_LOSSES = {
     "mse": lambda logits, keep: functional.mse_loss(logits.sigmoid(), keep),

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from madad.diffusion import boxes, sampling, schedules
-from madad.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
-from madad.diffusion.noise import NoiseLaw
-from madad.diffusion.residuals import residual
-from madad.interfaces import Batch
-from madad.networks.token_unet import MaskedTokens, TokenUNet
+from madad.core.interfaces import Batch
+from madad.models.diffusion import boxes, sampling, schedules
+from madad.models.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
+from madad.models.diffusion.noise import NoiseLaw
+from madad.models.diffusion.residuals import residual
+from madad.models.networks.token_unet import MaskedTokens, TokenUNet
 
 
 class MAEDiff(nn.Module):

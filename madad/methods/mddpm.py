@@ -19,15 +19,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion import sampling, schedules
-from madad.diffusion.boxes import WHOLE, Boxes
-from madad.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
-from madad.diffusion.losses import LOSSES
-from madad.diffusion.masking import Masking
-from madad.diffusion.noise import NoiseLaw
-from madad.diffusion.residuals import residual
-from madad.interfaces import Batch
-from madad.networks.unet import UNet
+from madad.core.interfaces import Batch
+from madad.models.diffusion import sampling, schedules
+from madad.models.diffusion.boxes import WHOLE, Boxes
+from madad.models.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
+from madad.models.diffusion.losses import LOSSES
+from madad.models.diffusion.masking import Masking
+from madad.models.diffusion.noise import NoiseLaw
+from madad.models.diffusion.residuals import residual
+from madad.models.networks.unet import UNet
 
 
 class MDDPM(nn.Module):

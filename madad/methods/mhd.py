@@ -17,8 +17,8 @@ import torch
 from monai.networks.layers.simplelayers import separable_filtering
 from torch import Tensor, nn
 
-from madad.errors import UserError
-from madad.interfaces import Batch
+from madad.core.errors import UserError
+from madad.core.interfaces import Batch
 
 SIGMA = 1.0  # voxels, of the window of SSIM and of the smoothed weight
 RADIUS = 4  # voxels, where both end: int(3.5 SIGMA + 0.5)

@@ -9,8 +9,9 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from madad import cards, plugins
-from madad.seeds import seed_from
+from madad.configuration import cards
+from madad.core import plugins
+from madad.core.seeds import seed_from
 
 VERBS = ("training_loss", "reconstruct", "anomaly_map")
 
@@ -38,7 +39,7 @@ def build(name: str, parameters: dict, seed: int, parts: dict[str, nn.Module | N
 
     Args:
         name: the method.
-        parameters: complete hyper-parameters, from `madad.cards.resolve`.
+        parameters: complete hyper-parameters, from `madad.configuration.cards.resolve`.
         seed: the weights depend on it and on nothing else; the global random state is left alone.
         parts: a module for every role of the card's `requires`, None for what is not wanted.
 
@@ -60,7 +61,7 @@ def assemble(options: dict, seed: int, prepare: Prepare = lambda role, part: Non
     """A method with everything it stands on; the parts are frozen.
 
     Args:
-        options: `base`, `parameters` and `parts`, from `madad.lineup`.
+        options: `base`, `parameters` and `parts`, from `madad.configuration.experiments`.
         seed: of the initial weights.
         prepare: called with the role of every part before the method is built, to load its weights.
     """

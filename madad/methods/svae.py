@@ -17,12 +17,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion.residuals import residual
-from madad.interfaces import Batch
-from madad.networks.conv_autoencoder import Decoder, DenseBottleneck, Encoder
-from madad.networks.dense_vae import divergence, sample
-from madad.networks.layout import check_reach
-from madad.networks.sequence import SliceAttention, SliceGRU
+from madad.core.interfaces import Batch
+from madad.models.diffusion.residuals import residual
+from madad.models.networks.conv_autoencoder import Decoder, DenseBottleneck, Encoder
+from madad.models.networks.dense_vae import divergence, sample
+from madad.models.networks.sequence import SliceAttention, SliceGRU
+from madad.models.networks.tensor_layout import check_reach
 
 SEQUENCES = {"gru": SliceGRU, "attention": SliceAttention}
 

@@ -17,13 +17,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion import ancestral, schedules
-from madad.diffusion.ancestral import gaussian_like
-from madad.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
-from madad.diffusion.synomaly import ShapeNoise, Stages, blur
-from madad.interfaces import Batch
-from madad.networks.layout import in_passes
-from madad.networks.unet import UNet
+from madad.core.interfaces import Batch
+from madad.models.diffusion import ancestral, schedules
+from madad.models.diffusion.ancestral import gaussian_like
+from madad.models.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
+from madad.models.diffusion.synomaly import ShapeNoise, Stages, blur
+from madad.models.networks.tensor_layout import in_passes
+from madad.models.networks.unet import UNet
 
 
 class Synomaly(nn.Module):

@@ -20,9 +20,9 @@ from monai.losses.dice import DiceLoss
 from torch import Tensor, nn
 from torch.nn import functional
 
-from madad.interfaces import Batch
-from madad.networks.layout import check_reach, in_passes
-from madad.networks.plain_unet import PlainUNet
+from madad.core.interfaces import Batch
+from madad.models.networks.plain_unet import PlainUNet
+from madad.models.networks.tensor_layout import check_reach, in_passes
 
 
 class SupervisedUNet(nn.Module):

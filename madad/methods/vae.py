@@ -18,10 +18,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion.residuals import residual
-from madad.interfaces import Batch
-from madad.networks.dense_vae import DenseVAE, divergence, sample
-from madad.networks.layout import check_reach, in_passes
+from madad.core.interfaces import Batch
+from madad.models.diffusion.residuals import residual
+from madad.models.networks.dense_vae import DenseVAE, divergence, sample
+from madad.models.networks.tensor_layout import check_reach, in_passes
 
 # Differences of intensity below this hardly count in the restoration.
 ROUNDING = 0.01

@@ -19,11 +19,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from madad.diffusion.residuals import shift_robust_residual
-from madad.interfaces import Batch
-from madad.networks.blocks import check_groups
-from madad.networks.dense_vae import DenseVAE, divergence, sample
-from madad.networks.layout import as_images, as_volume, check_reach
+from madad.core.interfaces import Batch
+from madad.models.diffusion.residuals import shift_robust_residual
+from madad.models.networks.blocks import check_groups
+from madad.models.networks.dense_vae import DenseVAE, divergence, sample
+from madad.models.networks.tensor_layout import as_images, as_volume, check_reach
 
 
 class VAE3D(nn.Module):

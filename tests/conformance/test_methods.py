@@ -15,13 +15,13 @@ import pytest
 import torch
 import yaml
 
-from madad import cards
-from madad.engine.data import read_images
-from madad.engine.models import load_model, load_weights, save_model
-from madad.errors import UserError
-from madad.evaluation.published import CHAINS
+from madad.configuration import cards
+from madad.core.errors import UserError
+from madad.core.io.hdf5 import Sample, write_pack
+from madad.engine.model_files import load_model, load_weights, save_model
+from madad.engine.training_data import read_images
+from madad.evaluation.protocol.published_protocols import CHAINS
 from madad.methods import registry
-from madad.stores import Sample, write_pack
 
 SLICES, SIDE = 5, 32
 # Ways to another number; a card refuses some.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from madad.core.errors import UserError
 from madad.engine import devices
-from madad.errors import UserError
 
 
 def test_cpu_is_always_there() -> None:

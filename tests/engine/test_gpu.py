@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from madad import cards
-from madad.anomalies.bank import Bank, Entry
-from madad.anomalies.pairs import Pairs
+from madad.configuration import cards
+from madad.core.io.hdf5 import Maps, Sample, write_pack
+from madad.core.seeds import numpy_generator
+from madad.data.anomalies.bank import Bank, Entry
+from madad.data.anomalies.pairs import Pairs
 from madad.engine import devices
-from madad.engine.data import read_images
 from madad.engine.inference import infer
 from madad.engine.training import train
+from madad.engine.training_data import read_images
 from madad.methods import registry
-from madad.seeds import numpy_generator
-from madad.stores import Maps, Sample, write_pack
 
 pytestmark = pytest.mark.gpu
 
@@ -137,6 +137,6 @@ def test_data_live_on_the_device(folder: Path) -> None:
 
 
 def test_data_that_do_not_fit_stay_in_the_host(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("madad.engine.data.RESIDENT_SHARE", 0.0)
+    monkeypatch.setattr("madad.engine.training_data.RESIDENT_SHARE", 0.0)
     slices = read_images(folder / "train.h5", torch.device("cuda", 0))
     assert not slices.image.is_cuda and slices.draw(2, torch.device("cuda", 0), 0)["image"].is_cuda

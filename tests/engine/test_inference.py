@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from madad.core.errors import UserError
+from madad.core.io.hdf5 import Maps, Pack, write_pack
 from madad.engine.inference import infer
-from madad.engine.models import save_model
-from madad.errors import UserError
-from madad.stores import Maps, Pack, write_pack
+from madad.engine.model_files import save_model
 from tests.engine import toy
 
 METADATA = {"method": "denoiser", "modality": "FLAIR", "image_shape": list(toy.SHAPE), "fingerprint": "f00d"}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from madad.core.errors import UserError
 from madad.engine.checkpoints import NAME
-from madad.errors import UserError
 from tests.engine import toy, worker
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,10 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from madad.engine.data import read_images
-from madad.engine.models import load_model, read_metadata
+from madad.core.errors import UserError
+from madad.engine.model_files import load_model, read_metadata
 from madad.engine.training import Pairs, train
-from madad.errors import UserError
+from madad.engine.training_data import read_images
 from tests.engine import toy
 
 HEADER = ["step", "loss", "validation_loss", "seconds", "slices_per_s"]

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from madad.seeds import numpy_generator
-from madad.stores import Sample, write_pack
+from madad.core.io.hdf5 import Sample, write_pack
+from madad.core.seeds import numpy_generator
 
 SHAPE = (6, 16, 16)
 IDENTITY = {"cohort": "toy", "modality": "FLAIR", "method": "denoiser", "seed": "0"}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from madad.evaluation.long_table import read
-from madad.evaluation.protocol import evaluate
-from madad.stores import Prediction, Sample, write_maps, write_pack
+from madad.core.io.hdf5 import Prediction, Sample, write_maps, write_pack
+from madad.evaluation.protocol.run import evaluate
+from madad.evaluation.results.long_table import read
 
 AFFINE = np.diag([2.0, 2, 2, 1])
 IDENTITY = {"cohort": "toy", "modality": "T1w", "testset": "toy", "method": "ddpm", "seed": "3"}

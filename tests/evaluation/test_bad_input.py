@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from madad.errors import UserError
-from madad.evaluation.inputs import Source
-from madad.evaluation.thresholds import PROTOCOLS
-from madad.stores import Pack, Prediction, write_maps, write_pack
+from madad.core.errors import UserError
+from madad.core.io.hdf5 import Pack, Prediction, write_maps, write_pack
+from madad.evaluation.protocol.inputs import Source
+from madad.evaluation.protocol.thresholds import PROTOCOLS
 from tests.evaluation.cases import AFFINE, BRAIN, FULL, IDENTITY, OPTIONS, SHAPE, Case, predicted
 
 HEALTHY_PROTOCOLS = {"healthy_fpr_1", "healthy_fpr_5", "conformal_fpr_1", "one_fp_per_scan"}

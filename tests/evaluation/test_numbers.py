@@ -12,8 +12,8 @@ from monai.metrics import compute_hausdorff_distance
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, f1_score
 
-from madad.evaluation.thresholds import PROTOCOLS
-from madad.stores import Maps
+from madad.core.io.hdf5 import Maps
+from madad.evaluation.protocol.thresholds import PROTOCOLS
 from tests.evaluation.cases import AFFINE, BRAIN, FULL, OPTIONS, Case
 
 CUBE = np.ones((3, 3, 3))

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from madad.cli import main
-from madad.errors import UserError
-from madad.evaluation.inputs import Source
-from madad.evaluation.long_table import read
-from madad.evaluation.protocol import TRANSFERRED, evaluate_transferred
+from madad.cli.main import main
+from madad.core.errors import UserError
+from madad.evaluation.protocol.inputs import Source
+from madad.evaluation.protocol.run import TRANSFERRED, evaluate_transferred
+from madad.evaluation.results.long_table import read
 from tests.evaluation.cases import FULL, IDENTITY, OPTIONS, PLAIN, SHAPE, Case
 
 HEALTHY = ("healthy_fpr_1", "healthy_fpr_5", "conformal_fpr_1", "one_fp_per_scan")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from madad.seeds import torch_generator
+from madad.core.seeds import torch_generator
 
 SIDE = 32
 ROW, COLUMN = torch.meshgrid(torch.arange(SIDE) - 15.5, torch.arange(SIDE) - 15.5, indexing="ij")

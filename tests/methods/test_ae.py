@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from madad import cards
-from madad.errors import UserError
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.methods.ae import AE
 
 SIZES = {"channels": [8, 16], "bottleneck_grid": 4, "latent_size": 16, "dropout": 0.0}

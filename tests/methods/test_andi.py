@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from madad import cards
-from madad.diffusion import v_prediction
-from madad.diffusion.forward import to_signed
-from madad.errors import UserError
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.methods.andi import SMALLEST, ANDi
+from madad.models.diffusion import v_prediction
+from madad.models.diffusion.forward import to_signed
 
 
 def build(**changes: object) -> ANDi:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from madad import cards
-from madad.errors import UserError
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.methods.atlas_z import AtlasZ
 
 SHAPE = (4, 6, 5)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from madad import cards
-from madad.components.spark import SparK
-from madad.errors import UserError
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.methods.cddpm import CDDPM
+from madad.models.components.spark import SparK
 
 
 def build(pretraining: torch.nn.Module | None = None, **changes: object) -> CDDPM:

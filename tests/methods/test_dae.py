@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from madad import cards
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.engine.training import OPTIMISERS
-from madad.errors import UserError
 from madad.methods.dae import DAE
 
 

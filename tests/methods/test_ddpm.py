@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from madad import cards
-from madad.errors import UserError
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.methods.ddpm import DDPM
 
 

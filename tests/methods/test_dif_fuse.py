@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from madad import cards
+from madad.configuration import cards
 from madad.methods.dif_fuse import DifFuse
 from tests.methods.latent_stand_ins import pair
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from madad import cards
-from madad.errors import UserError
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.methods.disyre import DISYRE, severities, trailing
 from tests.methods.latent_stand_ins import pair
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from madad import cards
-from madad.engine.data import read_images
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.engine.training import OPTIMISERS, Training
-from madad.errors import UserError
+from madad.engine.training_data import read_images
 from madad.methods.f_anogan import FAnoGAN
-from madad.networks.wgan import critic_loss
+from madad.models.networks.wgan import critic_loss
 from tests.engine import toy
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from madad import cards
-from madad.evaluation.scores import count, to_ordinals
-from madad.evaluation.voxel_metrics import dice_curve
+from madad.configuration import cards
+from madad.core.seeds import torch_generator
+from madad.evaluation.metrics.ordinal_scores import count, to_ordinals
+from madad.evaluation.metrics.voxel_metrics import dice_curve
 from madad.methods import registry
-from madad.seeds import torch_generator
 from tests.methods.phantom_slices import Heads, heads, taught
 
 # one worker, which trains once

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from madad import cards
-from madad.errors import UserError
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.methods.mad_ad import MADAD
 
 

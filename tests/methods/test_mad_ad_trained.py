@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from madad import cards
+from madad.configuration import cards
+from madad.core.seeds import torch_generator
 from madad.methods.mad_ad import MADAD
-from madad.seeds import torch_generator
 from tests.methods.latent_stand_ins import Cells
 from tests.methods.phantom_slices import Heads, heads, taught
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from madad import cards
-from madad.diffusion.forward import to_signed
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.engine.ema import averaged
-from madad.errors import UserError
 from madad.methods import registry
 from madad.methods.mddpm import MDDPM
+from madad.models.diffusion.forward import to_signed
 
 ROW, COLUMN = torch.meshgrid(torch.arange(32) - 15.5, torch.arange(32) - 15.5, indexing="ij")
 BRAIN = (ROW**2 / 196 + COLUMN**2 / 121 < 1).expand(6, 1, 32, 32)

@@ -10,8 +10,8 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
-from madad import cards
-from madad.errors import UserError
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.methods import registry
 from madad.methods.mhd import MHD, diagonal_covariance, dissimilarity, full_covariance, smoothed, to_unit_range
 

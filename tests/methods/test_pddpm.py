@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from madad import cards
-from madad.diffusion.forward import to_signed
-from madad.errors import UserError
+from madad.configuration import cards
+from madad.core.errors import UserError
 from madad.methods.pddpm import PDDPM
+from madad.models.diffusion.forward import to_signed
 
 
 def build(**changes: object) -> PDDPM:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from madad import cards
+from madad.configuration import cards
 from madad.methods.synomaly import Synomaly
 
 

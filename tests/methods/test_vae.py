@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from madad import cards
+from madad.configuration import cards
 from madad.methods.vae import VAE, total_variation
 from tests.methods.phantom_slices import Heads, heads, taught
 

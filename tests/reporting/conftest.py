@@ -8,10 +8,9 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import pytest
 
-from madad.reporting.collect import collect
-from madad.reporting.summary import summarise
-
-from . import toy_results, wide_results
+from madad.evaluation.results.collected import collect
+from madad.evaluation.statistics.summary import summarise
+from tests.reporting import toy_results, wide_results
 
 
 @pytest.fixture(autouse=True)

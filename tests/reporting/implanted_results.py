@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from madad.evaluation.long_table import COLUMNS
-from madad.reporting.samples import COLUMNS as SAMPLE
-from madad.reporting.summary import summarise
-from madad.seeds import numpy_generator
+from madad.core.seeds import numpy_generator
+from madad.evaluation.results.long_table import COLUMNS
+from madad.evaluation.results.sample_covariates import COLUMNS as SAMPLE
+from madad.evaluation.statistics.summary import summarise
 
 VOLUMES, CONTRASTS = (1.0, 3.0, 10.0, 30.0), (0.2, 0.4)
 PROTOCOLS = ("one_fp_per_scan", "validation")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from madad.evaluation.long_table import COLUMNS
+from madad.evaluation.results.long_table import COLUMNS
 
 AUPRC = ("per_subject", "auprc")
 DICE = ("validation", "dice")

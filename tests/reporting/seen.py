@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.text import Text
 
-from madad.reporting import style
+from madad.reporting.layout import style
 
 
 def caught(monkeypatch: pytest.MonkeyPatch) -> list[plt.Figure]:

@@ -7,11 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from madad.reporting import comparison, curves, frontier, quality, style, subjects
-from madad.reporting.collect import collect
-from madad.reporting.summary import summarise
-
-from . import wide_results
+from madad.evaluation.results.collected import collect
+from madad.evaluation.statistics.summary import summarise
+from madad.reporting.figures import comparison, cost, curves
+from madad.reporting.layout import style
+from madad.reporting.quality import summary as quality
+from madad.reporting.tables import subjects
+from tests.reporting import wide_results
 
 
 def draw(name: str, toy, folder: Path) -> list[Path]:
@@ -19,7 +21,7 @@ def draw(name: str, toy, folder: Path) -> list[Path]:
     if name == "comparison":
         comparison.draw_comparison(toy.summary, toy.metrics, png, pdf, folder / "fragment.html")
     elif name == "cost":
-        frontier.draw_frontier(toy.summary, toy.trainings, png, pdf)
+        cost.draw_frontier(toy.summary, toy.trainings, png, pdf)
     elif name == "training":
         curves.draw_training(toy.histories, toy.trainings, png, pdf)
     elif name == "subject_scores":

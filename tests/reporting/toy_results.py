@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib import image as picture
 from scipy import ndimage
 
-from madad.evaluation.protocol import evaluate
-from madad.manifest import COLUMNS, write_table
-from madad.seeds import numpy_generator
-from madad.stores import Pack, Prediction, Sample, write_maps, write_pack
+from madad.core.io.hdf5 import Pack, Prediction, Sample, write_maps, write_pack
+from madad.core.io.manifest import COLUMNS, write_table
+from madad.core.seeds import numpy_generator
+from madad.evaluation.protocol.run import evaluate
 
 OPTIONS = {"erosion": 1, "median": 3, "min_component": 2, "bootstrap": 200}
 # Contrast of lesions in the map, and blur of the reconstruction: what makes one toy method better than another.

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from madad.evaluation.long_table import COLUMNS
-from madad.reporting.summary import summarise
-from madad.seeds import numpy_generator
+from madad.core.seeds import numpy_generator
+from madad.evaluation.results.long_table import COLUMNS
+from madad.evaluation.statistics.summary import summarise
 
 TESTSETS = ("own", "own-implanted", "tumours", "multiple-sclerosis")
 METHODS = ("intensity", "a_masked_latent_diffusion_v2", *(f"method_{place:02d}" for place in range(10)))

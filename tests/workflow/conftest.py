@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ("preset=smoke",)
 # A variant that differs from ddpm at inference alone.
 LATE = {"base": "ddpm", "parameters": {"test_timesteps": [750]}}

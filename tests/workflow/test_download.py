@@ -11,10 +11,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from madad.manifest import read_manifest
-from tests.cohorts.small_site import Site, serving
-
-from .conftest import Project
+from madad.core.io.manifest import read_manifest
+from tests.data.cohorts.small_site import Site, serving
+from tests.workflow.conftest import Project
 
 MANIFEST = "results/cohorts/healthy/manifest.tsv"
 MD5 = {"IXI-T1.tar": "34901a0593b41dd19c1a1f746eac2d58", "IXI.xls": "066002afe250e4375d132266fcfceac5"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from madad import config as configuration
-from madad import lineup
+from madad.configuration import experiments
+from madad.configuration import settings as configuration
 from tests.workflow.conftest import ROOT, Project, choose
 
 pytestmark = pytest.mark.slow
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 def test_preset_plans(project: Project, preset: str) -> None:
     config = configuration.resolve({**yaml.safe_load((ROOT / "config.yaml").read_text()), "preset": preset})
     jobs = project.jobs(config=(f"preset={preset}",))
-    assert jobs["train"] == sum(len(lineup.runs(config, kind)) for kind in ("methods", "parts"))
+    assert jobs["train"] == sum(len(experiments.runs(config, kind)) for kind in ("methods", "parts"))
     assert jobs["infer"] == jobs["evaluate"] == len(configuration.evaluations(config))
     assert sum(jobs.values()) < 400
 

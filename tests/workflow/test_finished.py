@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from madad.stores import Maps
+from madad.core.io.hdf5 import Maps
 from tests.workflow.conftest import PARTS, SMOKE, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from madad import provenance
-from tests.test_plugins import outside
+from madad.core import provenance
+from tests.core.test_plugins import outside
 from tests.workflow.conftest import SMOKE, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]

@@ -9,8 +9,8 @@ from pathlib import Path
 import h5py
 import pytest
 
-from madad.manifest import read_table
-from madad.provenance import file_hash
+from madad.core.io.manifest import read_table
+from madad.core.provenance import file_hash
 from tests.workflow.conftest import Project, copy_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]

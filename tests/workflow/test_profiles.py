@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "profiles/slurm"
 PROFILE = yaml.safe_load((FOLDER / "profile.yaml").read_text())
 TEXTS = [path.read_text() for path in sorted((ROOT / "rules").glob("*.smk"))]

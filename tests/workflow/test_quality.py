@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from madad.manifest import read_table
-from madad.stores import Pack
+from madad.core.io.hdf5 import Pack
+from madad.core.io.manifest import read_table
 from tests.workflow.conftest import SMOKE, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from madad import config as configuration
-from madad import counting
+from madad.configuration import settings as configuration
+from madad.configuration import subject_counts
 from tests.workflow.conftest import ROOT, Project
 from tests.workflow.studies import make_bids, write_study
 
@@ -46,7 +46,7 @@ def test_number_of_shards_can_be_given(thousand: Path) -> None:
         resolved = configuration.resolve({**default, "cohorts": cohorts, "train_on": ["study"], "test_on": ["study"]})
         return resolved["cohorts"]["study"]["shards"]
 
-    assert shards() == 1000 // counting.SUBJECTS_A_SHARD == 25
+    assert shards() == 1000 // subject_counts.SUBJECTS_A_SHARD == 25
     assert shards(limit=100) == 3 and shards(shards=7) == 7
 
 

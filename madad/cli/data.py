@@ -1,0 +1,73 @@
+"""Verbs of the data stage: from a data set to packs of normalised images."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+from madad.cli.arguments import INTEGER, MANY, Arguments, Verbs, verb
+from madad.core import logs
+
+
+def declare(verbs: Verbs) -> None:
+    """Declare this stage's verbs."""
+    verb(verbs, download, "options", "folder", "out")
+    verb(verbs, cohort, "options", "folder", name={}, modalities={"type": json.loads}, workers=INTEGER)
+    verb(verbs, preprocess, "options", "manifest", "folder", "table", shard=INTEGER, shards=INTEGER)
+    verb(verbs, intensity, "options", "out", tables=MANY, modality={})
+    verb(verbs, pack, "out", "intensity", tables=MANY, cohort={}, modality={}, split={})
+
+
+def download(arguments: Arguments) -> None:
+    """Fetch a data set that asks for no registration."""
+    from madad.core.provenance import write_json
+    from madad.data.cohorts.finding.download import fetch_data_set
+
+    options = arguments.options
+    files = fetch_data_set(options["kind"], arguments.folder, options["modalities"], options.get("mirror"))
+    write_json(arguments.out, {"kind": options["kind"], "files": files})
+
+
+def cohort(arguments: Arguments) -> None:
+    """List a cohort's images; a phantom cohort is made first."""
+    from madad.core.io.manifest import write_manifest, write_table
+    from madad.data.cohorts.finding.manifest_rows import read
+
+    options, folder = arguments.options, arguments.folder
+    root, kind = Path(options.get("root") or folder / "bids"), options["kind"]
+    if kind == "phantom":
+        from madad.data.cohorts import phantom
+
+        phantom.build(root, options, arguments.workers)
+        kind = "bids"
+    rows, excluded = read(import_module(f"madad.data.cohorts.{kind}").find, root, options, arguments.modalities)
+    for entry in excluded:
+        logs.warn(f"{arguments.name}: {entry['subject']} is left out: {entry['reason']}")
+    write_table(folder / "excluded.tsv", excluded, ("subject", "path", "reason"))
+    write_manifest(folder / "manifest.tsv", rows)
+
+
+def preprocess(arguments: Arguments) -> None:
+    """Preprocess one shard of a cohort."""
+    from madad.core.io.manifest import read_manifest
+    from madad.data.preprocessing import shards
+
+    rows = read_manifest(arguments.manifest)
+    shards.run(rows, arguments.shard, arguments.shards, arguments.folder, arguments.options, arguments.table)
+
+
+def intensity(arguments: Arguments) -> None:
+    """Fit the intensity normalisation on training subjects."""
+    from madad.core.provenance import write_json
+    from madad.data.preprocessing import packing
+
+    write_json(arguments.out, packing.fit(arguments.tables, arguments.modality, arguments.options))
+
+
+def pack(arguments: Arguments) -> None:
+    """Put the normalised images of a split into one file."""
+    from madad.data.preprocessing import packing
+
+    model = json.loads(arguments.intensity.read_text())
+    packing.pack(arguments.tables, arguments.split, arguments.modality, model, arguments.out, arguments.cohort)

@@ -1,0 +1,62 @@
+"""Verbs of the outcome: maps are scored and exported, and what made them is written down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from madad.cli.arguments import INTEGER, MANY, Arguments, Verbs, verb
+from madad.cli.runs import identity
+from madad.core.errors import UserError
+
+
+def declare(verbs: Verbs) -> None:
+    """Declare this stage's verbs."""
+    run = {"cohort": {}, "modality": {}, "method": {}, "seed": INTEGER}
+    scoring = verb(verbs, evaluate, "options", "maps", "out", testset={}, packs=MANY, **run)
+    for name, meaning in (
+        ("calibration-maps", "maps of a pack whose healthy subjects choose thresholds where the validation pack has none"),
+        ("calibration-pack", "that pack"),
+        ("thresholds", "long table of the test set that a corrupted one is made of: its thresholds are taken over"),
+    ):
+        scoring.add_argument(f"--{name}", type=Path, nargs="?", help=meaning)
+    scoring.add_argument("--workers", type=int, default=1, help="processes")
+    verb(verbs, export, "maps", "folder", packs=MANY)
+    verb(verbs, provenance, "options", "out")
+    verb(verbs, cards, "out")
+
+
+def evaluate(arguments: Arguments) -> None:
+    """Score stored maps."""
+    from madad.evaluation.protocol import run as protocol
+    from madad.evaluation.protocol.inputs import Source
+
+    scored = (arguments.maps, arguments.packs, arguments.options, identity(arguments), arguments.out)
+    calibration = (arguments.calibration_maps, arguments.calibration_pack)
+    if any(calibration) != all(calibration):
+        raise UserError("--calibration-maps, --calibration-pack: one without the other; give both or none")
+    if arguments.thresholds:
+        protocol.evaluate_transferred(*scored, base=arguments.thresholds, workers=arguments.workers)
+    else:
+        lent = Source(*calibration) if all(calibration) else None
+        protocol.evaluate(*scored, workers=arguments.workers, calibration=lent)
+
+
+def export(arguments: Arguments) -> None:
+    """Write stored maps as NIfTI files."""
+    from madad.engine.nifti_export import export_maps
+
+    export_maps(arguments.maps, arguments.packs, arguments.folder)
+
+
+def provenance(arguments: Arguments) -> None:
+    """Write the effective configuration, the versions and the state of the code."""
+    from madad.core.provenance import environment, write_json
+
+    write_json(arguments.out, {"configuration": arguments.options, "environment": environment()})
+
+
+def cards(arguments: Arguments) -> None:
+    """Write the page that lists every method, its settings and its deviations (docs/methods.md)."""
+    from madad.reporting.documentation import method_pages
+
+    method_pages.write(arguments.out)

@@ -1,0 +1,291 @@
+"""Method cards: what a method is, what it needs and every hyper-parameter it takes. Read without torch.
+
+A card is the file `madad/methods/<name>.yaml` beside the method's code. The parts that methods stand on, such as an autoencoder,
+have cards of the same kind in `madad/models/components`. A parameter is a JSON-schema property with
+`type`, `default`, `description` and `source` (and, where they mean something, `unit`, `minimum`, `maximum`, `enum`,
+`items`). `modality_defaults` gives a default that depends on the modality. `stage: inference` marks a parameter that the training
+neither reads nor depends on: with another value the same weights are applied anew. The training options are the same for every
+method that trains (`madad/engine/options.yaml`); a card gives what is its own of them, such as defaults. `training_data`,
+slices of healthy images where it is left out, says what a method is shown: `kind` slices or volumes (a parameter `spatial_dims`
+of 3 means volumes too), `pairs` true for those that learn from synthetic lesions (`madad/engine/pair_options.yaml`).
+`capabilities` say what a method can (`CAPABILITIES`); what is left out it cannot.
+`model_mb`, for the estimate of the disk a run takes, is the size of a model file at the defaults.
+`constraints` says which parameters must agree (`madad.configuration.card_constraints`).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from functools import cache
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from madad.configuration.card_constraints import disagreements, fitting
+from madad.core import plugins
+from madad.core.errors import UserError, did_you_mean
+
+_PACKAGE = Path(__file__).parents[1]
+METHODS = _PACKAGE / "methods"
+COMPONENTS = _PACKAGE / "models" / "components"
+OPTIONS = _PACKAGE / "engine" / "options.yaml"
+PAIR_OPTIONS = _PACKAGE / "engine" / "pair_options.yaml"
+SLICES = {"kind": "slices", "pairs": False}
+# learns by steps of an optimiser; learns at one go, by a verb `fit`; makes pseudo-healthy volumes; draws at random when it is
+# applied; gives codes of images, by a verb `encode`
+CAPABILITIES = ("trains", "fits", "reconstructs", "stochastic", "encodes")
+TRACKS = ("none", "healthy", "lesion-masks", "image-labels", "supervised")
+# The stage of parameters that no training depends on.
+INFERENCE = "inference"
+KEYS = [
+    "name",
+    "title",
+    "summary",
+    "authors",
+    "year",
+    "venue",
+    "doi",
+    "code",
+    "code_licence",
+    "track",
+    "published_scoring",
+    "modalities",
+    "spatial_dims",
+    "capabilities",
+    "resources",
+    "requires",
+    "parameters",
+    "training",
+    "tiny",
+    "deviations",
+]
+
+
+def names() -> tuple[str, ...]:
+    """Every method that has a card, here or in a folder of `madad.core.plugins`, in alphabetical order."""
+    return tuple(sorted({*_stems(METHODS), *plugins.cards()}))
+
+
+def own_names() -> tuple[str, ...]:
+    """Every method and component of the repository itself."""
+    return (*_stems(METHODS), *components())
+
+
+def components() -> tuple[str, ...]:
+    """Every trained part that methods may require, in alphabetical order."""
+    return _stems(COMPONENTS)
+
+
+def path(name: str) -> Path:
+    """The file of a card; the code lies beside it.
+
+    Raises:
+        UserError: no such method or component; the message names the nearest.
+    """
+    if name in components():
+        return COMPONENTS / f"{name}.yaml"
+    if name not in names():
+        raise UserError(
+            f"methods: there is no method {name!r}{did_you_mean(name, names())}; the methods are {', '.join(names())}"
+        )
+    return METHODS / f"{name}.yaml" if name in _stems(METHODS) else plugins.cards()[name]
+
+
+def module(name: str) -> str:
+    """Dotted name of the code of a method or component."""
+    return f"madad.{'models.components' if path(name).parent == COMPONENTS else 'methods'}.{name}"
+
+
+def load(name: str) -> dict:
+    """The card of a method or component, as a fresh dict.
+
+    Raises:
+        UserError: no such method; the message names the nearest.
+    """
+    return copy.deepcopy(_load(name))
+
+
+def resolve(name: str, parameters: dict, training: dict, modality: str | None) -> dict[str, dict]:
+    """Complete hyper-parameters and training options: what is given, checked, over the defaults of the card.
+
+    Args:
+        name: the method.
+        parameters: hyper-parameters that differ from the card's defaults.
+        training: training options that differ from the card's defaults.
+        modality: what it will run on, for defaults that depend on it; None where any will do.
+
+    Returns:
+        {"parameters": {...}, "training": {...}}, each with every key of the card.
+
+    Raises:
+        UserError: unknown method or key, wrong type, or a value out of range; all problems in one message.
+    """
+    card = _load(name)
+    given = {"parameters": parameters, "training": training}
+    problems = [p for section, values in given.items() for p in _problems(name, section, card[section], values)]
+    if problems:
+        raise UserError("\n".join(problems))
+    complete = {section: _complete(card[section], values, modality) for section, values in given.items()}
+    settings = _settings(complete["parameters"], complete["training"])
+    if problems := list(disagreements(name, card.get("constraints", []), settings)):
+        raise UserError("\n".join(problems))
+    return complete
+
+
+def of_training(name: str, parameters: dict) -> dict:
+    """Those of some parameters that the training depends on: all but `stage: inference`."""
+    schemas = _load(name)["parameters"]
+    return {key: value for key, value in parameters.items() if schemas[key].get("stage") != INFERENCE}
+
+
+def as_trained(name: str, parameters: dict, training: dict, modality: str | None) -> dict:
+    """Complete parameters under which a model is trained: those of inference are the card's defaults, as far as the others allow.
+
+    Args:
+        name: the method.
+        parameters: those that the training depends on, complete; others do not count.
+        training: complete training options.
+        modality: what it learns from.
+    """
+    card = _load(name)
+    given = of_training(name, parameters)
+    complete = _complete(card["parameters"], given, modality)
+    fitted = fitting(card.get("constraints", []), _settings(complete, training), free=complete.keys() - given.keys())
+    return {key: fitted[key] for key in complete}
+
+
+def overrides(need: dict, parameters: dict) -> dict:
+    """What one entry of a card's `requires` sets otherwise in a part with these parameters."""
+    return {key: value for key, value in need["overrides"].items() if key in parameters}
+
+
+def shown(name: str, parameters: dict) -> dict:
+    """What the training shows a method: `kind` slices or volumes, and whether in `pairs` with synthetic lesions."""
+    card = _load(name)
+    volumes = parameters.get("spatial_dims", card["spatial_dims"]) == 3
+    return {**card["training_data"], **({"kind": "volumes"} if volumes else {})}
+
+
+def tiny(name: str, modality: str | None = None) -> dict[str, dict]:
+    """As `resolve`, with the card's smallest sizes: they show that a method works, not how well."""
+    sizes = _load(name)["tiny"]
+    return resolve(name, sizes["parameters"], sizes["training"], modality)
+
+
+def tiny_whole(name: str, modality: str | None = None) -> dict:
+    """What `madad.methods.registry.assemble` needs for the smallest sizes, with the parts the method cannot do without."""
+    parts = {}
+    for role, need in _load(name)["requires"].items():
+        if not need["optional"]:
+            part = tiny_whole(need["default"], modality)
+            parts[role] = {**part, "method": need["default"], "overrides": overrides(need, part["parameters"])}
+    return {"base": name, "parts": parts, **tiny(name, modality)}
+
+
+def _load(name: str) -> dict:
+    return _read(path(name))
+
+
+@cache
+def _read(path: Path) -> dict:
+    try:
+        card = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: no YAML that can be read; {error}") from None
+    if not isinstance(card, dict):
+        raise UserError(f"{path}: the card is no mapping of keys to values; copy one of {METHODS} and change it")
+    missing = [key for key in KEYS if key not in card]
+    if missing:
+        raise UserError(f"{path}: the card lacks {', '.join(missing)}")
+    for key, schema in card["parameters"].items():
+        if schema.get("stage", INFERENCE) != INFERENCE:
+            raise UserError(
+                f"{path}: parameters.{key}.stage: {schema['stage']!r} is no stage; write {INFERENCE}, or leave it out"
+            )
+    card["capabilities"] = {**dict.fromkeys(CAPABILITIES, False), **card["capabilities"]}
+    card["training_data"] = {**SLICES, **card.get("training_data", {})}
+    if card["capabilities"]["trains"]:
+        options = yaml.safe_load(OPTIONS.read_text())
+        if card["training_data"]["pairs"]:
+            options |= yaml.safe_load(PAIR_OPTIONS.read_text())
+        card["training"] = {key: schema | card["training"].get(key, {}) for key, schema in options.items()}
+    return card
+
+
+@cache
+def _stems(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(file.stem for file in folder.glob("*.yaml")))
+
+
+def _problems(name: str, section: str, properties: dict, values: object) -> list[str]:
+    """Every problem of one section, one line each."""
+    if not isinstance(values, dict):
+        return [f"{name}.{section}: {values!r} is not a mapping of keys to values"]
+    lines = [_unknown(name, section, key, properties) for key in values if key not in properties]
+    schema = {"type": "object", "properties": properties}
+    known = {key: value for key, value in values.items() if key in properties}
+    for error in Draft202012Validator(schema).iter_errors(known):
+        where = ".".join(str(part) for part in (name, section, *error.absolute_path))
+        lines.append(f"{where}: {_explain(error)}")
+    lines += [f"{name}.{section}.{key}: {value} is not a finite number" for key, value in known.items() if _not_finite(value)]
+    return lines
+
+
+def _settings(parameters: dict, training: dict) -> dict:
+    """What constraints speak of: parameters by their names, and training options as `training.KEY`."""
+    return parameters | {f"training.{key}": value for key, value in training.items()}
+
+
+def _unknown(name: str, section: str, key: object, properties: dict) -> str:
+    if not properties:
+        return f"{name}.{section}: unknown key {key!r}; {name} has no {section} settings"
+    return f"{name}.{section}: unknown key {key!r}{did_you_mean(key, properties)}; the keys are {', '.join(sorted(properties))}"
+
+
+def _explain(error: ValidationError) -> str:
+    if error.validator == "type" and isinstance(error.instance, str) and _is_number(error.instance):
+        return f"{error.instance!r} is text, a number is needed; {_as_number(error.instance)}"
+    if error.validator == "type":
+        return f"{error.instance!r} is not of type {error.validator_value}"
+    if error.validator == "enum":
+        allowed = [str(value) for value in error.validator_value]
+        return f"{error.instance!r} is not one of {', '.join(allowed)}{did_you_mean(error.instance, allowed)}"
+    return error.message
+
+
+def _complete(properties: dict, values: dict, modality: str | None) -> dict:
+    complete = {}
+    for key, schema in properties.items():
+        default = schema.get("modality_defaults", {}).get(modality, schema["default"])
+        complete[key] = _typed(copy.deepcopy(values.get(key, default)), schema)
+    return complete
+
+
+def _typed(value: object, schema: dict) -> object:
+    """JSON schema takes 32.0 for an integer and 1 for a number; Python and a content hash do not."""
+    if isinstance(value, list):
+        return [_typed(item, schema.get("items", {})) for item in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return {"integer": int, "number": float}.get(schema.get("type"), type(value))(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _as_number(text: str) -> str:
+    if "e" in text.lower() and "." not in text:
+        return f"YAML reads {text} as text, write {float(text):.1e} or {float(text)!r}"
+    return f"write {text} without quotes"
+
+
+def _not_finite(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

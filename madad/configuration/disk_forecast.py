@@ -1,0 +1,229 @@
+"""How much room a run will take below results/, told before it starts.
+
+An estimate from the configuration, the size of the grid and the number of subjects; bytes for a voxel were measured on finished
+runs (`python -m benchmarks.disk` compares). Numbers of images come from the manifests where these are written already.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from contextlib import suppress
+from math import ceil, prod
+from pathlib import Path
+
+from madad.configuration import cards, experiments, subject_counts
+from madad.configuration import settings as configuration
+from madad.configuration.schema import Options
+from madad.core.errors import UserError
+from madad.core.io.manifest import read_table
+
+# Sides of ICBM152's brain with the margins of `madad.data.template`, and its volume.
+BRAIN_BOX_MM, BRAIN_MM3 = (189, 189, 163), 1.883e6
+GRID_MULTIPLES = (16, 16, 8)
+# Compressed bytes for a voxel of the brain (a voxel of the grid for `reconstruction`: noise outside the brain stays).
+BYTES = {"head": 1.6, "preprocessed": 4.0, "pack": 4.2, "map": 2.1, "reconstruction": 1.8, "bank": 0.06}
+PICTURE = 75_000
+# A model file at the card's default widths, where the card does not say.
+MODEL_MB = 200
+# Tables and figures of a run, and of a report; a row of the long table.
+REPORT, RUN_REPORT, SUBJECT_REPORT = 3e6, 0.9e6, 13e3
+# Weights, their average and two moments of the optimiser: one training at a time.
+CHECKPOINT = 4
+WIDTHS = ("channels", "channel_multipliers", "base_channels", "blocks_per_level")
+PARTS = ("cohorts", "preprocessed", "packs", "models", "maps", "report")
+
+Counts = dict[tuple[str, str], int]
+
+
+def told(config: Options, results: Path = Path("results")) -> tuple[str, bool]:
+    """One line for the user: what the run needs, what is there already and what is free. And whether it fits."""
+    needed, there = estimate(config, results), present(results)
+    missing = sum(max(size - there[part], 0) for part, size in needed.items())
+    free = shutil.disk_usage(results if results.exists() else results.absolute().parent).free
+    parts = ", ".join(f"{part} {_readable(size)}" for part, size in needed.items() if size >= 0.01 * sum(needed.values()))
+    line = f"disk: results/ will take about {_readable(sum(needed.values()))} ({parts}); "
+    line += f"{_readable(sum(there.values()))} are there already, " if any(there.values()) else "nothing is there yet, "
+    line += f"{_readable(free)} are free"
+    if missing <= free:
+        return line, True
+    return (
+        f"{line}. THIS WILL NOT FIT: about {_readable(missing - free)} are lacking. Make room, take fewer methods, seeds or test "
+        "sets, or run with --directory on a larger disk; what is finished stays finished when the disk runs full"
+    ), False
+
+
+def estimate(config: Options, results: Path = Path("results")) -> dict[str, float]:
+    """Bytes below results/ once the run is finished, by part.
+
+    Args:
+        config: from `madad.configuration.settings.resolve`.
+        results: where manifests of an earlier run may lie.
+    """
+    counts = {name: images(name, config, results) for name in configuration.used_cohorts(config)}
+    runs = experiments.runs(config, "methods")
+    maps = sum(_maps(run, config, counts) for run in runs)
+    scored = len(runs) * sum(
+        _samples(test, split, config, counts) for test in config["test_on"] for split in ("validation", "test")
+    )
+    sizes = [model_bytes(run["method"], config) for run in (*runs, *experiments.runs(config, "parts"))]
+    return {
+        "cohorts": sum(_made(config["cohorts"][name], config) for name in counts),
+        "preprocessed": sum(_preprocessed(name, config, counts[name]) for name in counts),
+        "packs": _packs(config, counts) + _banks(config),
+        "models": sum(sizes) + CHECKPOINT * max(sizes, default=0),
+        "maps": maps,
+        "report": REPORT + RUN_REPORT * len(runs) * len(config["test_on"]) + SUBJECT_REPORT * scored,
+    }
+
+
+def present(results: Path = Path("results")) -> dict[str, int]:
+    """Bytes that are there already, by the same parts."""
+    found = dict.fromkeys(PARTS, 0)
+    for folder, _, names in os.walk(results):
+        first = Path(folder).relative_to(results).parts[:1]
+        for name in names:
+            with suppress(OSError):  # gone meanwhile
+                found[_part(first[0] if first else "", name)] += os.lstat(os.path.join(folder, name)).st_size
+    return found
+
+
+def images(name: str, config: Options, results: Path) -> Counts:
+    """Images of one modality by split and group ("healthy" or "patient"), from the manifest or else as they will be dealt."""
+    cohort = config["cohorts"][name]
+    with suppress(UserError, KeyError):  # none yet, or one that the job which needs it will complain about
+        rows = read_table(results / "cohorts" / name / "manifest.tsv")
+        counted = Counter((row["split"], row["group"]) for row in rows if row["modality"] in config["modalities"])
+        return {key: ceil(number / len(config["modalities"])) for key, number in counted.items()}
+    healthy, patients = _groups(cohort)
+    dealt = {("train", "healthy"): healthy * cohort["split"]["train"]}
+    for split in ("validation", "test"):
+        dealt |= {
+            (split, "healthy"): healthy * cohort["split"][split],
+            (split, "patient"): patients * cohort["patient_split"][split],
+        }
+    return {key: ceil(number) for key, number in dealt.items()}
+
+
+def _groups(cohort: Options) -> tuple[int, int]:
+    """Healthy subjects and patients, as far as the configuration and the table of participants know them."""
+    total = subject_counts.subjects(cohort)
+    if cohort["kind"] == "phantom":
+        return cohort["healthy"], max(total - cohort["healthy"], 0)
+    if cohort["group"] != "auto":
+        return (total, 0) if cohort["group"] == "healthy" else (0, total)
+    try:
+        groups = [row.get("group", "").lower() for row in read_table(Path(cohort.get("root") or ".") / "participants.tsv")]
+    except (OSError, UserError):
+        groups = []
+    patients = round(total * sum("patient" in group for group in groups) / len(groups)) if groups else 0
+    return total - patients, patients
+
+
+def voxels(pipeline: Options) -> tuple[float, int]:
+    """Voxels of the brain and of the grid of a pipeline; a template of the user's is taken to be as large as ICBM152."""
+    spacing = pipeline["spacing_mm"]
+    shape = pipeline.get("shape") or [
+        ceil(side / spacing / of) * of for side, of in zip(BRAIN_BOX_MM, GRID_MULTIPLES, strict=True)
+    ]
+    return min(BRAIN_MM3 / spacing**3, prod(shape)), prod(shape)
+
+
+def _grid(name: str, config: Options) -> tuple[float, int]:
+    return voxels(config["pipelines"][config["cohorts"][name]["pipeline"]])
+
+
+def _made(cohort: Options, config: Options) -> float:
+    """Heads of phantoms, with air and masks."""
+    if cohort["kind"] != "phantom":
+        return 0
+    box_mm3 = 1.25 * prod(BRAIN_BOX_MM)
+    wanted = len(set(config["modalities"]) | set(cohort["modalities"]))
+    return subject_counts.subjects(cohort) * wanted * BYTES["head"] * box_mm3 / cohort["spacing_mm"] ** 3
+
+
+def _preprocessed(name: str, config: Options, counts: Counts) -> float:
+    brain, _ = _grid(name, config)
+    return sum(counts.values()) * len(config["modalities"]) * (BYTES["preprocessed"] * brain + PICTURE)
+
+
+def _samples(testset: str, split: str, config: Options, counts: dict[str, Counts]) -> int:
+    """Images of one modality in a split of a test set."""
+    base, cohort = configuration.base_of(testset), configuration.cohort_of(testset)
+    known = counts[cohort]
+    number = known.get((split, "healthy"), 0) + known.get((split, "patient"), 0)
+    if base != cohort:
+        number = known.get((split, "healthy"), 0) * (1 + config["implanted"]["per_subject"])
+    if base == testset:
+        return number
+    corrupted = config["corrupted"]
+    return min(corrupted["samples"], number) * len(corrupted["kinds"]) * len(corrupted["severities"]) if split == "test" else 0
+
+
+def _evaluated(testset: str, config: Options, counts: dict[str, Counts]) -> int:
+    return sum(_samples(testset, split, config, counts) for split in ("validation", "test"))
+
+
+def _packs(config: Options, counts: dict[str, Counts]) -> float:
+    total = 0.0
+    for name in sorted({*config["test_on"], *config["train_on"]}):
+        cohort = configuration.cohort_of(name)
+        brain, _ = _grid(cohort, config)
+        trained = counts[cohort].get(("train", "healthy"), 0) if name in config["train_on"] else 0
+        total += brain * (trained + _evaluated(name, config, counts))
+    return BYTES["pack"] * len(config["modalities"]) * total
+
+
+def _banks(config: Options) -> float:
+    grids = [voxels(config["pipelines"][config["cohorts"][name]["pipeline"]])[0] for name in config["train_on"]]
+    return BYTES["bank"] * config["anomalies"]["bank"]["size"] * max(grids, default=0)
+
+
+def _maps(run: dict[str, str], config: Options, counts: dict[str, Counts]) -> float:
+    """Maps of a run: of every test set, and of the validation subjects that lend thresholds to foreign test sets."""
+    card = cards.load(experiments.entries(config)[run["method"]]["base"])
+    brain, grid = _grid(run["cohort"], config)
+    sample = BYTES["map"] * brain + BYTES["reconstruction"] * grid * card["capabilities"]["reconstructs"]
+    number = sum(_evaluated(name, config, counts) for name in config["test_on"])
+    foreign = any(configuration.cohort_of(name) != run["cohort"] for name in config["test_on"])
+    return sample * (number + (_samples(run["cohort"], "validation", config, counts) if foreign else 0))
+
+
+def model_bytes(name: str, config: Options) -> float:
+    """A model file: that of the card's defaults, scaled by the squared widths; what trains nothing keeps its parts' weights."""
+    entry = experiments.entries(config)[name]
+    card = cards.load(entry["base"])
+    own = next(iter(entry["options"].values()))["parameters"]
+    if not card["capabilities"]["trains"]:
+        return sum(model_bytes(part, config) for part in entry["parts"].values())
+    ratio = prod(_width(own, key) / _width({key: card["parameters"][key]["default"]}, key) for key in WIDTHS if key in own)
+    return 1e6 * card.get("model_mb", MODEL_MB) * ratio
+
+
+def _width(parameters: Options, key: str) -> float:
+    """What the number of weights is proportional to: squared channels, and blocks; 1 where that is no number."""
+    sides = parameters[key] if isinstance(parameters[key], list) else [parameters[key]]
+    if not all(isinstance(side, int | float) for side in sides):
+        return 1
+    return sum(side if key == "blocks_per_level" else side**2 for side in sides) or 1
+
+
+def _part(folder: str, name: str) -> str:
+    if folder in ("cohorts", "downloads"):
+        return "cohorts"
+    if folder in ("preprocessed", "packs"):
+        return folder
+    if folder == "banks":
+        return "packs"
+    if name == "maps.h5":
+        return "maps"
+    return "models" if folder == "checkpoints" or name == "model.safetensors" else "report"
+
+
+def _readable(size: float) -> str:
+    for unit in ("kB", "MB", "GB", "TB"):
+        size /= 1000
+        if size < 1000 or unit == "TB":
+            return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"
+    raise AssertionError

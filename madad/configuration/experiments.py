@@ -1,0 +1,241 @@
+"""The methods of a configuration, the trained parts they stand on, and the runs that follow.
+
+An entry, for every name that is trained or run:
+`base` the published method or component behind it; `parts` the names of the entries its card requires, by role;
+`seeded` whether it runs once a seed or once; `modalities` those it is made for; `options` by modality what
+`madad.methods.registry.assemble` builds it from and the engine trains it with; `track` the labels that it and its parts see;
+`resources` what a job that trains or applies it asks for; `lender` the entry whose weights it takes over, where one that differs
+in its settings of inference alone is trained already, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from madad.configuration import cards
+from madad.configuration.schema import Options, coerce, unknown
+from madad.core.errors import UserError
+from madad.core.provenance import content_hash
+
+
+def resolve(config: Options, sizes: Options, problems: list[str]) -> Options:
+    """Entries of all methods of a configuration and of all parts they need, parts first.
+
+    Args:
+        config: complete but for its methods.
+        sizes: `parameters`, `training` and `resources` of the preset, by base.
+        problems: every problem found is added, one line each.
+    """
+    lineup = _Lineup(config["method_options"], config["modalities"], sizes, problems)
+    for name in config["methods"]:
+        if lineup.base(name) in cards.components():
+            problems.append(f"methods: {name} is a component that methods stand on, not a method to compare")
+        lineup.add(name, "methods")
+    used = dict(lineup.entries)
+    _lend(used)
+    for name in config["method_options"]:  # a mistake in an unused entry is told before anybody relies on it
+        lineup.add(name, "method_options")
+    for modality in config["modalities"]:
+        if used and not any(modality in entry["modalities"] for entry in used.values()):
+            names = ", ".join(config["methods"])
+            problems.append(f"modalities: none of the methods ({names}) is made for {modality}; their cards say for what")
+    return used
+
+
+def runs(config: Options, kind: str) -> list[dict[str, str]]:
+    """Every valid combination of training cohort, modality, method and seed.
+
+    What is not trained, and does not stand on what is trained anew for every seed, runs once, with the first seed.
+
+    Args:
+        config: from `madad.configuration.settings.resolve`.
+        kind: "methods" for what is compared, "parts" for what only stands beneath.
+    """
+    return [
+        dict(cohort=cohort, modality=modality, method=name, seed=str(seed))
+        for name, entry in config[kind].items()
+        for cohort in config["train_on"]
+        for modality in config["modalities"]
+        if modality in entry["modalities"]
+        for seed in (config["seeds"] if entry["seeded"] else config["seeds"][:1])
+    ]
+
+
+def entries(config: Options) -> Options:
+    """Entries of everything that is trained or run: the methods, and the parts that only stand beneath."""
+    return {**config["methods"], **config["parts"]}
+
+
+def part_runs(config: Options, run: dict[str, str]) -> list[dict[str, str]]:
+    """The runs that a run takes its parts from, in the order of their roles."""
+    known, first = entries(config), str(config["seeds"][0])
+    return [
+        {**run, "method": name, "seed": run["seed"] if known[name]["seeded"] else first}
+        for _, name in sorted(known[run["method"]]["parts"].items())
+    ]
+
+
+def beneath(config: Options, name: str) -> list[str]:
+    """Names of everything that an entry stands on, directly or not, each once."""
+    direct = entries(config)[name]["parts"].values()
+    return list(dict.fromkeys(found for part in direct for found in (part, *beneath(config, part))))
+
+
+def noise_laws(config: Options) -> Options:
+    """Parameters `noise_…` of the methods trained under noise of some resolution and magnitude; none if all share a law."""
+    chosen = {name: next(iter(entry["options"].values()))["parameters"] for name, entry in config["methods"].items()}
+    laws = {
+        name: {key: value for key, value in parameters.items() if key.startswith("noise_")}
+        for name, parameters in chosen.items()
+        if {"noise_kind", "noise_resolution", "noise_magnitude"} <= set(parameters)
+    }
+    return laws if len({tuple(sorted(law.items())) for law in laws.values()}) > 1 else {}
+
+
+def of_training(options: Options) -> Options:
+    """Options of one modality without the parameters that the training does not depend on."""
+    return {**options, "parameters": cards.of_training(options["base"], options["parameters"])}
+
+
+def _lend(entries: Options) -> None:
+    """Name the `lender` of every entry: among those of one training the one called as its card, or else the first by name."""
+    trainings: dict[str, str] = {}
+    for name in sorted(entries, key=lambda name: (name != entries[name]["base"], name)):
+        entry, able = entries[name], cards.load(entries[name]["base"])["capabilities"]
+        training = content_hash([entry["base"], {m: of_training(options) for m, options in entry["options"].items()}])
+        lender = trainings.setdefault(training, name) if able["trains"] or able["fits"] else name
+        entry["lender"] = None if lender == name else lender
+
+
+@dataclass
+class _Lineup:
+    given: Options  # `method_options`
+    modalities: list[str]
+    sizes: Options
+    problems: list[str]
+    entries: Options = field(default_factory=dict)
+
+    def base(self, name: str) -> str:
+        return self.given.get(name, {}).get("base", name)
+
+    def add(self, name: str, where: str, above: tuple[str, ...] = ()) -> None:
+        """Add the entry of a name after those of its parts; nothing where there is a problem."""
+        base = self.base(name)
+        if name in self.entries:
+            return
+        if base not in _known():
+            self.problems.append(unknown(where, "method", base, [*_known(), *(other for other in self.given if other != name)]))
+        elif name in above:
+            chain = " needs ".join([*above, name])
+            self.problems.append(f"method_options.{name}.parts: {chain}; a method cannot stand on itself")
+        else:
+            parts = self.parts(name)
+            for role, part in parts.items():
+                self.add(part, f"method_options.{name}.parts.{role}", (*above, name))
+            entry = self.entry(name, base, parts) if all(part in self.entries for part in parts.values()) else None
+            self.entries |= {name: entry} if entry else {}
+
+    def parts(self, name: str) -> dict[str, str]:
+        """Names of the entries that a method stands on, by role."""
+        requires, wanted = cards.load(self.base(name))["requires"], self.given.get(name, {}).get("parts", {})
+        where = f"method_options.{name}.parts"
+        for role in [role for role in wanted if role not in requires]:
+            none = f"{where}: {name} stands on no part; leave it out"
+            self.problems.append(unknown(where, "role", role, requires) if requires else none)
+        parts = {}
+        for role, need in requires.items():
+            part = wanted.get(role, None if need["optional"] else need["default"])
+            if part is None and need["optional"]:
+                continue
+            if part is None:
+                self.problems.append(f"{where}.{role}: cannot be null; leave it out for {need['default']}")
+            elif not _suits(self.base(part), need):
+                kind = f"a method that {' and '.join(need['capabilities'])}" if need["capabilities"] else need["default"]
+                self.problems.append(f"{where}.{role}: '{part}' cannot serve; wanted is {kind}, or a variant of it")
+            else:
+                parts[role] = part
+        return parts
+
+    def entry(self, name: str, base: str, parts: dict[str, str]) -> Options | None:
+        card = cards.load(base)
+        beneath = {role: self.entries[part] for role, part in parts.items()}
+        accepted = [card["modalities"], *(entry["modalities"] for entry in beneath.values())]
+        options = self.options(name, base)
+        if options is None:
+            return None
+        options = {m: own for m, own in options.items() if all(m in modalities for modalities in accepted)}
+        for modality, own in options.items():
+            used = {role: _part(parts[role], entry, modality, card["requires"][role]) for role, entry in beneath.items()}
+            own |= {"base": base, "parts": used, "data": cards.shown(base, own["parameters"])}
+            self.problems += _misfits(name, own, card["requires"])
+        trained = base in cards.names() and card["capabilities"]["trains"]
+        tracks = [card["track"], *(entry["track"] for entry in beneath.values())]
+        return {
+            "base": base,
+            "parts": parts,
+            "track": max(tracks, key=cards.TRACKS.index),
+            "seeded": trained or any(entry["seeded"] for entry in beneath.values()),
+            "modalities": list(options),
+            "options": options,
+            "resources": {**card["resources"], **self.resources(name, base)},
+        }
+
+    def section(self, section: str, name: str, base: str) -> Options:
+        """One kind of options as the preset and then the configuration give it."""
+        return {**self.sizes.get(base, {}).get(section, {}), **self.given.get(name, {}).get(section, {})}
+
+    def resources(self, name: str, base: str) -> Options:
+        """The preset's are those of its own sizes; other sizes take what the card says, or the configuration.
+
+        A choice between names, such as a law of noise, is no size.
+        """
+        given, card = self.given.get(name, {}), cards.load(base)
+        chosen = [card[section].get(key, {}) for section in ("parameters", "training") for key in given.get(section, {})]
+        other_sizes = any("enum" not in option for option in chosen)
+        return given.get("resources", {}) if other_sizes else self.section("resources", name, base)
+
+    def options(self, name: str, base: str) -> Options | None:
+        """Complete parameters and training options for every modality; None where they are not valid."""
+        card = cards.load(base)
+        own = {
+            section: coerce(self.section(section, name, base), {"properties": card[section]})
+            for section in ("parameters", "training")
+        }
+        try:
+            return {modality: cards.resolve(base, **own, modality=modality) for modality in self.modalities}
+        except UserError as error:
+            self.problems += [f"method_options.{name}{line.removeprefix(base)}" for line in str(error).splitlines()]
+            return None
+
+
+def _misfits(name: str, options: Options, requires: Options) -> Iterator[str]:
+    """Where a method and its parts do not go together."""
+    for role, part in options["parts"].items():
+        where = f"method_options.{name}.parts.{role}"
+        for key in requires[role].get("same", []):
+            mine, its = options["parameters"][key], part["parameters"][key]
+            if mine != its:
+                yield f"{where}: {key} is {mine} in {name}, but {its} in {part['method']}; set the same in the parameters of both"
+        try:
+            cards.resolve(part["base"], {**part["parameters"], **part["overrides"]}, {}, None)
+        except UserError as error:
+            yield f"{where}: {name} uses {part['method']} with {part['overrides']}, but {error}"
+
+
+def _known() -> list[str]:
+    return [*cards.names(), *cards.components()]
+
+
+def _suits(base: str, need: Options) -> bool:
+    if base not in _known():
+        return True  # reported as unknown
+    if not need["capabilities"]:
+        return base == need["default"]
+    return base in cards.names() and all(cards.load(base)["capabilities"][capability] for capability in need["capabilities"])
+
+
+def _part(name: str, entry: Options, modality: str, need: Options) -> Options:
+    """What a method is told of one part: how it was built, and what is set otherwise for this use."""
+    options = {key: value for key, value in entry["options"][modality].items() if key != "training"}
+    return {**options, "method": name, "overrides": cards.overrides(need, options["parameters"])}

@@ -1,0 +1,109 @@
+"""Pipelines of preprocessing: published chains under their names, and what a schema cannot say about their options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from madad.configuration.schema import Options, merge, unknown
+from madad.core.provenance import ROOT
+
+PRESETS = ROOT / "presets" / "pipelines"
+ICBM152 = "icbm152"
+# Templates that published chains name and that nobody but their authors may hand out.
+ELSEWHERE = {
+    "sri24": "SRI24 is not shipped; download sri24_spm8.zip from https://www.nitrc.org/projects/sri24 and give the path of its "
+    "templates/T1_brain.nii, or take icbm152",
+}
+# In-plane sides are multiples of this, so that U-Nets and patch sets can halve them four times.
+IN_PLANE_MULTIPLE = 16
+# A field of view narrower than this shows no slice of a brain.
+LEAST_EXTENT_MM = 100.0
+
+
+def names() -> list[str]:
+    """The published chains, files of presets/pipelines."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def published(name: str) -> Options:
+    """What a published chain says of itself."""
+    return yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
+
+
+def lay(pipelines: Options, sizes: Options) -> Options:
+    """Every pipeline with what it is based on.
+
+    Own keys win over the published chain it is based on, and that over the sizes of the preset, because a chain's grid is
+    part of it.
+
+    Args:
+        pipelines: options by name, as the configuration has them.
+        sizes: options of the preset for every pipeline.
+    """
+    known = names()
+    chains = {name: published(own["base"]) for name, own in pipelines.items() if own.get("base") in known}
+    return {name: merge(merge(sizes, chains.get(name, {})), own) for name, own in pipelines.items()}
+
+
+def suggest_skull_strip(cohorts: Options, own: Options, pipelines: Options) -> Options:
+    """Cohorts that take the skull strip of their pipeline, where it has one and they say nothing themselves.
+
+    Images that are stripped already (`none`) or bring their masks (`given`) stay so whatever the pipeline wants.
+
+    Args:
+        cohorts: with what preset and kind say.
+        own: as the configuration has them.
+        pipelines: from `lay`.
+    """
+    chosen = {}
+    for name, cohort in cohorts.items():
+        wanted = pipelines.get(cohort.get("pipeline", "standard"), {}).get("skull_strip")
+        silent = "skull_strip" not in own.get(name, {}) and cohort.get("skull_strip") not in ("none", "given")
+        chosen[name] = {**cohort, "skull_strip": wanted} if wanted and silent else cohort
+    return chosen
+
+
+def problems(name: str, pipeline: Options) -> Iterator[str]:
+    """What is wrong with the complete options of a pipeline, one sentence each."""
+    where = f"pipelines.{name}"
+    if pipeline["base"] not in [None, *names()]:
+        yield unknown(f"{where}.base", "published chain", pipeline["base"], names())
+    yield from _template_problems(where, pipeline["template"], pipeline["template_brain"])
+    yield from _grid_problems(where, pipeline)
+    times = pipeline["spacing_mm"] / (pipeline["denoise_at_mm"] or pipeline["spacing_mm"])
+    if pipeline["denoise"] != "none" and (times < 1 or abs(times - round(times)) > 1e-6):
+        yield (
+            f"{where}.denoise_at_mm: {pipeline['denoise_at_mm']:g} mm does not divide spacing_mm ({pipeline['spacing_mm']:g} mm) "
+            "into whole voxels; take a half or a third of it, or null"
+        )
+
+
+def _template_problems(where: str, template: str, brain: str | None) -> Iterator[str]:
+    if template == ICBM152:
+        if brain:
+            yield f"{where}.template_brain: icbm152 has its own brain mask; leave template_brain out, or give template a file"
+        return
+    if template.lower() in ELSEWHERE:
+        yield f"{where}.template: {ELSEWHERE[template.lower()]}"
+        return
+    for key, path in (("template", template), ("template_brain", brain)):
+        if path and not str(path).endswith((".nii", ".nii.gz")):
+            yield f"{where}.{key}: '{path}' is neither {ICBM152} nor a NIfTI file (*.nii, *.nii.gz)"
+        elif path and not Path(path).is_file():
+            yield f"{where}.{key}: there is no file '{path}'; correct the path or mount the disk"
+
+
+def _grid_problems(where: str, pipeline: Options) -> Iterator[str]:
+    shape, spacing_mm = pipeline["shape"], pipeline["spacing_mm"]
+    if not shape:
+        return
+    for side in sorted({side for side in shape[:2] if side % IN_PLANE_MULTIPLE}):
+        below = side // IN_PLANE_MULTIPLE * IN_PLANE_MULTIPLE
+        near = " or ".join(str(n) for n in (below, below + IN_PLANE_MULTIPLE) if n)
+        yield f"{where}.shape: {side} is no multiple of {IN_PLANE_MULTIPLE}, and networks halve slices; take {near}"
+    if min(shape[:2]) * spacing_mm < LEAST_EXTENT_MM:
+        extent = " x ".join(f"{side * spacing_mm:g}" for side in shape)
+        yield f"{where}.shape: {shape} voxels of {spacing_mm:g} mm see {extent} mm of a head; take more voxels, or null for all"

@@ -1,0 +1,105 @@
+"""JSON schemas as the project uses them: text made into numbers, defaults filled in, every violation a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from madad.core.errors import did_you_mean
+from madad.core.provenance import ROOT
+
+FOLDER = ROOT / "schemas"
+
+Options = dict[str, Any]
+
+
+def read(name: str) -> Options:
+    """The schema `schemas/<name>.schema.json`."""
+    return json.loads((FOLDER / f"{name}.schema.json").read_text())
+
+
+def coerce(value: Any, schema: Options) -> Any:
+    """Turn text into the number, truth value or null that the schema wants, wherever that is possible."""
+    if isinstance(value, dict):
+        return {key: coerce(entry, _schema_of(key, schema)) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [coerce(entry, schema.get("items", {})) for entry in value]
+    return _from_text(value, _as_list(schema.get("type", []))) if isinstance(value, str) else value
+
+
+def fill(value: Any, schema: Options) -> Any:
+    """Put in the schema's defaults, at every depth. Returns a new value."""
+    if isinstance(value, dict):
+        defaults = {key: part["default"] for key, part in schema.get("properties", {}).items() if "default" in part}
+        return {key: fill(entry, _schema_of(key, schema)) for key, entry in {**defaults, **value}.items()}
+    return value
+
+
+def check(config: Options, schema: Options) -> Iterator[str]:
+    """One line for every violation of the schema, naming key, value, what is allowed and the nearest known name."""
+    for error in sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: [str(p) for p in e.path]):
+        where = ".".join(str(part) for part in error.path) or "top level"
+        if error.validator == "additionalProperties":
+            known = list(error.schema.get("properties", {}))
+            for key in sorted(set(error.instance) - set(known)):
+                yield f"{where}: unknown key '{key}'{nearest(key, known)}"
+        else:
+            yield f"{where}: {error.message}{_hint(error)}"
+
+
+def merge(under: Options, over: Options) -> Options:
+    """`over` laid over `under`, nested mappings key by key."""
+    merged = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> str:
+    """A name that does not exist, with the nearest that does."""
+    return f"{where}: no {kind} is called '{name}'{nearest(name, known)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that does not exist."""
+    return did_you_mean(name, known) or f"; known: {', '.join(sorted(known))}"
+
+
+def _hint(error: ValidationError) -> str:
+    """What a message of jsonschema leaves unsaid."""
+    if error.validator == "minItems" and error.instance:
+        return f"; give {error.validator_value} values"
+    is_number = isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
+    if error.validator == "type" and error.validator_value == "string" and is_number:
+        return f"; YAML reads it as a number, write it in quotes: '{error.instance}'"
+    return ""
+
+
+def _schema_of(key: str, schema: Options) -> Options:
+    extra = schema.get("additionalProperties")
+    return schema.get("properties", {}).get(key) or (extra if isinstance(extra, dict) else {})
+
+
+def _as_list(kinds: str | list[str]) -> list[str]:
+    return [kinds] if isinstance(kinds, str) else list(kinds)
+
+
+def _from_text(text: str, kinds: list[str]) -> Any:
+    """Read a text as the first kind it fits; a text that fits none stays, for the schema to refuse."""
+    if "string" in kinds:
+        return text
+    constants = {"true": True, "false": False} if "boolean" in kinds else {}
+    constants |= {"null": None, "none": None, "": None} if "null" in kinds else {}
+    if text.lower() in constants:
+        return constants[text.lower()]
+    for kind, convert in (("integer", int), ("number", float)):
+        with suppress(ValueError):
+            if kind in kinds:
+                return convert(text)
+    return text

@@ -1,0 +1,229 @@
+"""The configuration: strict, complete before the first job, and cheap to read.
+
+Values come from the schema's defaults, then the preset, then a pipeline's published chain, then `config.yaml` and the command
+line.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from madad.configuration import cards, cohort_cards, experiments, pipelines, schema, subject_counts
+from madad.configuration.schema import Options, check, coerce, fill, merge, unknown
+from madad.core import plugins
+from madad.core.errors import UserError
+from madad.core.provenance import ROOT
+
+IMPLANTED = "-implanted"
+CORRUPTED = "-corrupted"
+PRESETS = ROOT / "presets"
+# Ways of skull stripping that call a program of another project.
+PROGRAMS = ("hd-bet", "synthstrip")
+DOWNLOADS = "results/downloads"
+
+
+def resolve(raw: Options) -> Options:
+    """Complete a configuration and check all of it. Its `method_folders` become those of this process (`madad.core.plugins`).
+
+    Args:
+        raw: `config.yaml` with whatever the command line changed; text is accepted where a number is wanted,
+            because `--config seeds=[7]` delivers text.
+
+    Returns:
+        The configuration with every option present; `methods` and `parts` map each name to an entry of
+        `madad.configuration.experiments`.
+
+    Raises:
+        UserError: every problem in one list, each with its key, the value and what is allowed.
+    """
+    rules = schema.read("config")
+    config = coerce(raw, rules)
+    problems = list(check(config, rules)) or list(cohort_cards.unknown_kinds(config["cohorts"]))
+    if problems:
+        raise _refusal(problems)
+    plugins.use(fill(config, rules)["method_folders"], taken=cards.own_names())
+    preset = _read_preset(fill(config, rules)["preset"])
+    config = fill(_under_preset(config, preset), rules)
+    problems = list(check(config, rules)) + list(_inconsistencies(config))
+    entries = experiments.resolve(config, preset.get("sizes", {}), problems)
+    if problems:
+        raise _refusal(problems)
+    _choose_references(config)
+    for name in used_cohorts(config):
+        if config["cohorts"][name]["download"]:
+            config["cohorts"][name]["root"] = f"{DOWNLOADS}/{name}"
+        config["cohorts"][name]["shards"] = config["cohorts"][name]["shards"] or subject_counts.shards(config["cohorts"][name])
+    methods = {name: entries.pop(name) for name in config["methods"]}
+    return {**config, "methods": methods, "parts": entries}
+
+
+def used_cohorts(config: Options) -> list[str]:
+    """Cohorts that are trained on or tested on, in the order of their names."""
+    return sorted({cohort_of(testset) for testset in config["test_on"]} | set(config["train_on"]))
+
+
+def base_of(testset: str) -> str:
+    """Test set that a corrupted one is made of, and whose thresholds it is scored with; any other is its own."""
+    return testset.removesuffix(CORRUPTED)
+
+
+def cohort_of(testset: str) -> str:
+    """Cohort behind a test set: `ixi-implanted`, `ixi-corrupted` and `ixi-implanted-corrupted` are made of `ixi`."""
+    return base_of(testset).removesuffix(IMPLANTED)
+
+
+def evaluations(config: Options) -> list[dict[str, str]]:
+    """Every run of a compared method on every test set that is not corrupted."""
+    return [run for run in _pairs(config) if run["testset"] == base_of(run["testset"])]
+
+
+def robustness(config: Options) -> list[dict[str, str]]:
+    """Every run of a compared method on every corrupted test set; their numbers stay apart from all others."""
+    return [run for run in _pairs(config) if run["testset"] != base_of(run["testset"])]
+
+
+def _pairs(config: Options) -> list[dict[str, str]]:
+    return [{**run, "testset": testset} for run in experiments.runs(config, "methods") for testset in config["test_on"]]
+
+
+def _read_preset(name: str, above: tuple[str, ...] = ()) -> Options:
+    """A preset laid over the one it changes; `above` are the presets that stand on it."""
+    path = PRESETS / f"{name}.yaml"
+    if not path.exists():
+        known = [file.stem for file in PRESETS.glob("*.yaml")]
+        raise _refusal([unknown("preset", "preset", name, known)])
+    preset = yaml.safe_load(path.read_text()) or {}
+    problems = list(check(preset, schema.read("preset")))
+    known = [*cards.names(), *cards.components()]
+    problems += [unknown("sizes", "method", name, known) for name in preset.get("sizes", {}) if name not in known]
+    if problems:
+        raise UserError(f"{path}:\n" + "\n".join(problems))
+    above = (*above, name)
+    if "base" not in preset:
+        return preset
+    if preset["base"] in above:
+        raise UserError(f"{path}: base: {' stands on '.join([*above, preset['base']])}; a preset cannot stand on itself")
+    return merge(_read_preset(preset["base"], above), preset)
+
+
+def _under_preset(config: Options, preset: Options) -> Options:
+    """Lay the configuration over the preset; cohorts take the preset's options for their kind."""
+    whole = ("methods", "anomalies", "implanted", "corrupted", "evaluation", "seeds")
+    merged = merge({key: preset[key] for key in whole if key in preset}, config)
+    for name, cohort in config["cohorts"].items():
+        under = merge(cohort_cards.defaults(cohort["kind"], cohort), preset.get("cohorts", {}).get(cohort["kind"], {}))
+        merged["cohorts"] = {**merged["cohorts"], name: merge(under, cohort)}
+    merged["pipelines"] = pipelines.lay(config.get("pipelines") or {"standard": {}}, preset.get("pipelines", {}))
+    merged["cohorts"] = pipelines.suggest_skull_strip(merged["cohorts"], config["cohorts"], merged["pipelines"])
+    return merged
+
+
+def _inconsistencies(config: Options) -> Iterator[str]:
+    """What a schema cannot say: names that must exist and options that must agree."""
+    cohorts = config["cohorts"]
+    named = [("train_on", name) for name in config["train_on"]] + [("test_on", cohort_of(name)) for name in config["test_on"]]
+    for key, name in named:
+        if name not in cohorts:
+            yield unknown(key, "cohort", name, cohorts)
+    yield from _testset_problems(config["test_on"], cohorts)
+    used = sorted({name for _, name in named if name in cohorts})
+    for name in used:
+        yield from _cohort_problems(name, cohorts[name], config)
+    yield from _same_roots({name: cohorts[name]["root"] for name in used if cohorts[name].get("root")})
+    if (config["evaluation"]["median"] or 1) % 2 == 0:
+        yield f"evaluation.median: {config['evaluation']['median']} is even; take an odd side, or 0 for no filter"
+    in_use = sorted({cohorts[name]["pipeline"] for name in used})
+    if len(in_use) > 1:
+        yield f"cohorts: {', '.join(used)} use the pipelines {', '.join(in_use)}; give them one, to be comparable"
+    for name, pipeline in config["pipelines"].items():
+        fitting = [cohort for cohort in used if cohorts[cohort]["pipeline"] == name]
+        if pipeline["reference"] not in [None, *fitting]:
+            yield unknown(f"pipelines.{name}.reference", "cohort in use with this pipeline", pipeline["reference"], fitting)
+        yield from pipelines.problems(name, pipeline)
+    yield from _anomaly_problems(config["anomalies"])
+    yield from _quality_problems(config["quality"], cohorts)
+
+
+def _testset_problems(testsets: list[str], cohorts: Options) -> Iterator[str]:
+    for name in testsets:
+        if base_of(name) not in testsets:
+            yield f"test_on: {name} is scored with the thresholds of {base_of(name)}; add {base_of(name)} to test_on"
+        if IMPLANTED in name and cohorts.get(cohort_of(name), {}).get("group") == "patient":
+            yield f"test_on: {name} puts lesions into the healthy, and {cohort_of(name)} has none (group: patient); leave it out"
+
+
+def _anomaly_problems(anomalies: Options) -> Iterator[str]:
+    folder = anomalies["lesion_masks"]
+    if folder and not Path(folder).is_dir():
+        yield f"anomalies.lesion_masks: there is no folder '{folder}'; correct the path or mount the disk"
+    for key in ("volume_ml", "time"):
+        low, high = anomalies[key]
+        if low > high:
+            yield f"anomalies.{key}: the smallest comes first, not [{low:g}, {high:g}]"
+
+
+def _quality_problems(options: Options, cohorts: Options) -> Iterator[str]:
+    for measure, limits in options["limits"].items():
+        for kind, pair in limits.items():
+            low, high = pair or (None, None)
+            if None not in (low, high) and low > high:
+                yield f"quality.limits.{measure}.{kind}: the lowest comes first, not [{low:g}, {high:g}]"
+    for key in ("exclude", "keep"):
+        for name in sorted(set(options[key]) - set(cohorts)):
+            yield unknown(f"quality.{key}", "cohort", name, cohorts)
+    for name, listed in options["exclude"].items():
+        for subject in sorted(set(listed) & set(options["keep"].get(name, []))):
+            yield f"quality.keep.{name}: {subject} stands in quality.exclude.{name} as well; take it out of one of them"
+
+
+def _same_roots(roots: dict[str, str]) -> Iterator[str]:
+    """One data set under two names would be trained on under the one and tested on under the other."""
+    seen: dict[Path, str] = {}
+    for name, root in roots.items():
+        first = seen.setdefault(Path(root).resolve(), name)
+        if first != name:
+            yield f"cohorts.{name}.root: the folder of cohorts.{first} again; subjects would be learnt from and tested on"
+
+
+def _cohort_problems(name: str, cohort: Options, config: Options) -> Iterator[str]:
+    where = f"cohorts.{name}"
+    if cohort["pipeline"] not in config["pipelines"]:
+        yield unknown(f"{where}.pipeline", "pipeline", cohort["pipeline"], config["pipelines"])
+    for key in ("split", "patient_split"):
+        total = sum(cohort[key].values())
+        if abs(total - 1) > 1e-6:
+            yield f"{where}.{key}: the fractions add up to {total:g} instead of 1"
+    if cohort["skull_strip_command"] and cohort["skull_strip"] not in PROGRAMS:
+        yield (
+            f"{where}.skull_strip_command: skull_strip is {cohort['skull_strip']}, which calls no program; "
+            f"leave the command out, or set skull_strip to {' or '.join(PROGRAMS)}"
+        )
+    if not _is_command(cohort["skull_strip_command"]):
+        yield f"{where}.skull_strip_command: '{cohort['skull_strip_command']}' is no command; close its quotes, or leave it out"
+    yield from cohort_cards.problems(where, cohort, config["modalities"])
+    if name in config["train_on"] and cohort["group"] == "patient":
+        yield f"train_on: {name} holds patients alone (group: patient), and methods learn from the healthy; take another cohort"
+
+
+def _is_command(text: str | None) -> bool:
+    try:
+        return text is None or bool(shlex.split(text))
+    except ValueError:  # a quote that is not closed
+        return False
+
+
+def _choose_references(config: Options) -> None:
+    for name, pipeline in config["pipelines"].items():
+        trained = [cohort for cohort in config["train_on"] if config["cohorts"][cohort]["pipeline"] == name]
+        pipeline["reference"] = pipeline["reference"] or (trained[0] if trained else None)
+
+
+def _refusal(problems: list[str]) -> UserError:
+    lines = "\n".join(f"  - {problem}" for problem in dict.fromkeys(problems))
+    return UserError(
+        f"the configuration cannot be used:\n{lines}\nEvery key is explained in config.yaml and schemas/config.schema.json."
+    )

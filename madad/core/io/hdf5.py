@@ -1,0 +1,270 @@
+"""The two HDF5 files of the pipeline: packs (images with their truth) and maps (what a method made of them).
+
+Axes as in `madad.core.interfaces`: N subjects, S slices, H rows, W columns; one slice lies in one chunk, so that a
+slice or a subject can be read alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import h5py
+import numpy as np
+
+from madad.core.errors import UserError
+from madad.core.provenance import complete
+
+# A subject without a lesion, one with its own lesions, and a healthy one with an implanted lesion.
+GROUPS = ("healthy", "patient", "implanted")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One subject of a pack.
+
+    Attributes:
+        name: unique within the pack; `sub-01`, `sub-01_ses-2`, or `sub-01_lesion-03` for implanted ones.
+        group: one of `GROUPS`.
+        image: (S, H, W) float32 in [0, 1], exactly 0 outside the brain.
+        brain: (S, H, W) bool.
+        lesion: (S, H, W) bool, all False for the healthy.
+        covariates: what is known of the subject (subject, session, age, sex, site, lesion kind …), JSON-able.
+    """
+
+    name: str
+    group: str
+    image: np.ndarray
+    brain: np.ndarray
+    lesion: np.ndarray
+    covariates: dict[str, str | float | None] = field(default_factory=dict)
+
+
+def write_pack(path: str | Path, samples: Iterator[Sample], *, affine: np.ndarray, modality: str, cohort: str, split: str) -> int:
+    """Write samples one at a time. Returns how many there were.
+
+    Args:
+        path: the HDF5 file.
+        samples: all on one grid.
+        affine: (4, 4), index (I, J, K) = (W, H, S) to RAS+ world coordinates in mm.
+    """
+    names: list[str] = []
+    groups: list[str] = []
+    covariates: list[str] = []
+    digest = hashlib.sha256()
+    with complete(path) as partial, h5py.File(partial, "w") as store:
+        store.attrs.update(affine=affine, modality=modality, cohort=cohort, split=split)
+        for sample in samples:
+            for key, dtype in (("image", np.float32), ("brain", np.uint8), ("lesion", np.uint8)):
+                array = np.ascontiguousarray(getattr(sample, key), dtype=dtype)
+                _append(store, key, array)
+                digest.update(array.tobytes())
+            names.append(sample.name)
+            groups.append(sample.group)
+            covariates.append(json.dumps(sample.covariates, sort_keys=True))
+        if len(set(names)) != len(names):
+            raise ValueError(f"{path}: sample names are not unique")
+        digest.update("\n".join(names).encode())
+        for key, texts in (("name", names), ("group", groups), ("covariates", covariates)):
+            store.create_dataset(key, data=texts, dtype=h5py.string_dtype())
+        store.attrs["content"] = digest.hexdigest()[:16]
+    return len(names)
+
+
+class Pack:
+    """A pack opened for reading; use it in a `with` block.
+
+    Attributes:
+        names, groups: one text a subject.
+        covariates: one dict a subject.
+        modality, cohort, split: what the pack holds.
+        affine: (4, 4), index (I, J, K) = (W, H, S) to world mm.
+        content: hash of everything in it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._store = _open(self.path)
+        self.names = _texts(self._store, "name")
+        self.groups = _texts(self._store, "group")
+        self.covariates = [json.loads(text) for text in _texts(self._store, "covariates")]
+        self.modality = str(self._store.attrs["modality"])
+        self.cohort = str(self._store.attrs["cohort"])
+        self.split = str(self._store.attrs["split"])
+        self.affine = np.asarray(self._store.attrs["affine"])
+        self.content = str(self._store.attrs["content"])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._store.close()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows and columns of one volume; (0, 0, 0) for an empty pack."""
+        return tuple(self._store["image"].shape[1:]) if len(self) else (0, 0, 0)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Edge lengths of a voxel along (S, H, W)."""
+        return tuple(float(s) for s in np.linalg.norm(self.affine[:3, :3], axis=0)[::-1])
+
+    def image(self, index: int) -> np.ndarray:
+        """(S, H, W) float32."""
+        return self._store["image"][index]
+
+    def brain(self, index: int) -> np.ndarray:
+        """(S, H, W) bool."""
+        return self._store["brain"][index].astype(bool)
+
+    def lesion(self, index: int) -> np.ndarray:
+        """(S, H, W) bool."""
+        return self._store["lesion"][index].astype(bool)
+
+    def sample(self, index: int) -> Sample:
+        """Everything about one subject."""
+        return Sample(
+            self.names[index],
+            self.groups[index],
+            self.image(index),
+            self.brain(index),
+            self.lesion(index),
+            self.covariates[index],
+        )
+
+    def healthy(self) -> list[int]:
+        """Indices of the healthy subjects."""
+        return [index for index, group in enumerate(self.groups) if group == "healthy"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a method made of one subject.
+
+    Attributes:
+        name: the sample's name in its pack.
+        split: the pack's split.
+        anomaly_map: (S, H, W), 0 outside the brain.
+        reconstruction: (S, H, W) or None.
+        seconds: wall time of reconstruction and map.
+        peak_memory_mb: largest memory in use meanwhile (device memory on a GPU, resident set otherwise).
+    """
+
+    name: str
+    split: str
+    anomaly_map: np.ndarray
+    reconstruction: np.ndarray | None
+    seconds: float
+    peak_memory_mb: float
+
+
+def write_maps(path: str | Path, predictions: Iterator[Prediction], attributes: dict[str, str]) -> int:
+    """Write predictions one at a time as float16. Returns how many there were."""
+    columns: dict[str, list] = {"name": [], "split": [], "seconds": [], "peak_memory_mb": []}
+    with complete(path) as partial, h5py.File(partial, "w") as store:
+        store.attrs.update(attributes)
+        for prediction in predictions:
+            _append(store, "anomaly_map", _half(prediction.anomaly_map))
+            if prediction.reconstruction is not None:
+                _append(store, "reconstruction", _half(prediction.reconstruction))
+            for key, values in columns.items():
+                values.append(getattr(prediction, key))
+        for key in ("name", "split"):
+            store.create_dataset(key, data=columns[key], dtype=h5py.string_dtype())
+        for key in ("seconds", "peak_memory_mb"):
+            store.create_dataset(key, data=np.asarray(columns[key], dtype=np.float32))
+    return len(columns["name"])
+
+
+class Maps:
+    """Stored predictions opened for reading; use it in a `with` block.
+
+    Attributes:
+        attributes: cohort, modality, method, seed, test set and fingerprint as text; `content_<split>` of the packs they
+            were made of.
+        seconds, peak_memory_mb: (N,) float32.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._store = _open(self.path)
+        self.names = _texts(self._store, "name")
+        self.splits = _texts(self._store, "split")
+        self.seconds = self._store["seconds"][:]
+        self.peak_memory_mb = self._store["peak_memory_mb"][:]
+        self.attributes = {key: str(value) for key, value in self._store.attrs.items()}
+        self._row = {pair: row for row, pair in enumerate(zip(self.splits, self.names, strict=True))}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._store.close()
+
+    @property
+    def has_reconstruction(self) -> bool:
+        """Whether the method makes reconstructions."""
+        return "reconstruction" in self._store
+
+    def row(self, split: str, name: str) -> int:
+        """Row of a sample.
+
+        Raises:
+            UserError: the sample was not inferred; the maps are older than the pack.
+        """
+        try:
+            return self._row[split, name]
+        except KeyError:
+            raise UserError(f"{self.path}: holds no map of {name} ({split}); delete the file and run again") from None
+
+    def anomaly_map(self, row: int) -> np.ndarray:
+        """(S, H, W) float32."""
+        return self._store["anomaly_map"][row].astype(np.float32)
+
+    def reconstruction(self, row: int) -> np.ndarray | None:
+        """(S, H, W) float32 or None."""
+        return self._store["reconstruction"][row].astype(np.float32) if self.has_reconstruction else None
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run the step that makes it") from None
+    except OSError as error:
+        raise UserError(f"{path}: not a readable HDF5 file ({error}); delete it and run again") from None
+
+
+def _append(store: h5py.File, key: str, array: np.ndarray) -> None:
+    if key not in store:
+        store.create_dataset(
+            key,
+            shape=(0, *array.shape),
+            maxshape=(None, *array.shape),
+            dtype=array.dtype,
+            chunks=(1, 1, *array.shape[1:]),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+    dataset = store[key]
+    dataset.resize(dataset.shape[0] + 1, axis=0)
+    dataset[-1] = array
+
+
+def _half(array: np.ndarray) -> np.ndarray:
+    limit = float(np.finfo(np.float16).max)
+    return np.clip(array, -limit, limit).astype(np.float16)
+
+
+def _texts(store: h5py.File, key: str) -> list[str]:
+    return [text.decode() if isinstance(text, bytes) else str(text) for text in store[key][:]]

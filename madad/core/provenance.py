@@ -1,0 +1,185 @@
+"""Where a result came from: hashes of code, data and options, and files that appear only when complete."""
+
+from __future__ import annotations
+
+import ast
+import glob
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from madad.core import plugins
+
+PACKAGE = "madad"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def fingerprint(*modules: str) -> str:
+    """Hash of the syntax trees of modules and of all package modules they import, directly or not.
+
+    The `templates` and `assets` beside a module count with it. Comments, docstrings and formatting do not count; nothing
+    is imported, only parsed. As a rule parameter it makes Snakemake rerun what a change of code really touches.
+
+    Args:
+        modules: dotted names such as "madad.methods.ddpm".
+    """
+    digest = hashlib.sha256()
+    for name in sorted(import_closure(modules)):
+        digest.update(f"{name}:{_tree_hash(name)}:{_data_hash(module_file(name).parent)}".encode())
+    return digest.hexdigest()[:16]
+
+
+def import_closure(modules: tuple[str, ...]) -> set[str]:
+    """Names of the given package modules and of every package module they import, directly or not."""
+    found: set[str] = set()
+    pending = list(modules)
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending.extend(_package_imports(name))
+    return found
+
+
+def module_file(name: str) -> Path:
+    """File of a dotted package module, or of a method in a folder of `madad.core.plugins`.
+
+    Raises:
+        ModuleNotFoundError: no such module in the package.
+    """
+    base = ROOT.joinpath(*name.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py", *plugins.module_files(name)):
+        if path.exists():
+            return path
+    raise ModuleNotFoundError(f"{name}: no such module below {ROOT}")
+
+
+@cache
+def _tree(name: str) -> ast.Module:
+    tree = ast.parse(module_file(name).read_text())
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_docstring(body[0]):
+            body[0] = ast.Pass()
+    return tree
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+@cache
+def _tree_hash(name: str) -> str:
+    return hashlib.sha256(ast.dump(_tree(name)).encode()).hexdigest()
+
+
+@cache
+def _data_hash(folder: Path) -> str:
+    files = [path for kind in ("templates", "assets") for path in sorted((folder / kind).glob("*"))]
+    return content_hash([[path.name, file_hash(path)] for path in files])
+
+
+@cache
+def _package_imports(name: str) -> list[str]:
+    """Package modules that a module imports. Cached: many fingerprints share them, and every job on a cluster asks again."""
+    found: list[str] = []
+    for node in ast.walk(_tree(name)):
+        if isinstance(node, ast.Import):
+            candidates = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            candidates = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        found += [name for name in candidates if name.split(".")[0] == PACKAGE and _exists(name)]
+    return found
+
+
+def _exists(name: str) -> bool:
+    try:
+        module_file(name)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def content_hash(value: object) -> str:
+    """Hash of a JSON-able value; equal values give equal hashes whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def file_hash(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, shortened to 16 hex digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def complete(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; it takes the real name only when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(path)
+    partial = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what processes that were killed left of a file. It has one writer at a time: Snakemake locks its outputs."""
+    for leftover in path.parent.glob(f".*-{glob.escape(path.name)}"):
+        writer = leftover.name[1:].removesuffix(f"-{path.name}")
+        if writer.isdigit() and not _is_alive(int(writer)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write a JSON file that is never half there."""
+    with complete(path) as partial:
+        partial.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def environment() -> dict[str, str]:
+    """Versions of Python, of the machine and of the packages whose version can change a result, and the git state."""
+    packages = ("torch", "monai", "antspyx", "nibabel", "numpy", "scipy", "scikit-learn", "snakemake", "opensimplex", PACKAGE)
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    versions["commit"] = _git("rev-parse", "HEAD") or "unknown"
+    if versions["commit"] != "unknown":
+        versions["uncommitted changes"] = "yes" if _git("status", "--porcelain") else "no"
+    return versions
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()

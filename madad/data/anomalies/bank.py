@@ -1,0 +1,149 @@
+"""A bank of warped lesion maps in template space: seeded, made in shards, stored as cropped float16 boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from madad.core.errors import UserError
+from madad.core.logs import progress
+from madad.core.provenance import complete
+from madad.core.seeds import numpy_generator
+from madad.data.anomalies.generator import Warped, draw_map, ground
+from madad.data.anomalies.lesion_masks import read_folder
+from madad.data.template import target, to_mni
+
+# Values below this share of the peak are numerical dust and widen the boxes for nothing.
+DUST = 1e-3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One map, cropped: its box's first voxel, its values float16 (s, h, w), and how it came about."""
+
+    start: tuple[int, int, int]
+    values: np.ndarray
+    source: str
+    mirrored: bool
+    time: float
+
+
+def build(out: Path, shard: int, shards: int, options: dict) -> None:
+    """Make every `shards`-th map of a bank, beginning with number `shard`.
+
+    A map depends on the seed and its own number alone, not on how the bank is divided.
+
+    Args:
+        out: HDF5 file to write.
+        options: `bank` {size, seed}, `lesion_masks`, `boundary`, `grid` (options of `madad.data.template.target`) and the options
+            of `randomizer.draw_map`.
+
+    Raises:
+        UserError: the folder of lesion masks or the template cannot be used.
+    """
+    brain, placement = target(options["grid"]).brain, to_mni(options["grid"])
+    inside = brain.array.transpose(2, 1, 0) > 0
+    where = ground(inside, brain.spacing_mm[0], options["boundary"], placement @ brain.affine)
+    folder, bank = options["lesion_masks"], options["bank"]
+    lesions = read_folder(folder, options["volume_ml"]) if folder else []
+
+    def maps() -> Iterator[Warped]:
+        for number in progress(range(shard, bank["size"], shards), "warping lesion maps"):
+            yield draw_map(where, lesions, options, numpy_generator(bank["seed"], "bank", number))
+
+    _write(out, maps(), {"affine": brain.affine, "shape": inside.shape, "to_mni": placement})
+
+
+class Bank:
+    """Warped maps of one or more files, in memory.
+
+    Attributes:
+        shape: (S, H, W) of the grid.
+        affine: (4, 4), index (I, J, K) = (W, H, S) to world mm.
+        to_mni: (4, 4), world mm to MNI mm.
+        entries: the maps.
+    """
+
+    def __init__(self, paths: Sequence[str | Path]) -> None:
+        self.entries: list[Entry] = []
+        for path in paths:
+            shape, matrices, entries = _read(Path(path))
+            if self.entries and shape != self.shape:
+                raise UserError(f"{path}: its grid {shape} is not that of {paths[0]} {self.shape}; make the bank again")
+            self.shape, (self.affine, self.to_mni) = shape, matrices
+            self.entries += entries
+        if not self.entries:
+            raise UserError(f"{', '.join(map(str, paths))}: the bank holds no map; raise anomalies.bank.size")
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def volume(self, index: int) -> np.ndarray:
+        """One map on the whole grid, (S, H, W) float32."""
+        entry = self.entries[index]
+        whole = np.zeros(self.shape, dtype=np.float32)
+        whole[tuple(slice(a, a + n) for a, n in zip(entry.start, entry.values.shape, strict=True))] = entry.values
+        return whole
+
+    def slice(self, index: int, generator: np.random.Generator) -> np.ndarray:
+        """One axial slice of a map, drawn by how much of the map lies in it, (H, W) float32; empty for an empty map."""
+        entry = self.entries[index]
+        whole = np.zeros(self.shape[1:], dtype=np.float32)
+        amounts = entry.values.sum(axis=(1, 2), dtype=np.float64)
+        if amounts.sum() <= 0:
+            return whole
+        position = generator.choice(len(amounts), p=amounts / amounts.sum())
+        window = tuple(slice(a, a + n) for a, n in zip(entry.start[1:], entry.values.shape[1:], strict=True))
+        whole[window] = entry.values[position]
+        return whole
+
+
+def _write(out: Path, maps: Iterator[Warped], grid: dict[str, object]) -> None:
+    starts, sizes, values, rest = [], [], [], []
+    for warped in maps:
+        window = _support(warped.array)
+        starts.append([part.start for part in window])
+        sizes.append([part.stop - part.start for part in window])
+        values.append(warped.array[window].astype(np.float16).ravel())
+        rest.append(warped)
+    with complete(out) as partial, h5py.File(partial, "w") as store:
+        store.attrs.update(grid)
+        flat = np.concatenate(values) if values else np.zeros(0, dtype=np.float16)
+        store.create_dataset("values", data=flat, compression="gzip", compression_opts=1, shuffle=True)
+        store.create_dataset("start", data=np.array(starts, dtype=np.int32).reshape(-1, 3))
+        store.create_dataset("size", data=np.array(sizes, dtype=np.int32).reshape(-1, 3))
+        store.create_dataset("source", data=[warped.source for warped in rest], dtype=h5py.string_dtype())
+        store.create_dataset("mirrored", data=np.array([warped.mirrored for warped in rest], dtype=bool))
+        store.create_dataset("time", data=np.array([warped.time for warped in rest], dtype=np.float32))
+
+
+def _read(path: Path) -> tuple[tuple[int, ...], list[np.ndarray], list[Entry]]:
+    try:
+        with h5py.File(path, "r") as store:
+            columns = {key: store[key][:] for key in ("values", "start", "size", "source", "mirrored", "time")}
+            shape = tuple(int(n) for n in store.attrs["shape"])
+            matrices = [np.asarray(store.attrs[key]) for key in ("affine", "to_mni")]
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run the step that makes it") from None
+    except (OSError, KeyError) as error:
+        raise UserError(f"{path}: not a readable bank of lesion maps ({error}); delete it and run again") from None
+    ends = np.cumsum(columns["size"].prod(axis=1, dtype=np.int64))
+    entries = []
+    for number, (start, size, end) in enumerate(zip(columns["start"], columns["size"], ends, strict=True)):
+        values = columns["values"][end - size.prod(dtype=np.int64) : end].reshape(size)
+        source, mirrored, time = (columns[key][number] for key in ("source", "mirrored", "time"))
+        entries.append(Entry(tuple(int(n) for n in start), values, source.decode(), bool(mirrored), float(time)))
+    return shape, matrices, entries
+
+
+def _support(array: np.ndarray) -> tuple[slice, ...]:
+    """Box of the values worth keeping; one voxel for an empty map."""
+    inside = array > DUST * array.max()
+    if not inside.any():
+        return tuple(slice(0, 1) for _ in array.shape)
+    corners = np.argwhere(inside)
+    return tuple(slice(int(a), int(b) + 1) for a, b in zip(corners.min(axis=0), corners.max(axis=0), strict=True))

@@ -1,0 +1,41 @@
+"""The cohort `atlas`: T1w heads after a stroke (ATLAS v2.0)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files
+
+FILE = re.compile(
+    r"(?P<subject>sub-r(?P<site>\d+)s\d+)_(?P<session>ses-[A-Za-z0-9]+)_.*?(?P<what>T1w|lesion_mask)\.nii(\.gz)?", re.IGNORECASE
+)
+
+
+def find(root: Path, options: dict) -> Layout:
+    """Find the scans of ATLAS and their traced lesions, which lie beside them or, in another release, under derivatives.
+
+    Raises:
+        UserError: no such root, or none of its images below it.
+    """
+    images, masks = [], {}
+    for path in files(root, "sub-r*.nii", "sub-r*.nii.gz"):
+        match = FILE.fullmatch(path.name)
+        if not match or "Testing" in path.relative_to(root).parts:  # the lesions of the challenge's test scans are secret
+            continue
+        if match["what"] == "T1w":
+            images.append(Image(match["subject"], match["session"], "T1w", path))
+        else:
+            masks.setdefault((match["subject"], match["session"]), []).append(path)
+    if not images:
+        raise absent("atlas", root, "images named like sub-r001s001_ses-1_space-MNI152NLin2009aSym_T1w.nii.gz")
+    found = collect(images)
+    return Layout(
+        images=found,
+        people={
+            subject: facts(site=f"R{FILE.fullmatch(scans[0].path.name)['site']}", group="patient", lesion_kind="stroke")
+            for subject, scans in found.items()
+        },
+        lesion_masks=lambda image: masks.get((image.subject, image.session), []),
+        lesions_known=True,
+    )

@@ -1,0 +1,53 @@
+"""The cohort `msd`: gliomas of the Medical Segmentation Decathlon, four sequences in one 4D file."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+from madad.core.errors import UserError
+from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files, modality_of
+
+CASE = re.compile(r"(?P<case>BRATS_\d+)\.nii(\.gz)?", re.IGNORECASE)
+MODALITIES = {"flair": "FLAIR", "t1w": "T1w", "t1gd": "T1ce", "t2w": "T2w"}
+
+
+def find(root: Path, options: dict) -> Layout:
+    """Find the images of Task01_BrainTumour; `dataset.json` says which frame is which sequence.
+
+    Raises:
+        UserError: no such root, none of its images in imagesTr, or a dataset.json that does not say the order of frames.
+    """
+    images, frames_of = [], cache(_frames)
+    for path in files(root, "imagesTr/*.nii", "imagesTr/*.nii.gz"):
+        match = CASE.fullmatch(path.name)
+        if match:
+            subject = "sub-" + re.sub(r"[^A-Za-z0-9]", "", match["case"])
+            frames = frames_of(path.parent.parent / "dataset.json").items()
+            images += [Image(subject, "", modality, path, frame) for frame, modality in frames]
+    if not images:
+        raise absent("msd", root, "images named like imagesTr/BRATS_001.nii.gz")
+    found = collect(images)
+    people = dict.fromkeys(found, facts(group="patient", lesion_kind="tumour"))
+    return Layout(images=found, people=people, lesion_masks=_masks, lesions_known=True)
+
+
+def _masks(image: Image) -> list[Path]:
+    mask = image.path.parent.parent / "labelsTr" / image.path.name
+    return [mask] if mask.exists() else []
+
+
+def _frames(path: Path) -> dict[str, str]:
+    """Number of every frame, as text, to its sequence."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))["modality"]
+        frames = {str(int(number)): modality_of(MODALITIES, name) for number, name in told.items()}
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; it says which frame is which sequence, so unpack the whole archive") from None
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise UserError(f"{path}: does not say which frame is which sequence ({error!r}); unpack the archive again") from None
+    if "" in frames.values() or len(set(frames.values())) < len(frames):
+        raise UserError(f"{path}: `modality` is {told}; known are {', '.join(MODALITIES)}, each once; correct the file")
+    return frames

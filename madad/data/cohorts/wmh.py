@@ -1,0 +1,49 @@
+"""The cohort `wmh`: white matter hyperintensities (MICCAI challenge of 2017)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files, modality_of
+
+FOLDERS = {"preprocessed": "pre", "raw": "orig"}
+MODALITIES = {"flair": "FLAIR", "t1": "T1w"}
+PARTS = ("training", "test")
+
+
+def find(root: Path, options: dict) -> Layout:
+    """Find the images of one variant of the WMH challenge; site and scanner are the folders above a person's.
+
+    Args:
+        root: the data set's folder.
+        options: variant, "preprocessed" (folders `pre`) or "raw" (`orig`). The T1w image is the one aligned with FLAIR.
+
+    Raises:
+        UserError: no such root, or none of the variant's images below it.
+    """
+    variant = FOLDERS[options.get("variant") or "preprocessed"]
+    images, sites = [], {}
+    for path in files(root, f"{variant}/*.nii", f"{variant}/*.nii.gz"):
+        modality = modality_of(MODALITIES, path.name.split(".")[0])
+        person = path.parent.parent
+        if modality:
+            site = _site(root, person)
+            subject = "sub-" + re.sub(r"[^A-Za-z0-9]", "", f"{site}{person.name}")
+            images.append(Image(subject, "", modality, path))
+            sites[subject] = site
+    if not images:
+        raise absent("wmh", root, f"images like Utrecht/0/{variant}/FLAIR.nii.gz")
+    return Layout(
+        images=collect(images),
+        people={subject: facts(site=site, group="patient", lesion_kind="wmh") for subject, site in sites.items()},
+        lesion_masks=lambda image: sorted(image.path.parent.parent.glob("wmh.nii*")),
+        lesions_known=True,
+    )
+
+
+def _site(root: Path, person: Path) -> str:
+    """The folders between training or test and the person; a root set to one site alone tells it by its own name."""
+    above = list(person.relative_to(root).parts[:-1]) or [root.name]
+    places = [place for place, part in enumerate(above) if part.lower() in PARTS]
+    return " ".join(above[places[-1] + 1 :] if places else above)

@@ -1,0 +1,122 @@
+"""From the files of many images to one HDF5 pack a split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from madad.core.errors import UserError
+from madad.core.io.hdf5 import Sample, write_pack
+from madad.core.io.manifest import Row, image_name, read_table
+from madad.core.io.volumes import Volume, grid_difference, load_image, load_mask
+from madad.core.logs import progress, say, warn
+from madad.data.preprocessing import quality_control
+from madad.data.preprocessing.steps import intensity
+from madad.data.template import native_template
+
+TEMPLATE_MODALITY = "T1w"
+
+
+def fit(tables: Sequence[Path], modality: str, options: dict) -> intensity.Model:
+    """Learn the intensity model of a modality from the healthy training images of the given tables.
+
+    Args:
+        tables: what `verdicts.judge` wrote.
+        options: method, lower, upper.
+    """
+    ready, _ = select(tables, "train", modality)
+    return fit_images(ready, modality, options)
+
+
+def fit_images(rows: Iterable[Row], modality: str, options: dict) -> intensity.Model:
+    """Learn the intensity model of a modality from the images of some rows.
+
+    Histogram matching takes ICBM152 as its reference for T1w, which is its contrast, whatever the images are registered to,
+    and the mean histogram of the images for every other modality.
+    """
+    reference = _template_intensities() if options["method"] == "histogram_matching" and modality == TEMPLATE_MODALITY else None
+    return intensity.fit(options["method"], _pairs(rows), options["lower"], options["upper"], reference)
+
+
+def pack(tables: Sequence[Path], split: str, modality: str, model: intensity.Model, out: Path, cohort: str) -> None:
+    """Normalise and pack one split of one modality.
+
+    Failed and excluded images are left out and named. A split without any image gives an empty pack: a cohort of patients has no
+    training split, and nothing is wrong with it.
+
+    Raises:
+        UserError: the split has images, but none of them can be used, or they lie on different grids.
+    """
+    ready, others = select(tables, split, modality)
+    for row in others:
+        warn(f"{cohort}, {split}: {image_name(row)} {modality} is left out, {row['verdict']}: {row['verdict_reason']}")
+    if others and not ready:
+        failed = sum(row["verdict"] == "failed" for row in others)
+        raise UserError(
+            f"{cohort}: all {len(others)} {modality} images of the split {split} failed in preprocessing ({failed}) or are "
+            f"excluded by the limits and lists of `quality` ({len(others) - failed}), the first because: "
+            f"{others[0]['verdict_reason']}"
+        )
+    first = load_image(ready[0]["image"]) if ready else None
+    affine = np.eye(4) if first is None else first.affine
+    samples = (_sample(row, model, first) for row in progress(ready, f"packing {cohort} {split} {modality}"))
+    count = write_pack(out, samples, affine=affine, modality=modality, cohort=cohort, split=split)
+    say(f"{out}: {count} images, {len(others)} left out")
+
+
+def select(tables: Iterable[Path], split: str, modality: str) -> tuple[list[Row], list[Row]]:
+    """Rows of a split and modality that can be used and those that cannot, in the order of their names.
+
+    Flagged images can be used: a flag asks for a look, and decides nothing.
+    """
+    rows = [row for table in tables for row in read_table(table) if row["split"] == split and row["modality"] == modality]
+    rows.sort(key=image_name)
+    return [row for row in rows if row["verdict"] in quality_control.USABLE], [
+        row for row in rows if row["verdict"] not in quality_control.USABLE
+    ]
+
+
+def _sample(row: Row, model: intensity.Model, grid: Volume) -> Sample:
+    image = load_image(row["image"])
+    problem = grid_difference(image, grid)
+    if problem:
+        raise UserError(f"{row['image']}: not on the grid of the other images ({problem}); delete the file and run again")
+    brain = load_mask(row["brain"], image, "brain mask").array
+    lesion = _lesion(row, image)
+    return Sample(
+        name=image_name(row),
+        group=row["group"],
+        image=_slices(intensity.apply(model, image.array, brain)),
+        brain=_slices(brain > 0),
+        lesion=_slices(lesion),
+        covariates=_covariates(row, float(lesion.sum()) * image.voxel_ml),
+    )
+
+
+def _lesion(row: Row, image: Volume) -> np.ndarray:
+    # A lesion that vanished on the template's grid is an empty file, which is no error here.
+    if not row["lesion"] or float(row["lesion_ml"] or 0) == 0:
+        return np.zeros(image.array.shape, dtype=bool)
+    return load_mask(row["lesion"], image, "lesion mask").array > 0
+
+
+def _covariates(row: Row, lesion_ml: float) -> dict[str, str | float | None]:
+    texts = {key: row[key] for key in ("subject", "session", "sex", "site", "lesion_kind")}
+    return {**texts, "age": float(row["age"]) if row["age"] else None, "lesion_ml": lesion_ml}
+
+
+def _pairs(rows: Iterable[Row]) -> Iterator[intensity.Pair]:
+    for row in rows:
+        yield load_image(row["image"]).array, load_mask(row["brain"], name="brain mask").array
+
+
+def _slices(array: np.ndarray) -> np.ndarray:
+    """(I, J, K) to (S, H, W)."""
+    return np.ascontiguousarray(array.transpose(2, 1, 0))
+
+
+def _template_intensities() -> np.ndarray:
+    template = native_template()
+    return template.t1w.array[template.brain.array > 0]

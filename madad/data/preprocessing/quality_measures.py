@@ -1,0 +1,60 @@
+"""What preprocessing measures on every image, so that a bad one is found without looking at all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from madad.core.io.manifest import COLUMNS as MANIFEST_COLUMNS
+from madad.core.io.manifest import Row
+from madad.core.io.volumes import Volume
+from madad.data.preprocessing.steps.registration import normalised_mutual_information
+from madad.data.template import Template
+
+PERCENTILES = (1, 25, 50, 75, 99)
+MEASURES = (
+    "brain_volume_ml",
+    "registration_nmi",
+    "alignment_nmi",
+    "template_dice",
+    "reference_dice",
+    *(f"intensity_p{percentile}" for percentile in PERCENTILES),
+    "lesion_native_ml",
+    "lesion_expected_ml",
+    "lesion_ml",
+    "lesion_outside",
+)
+FILES = ("image", "brain", "lesion", "picture", "transform")
+# `aligned_to`: the sequence of the same session to which the image was aligned, empty for that sequence itself; `lesion_from`:
+# the sequence on which its lesion mask was drawn. Memory is the peak of the whole session.
+SPENT = ("seconds", "peak_memory_mb")
+COLUMNS = (*MANIFEST_COLUMNS, "status", "reason", "warning", *FILES, *MEASURES, "aligned_to", "lesion_from", *SPENT)
+
+
+def dice(first: np.ndarray, second: np.ndarray) -> float:
+    """Overlap of two masks, 0 to 1; 1 when both are empty (Dice 1945, doi:10.2307/1932409)."""
+    first, second = first > 0, second > 0
+    total = int(first.sum()) + int(second.sum())
+    return 2.0 * int((first & second).sum()) / total if total else 1.0
+
+
+def measure(image: Volume, brain: np.ndarray, template: Template) -> Row:
+    """Similarity to the template and intensity landmarks of one registered image.
+
+    Args:
+        image: intensities in template space, 0 outside the brain.
+        brain: (I, J, K) mask.
+    """
+    inside = brain > 0
+    landmarks = np.percentile(image.array[inside], PERCENTILES)
+    compared = (template.brain.array > 0) | inside
+    row = {f"intensity_p{p}": f"{value:.5g}" for p, value in zip(PERCENTILES, landmarks, strict=True)}
+    row["registration_nmi"] = f"{normalised_mutual_information(image.array, template.t1w.array, compared):.4f}"
+    row["template_dice"] = f"{dice(brain, template.brain.array):.4f}"
+    return row
+
+
+def warnings(row: Row) -> str:
+    """Facts in a row of measures that nobody chose a limit for; empty when there are none. Limits are a matter of `verdicts`."""
+    if row.get("lesion_native_ml") and float(row["lesion_ml"]) == 0:
+        return f"the lesion of {row['lesion_native_ml']} ml vanished on the grid of the template"
+    return ""

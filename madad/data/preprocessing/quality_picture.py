@@ -1,0 +1,111 @@
+"""The quality picture of one image: a few slices before and after, with the outlines that matter."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image, ImageColor
+
+from madad.core.io.volumes import Volume
+from madad.core.provenance import complete
+from madad.data.preprocessing.skull_stripping import brain_mask as skull_strip
+from madad.data.template import Template
+
+# Where each view is cut: (axis, part of the brain's extent along it).
+CUTS = ((2, 0.25), (2, 0.5), (2, 0.75), (1, 0.35), (1, 0.65), (0, 0.52), (0, 0.7))
+# Of the axial cuts, the one that gives way to the slice with most of the lesion.
+LESION_CUT = 2
+# Far apart also for colour-blind eyes, and bright on grey.
+BRAIN_COLOUR, TEMPLATE_COLOUR, LESION_COLOUR = "#ff7043", "#4dd0e1", "#ffee58"
+TILE_INCHES = 1.6
+DPI = 100
+# A palette is a third of the bytes. One chosen by the picture's own colours would lose the outline of a small lesion.
+GREYS = 48
+OUTLINE_SHARES, BENEATH = (1.0, 0.7, 0.4), (0, 110, 220)
+
+
+def draw(
+    path: Path,
+    head: Volume,
+    head_brain: np.ndarray,
+    matrix: np.ndarray,
+    image: Volume,
+    brain: np.ndarray,
+    template: Template,
+    head_lesion: Volume | None = None,
+    lesion: np.ndarray | None = None,
+) -> None:
+    """Write a PNG: above the head before stripping, below the result in template space; the left of a slice is the left.
+
+    Outlines: brain mask (orange), the template's brain (blue), which is carried into the head above, and lesion (yellow).
+
+    Args:
+        head, head_brain: isotropic head and its mask (I, J, K).
+        matrix: (4, 4) from template to image points.
+        image, brain: result and mask on the template's grid.
+        head_lesion: mask on any grid of the head's space.
+        lesion: mask on the template's grid.
+    """
+    carried = Volume(template.brain.array.astype(np.float32), matrix @ template.brain.affine)
+    marked = None if head_lesion is None else _onto(head_lesion, head)
+    rows = (
+        (head.array, head_brain, _onto(carried, head), marked),
+        (image.array, brain > 0, template.brain.array > 0, None if lesion is None else lesion > 0),
+    )
+    size = (TILE_INCHES * len(CUTS), TILE_INCHES * len(rows))
+    figure = Figure(size, DPI, facecolor="black", layout="none")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(rows), len(CUTS), gridspec_kw={"wspace": 0.02, "hspace": 0.02})
+    figure.subplots_adjust(0, 0, 1, 1)
+    for axes, (array, *masks) in zip(grid, rows, strict=True):
+        brain_mask, outline, lesion_mask = masks
+        top = float(np.percentile(array[brain_mask], 99.5)) if brain_mask.any() else float(array.max())
+        outlines = ((outline, TEMPLATE_COLOUR), (brain_mask, BRAIN_COLOUR), (lesion_mask, LESION_COLOUR))
+        for number, place in enumerate(axes):
+            axis, part = CUTS[number]
+            shown = lesion_mask is not None and number == LESION_CUT and lesion_mask.any()
+            index = int(lesion_mask.sum(axis=(0, 1)).argmax()) if shown else _cut(brain_mask, axis, part)
+            cut = [(np.take(mask, index, axis=axis).T, colour) for mask, colour in outlines if mask is not None]
+            _tile(place, np.take(array, index, axis=axis).T, cut, top)
+    figure.canvas.draw()
+    pixels = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    with complete(path) as partial:
+        pixels.quantize(palette=_palette(), dither=Image.Dither.NONE).save(partial, format="png", optimize=True)
+
+
+@cache
+def _palette() -> Image.Image:
+    """Greys, and the colours of the outlines over dark, middle and bright tissue."""
+    shades = [[round(255 * step / (GREYS - 1))] * 3 for step in range(GREYS)]
+    for name in (BRAIN_COLOUR, TEMPLATE_COLOUR, LESION_COLOUR):
+        colour = np.array(ImageColor.getrgb(name))
+        mixed = [share * colour + (1 - share) * grey for share in OUTLINE_SHARES for grey in BENEATH[: 3 if share < 1 else 1]]
+        shades += [[round(part) for part in one] for one in mixed]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for shade in shades for part in shade])
+    return palette
+
+
+def _cut(mask: np.ndarray, axis: int, part: float) -> int:
+    """Index of a slice at a part of the mask's extent along an axis."""
+    found = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+    low, high = (found[0], found[-1]) if found.size else (0, mask.shape[axis] - 1)
+    return round(low + part * (high - low))
+
+
+def _onto(mask: Volume, grid: Volume) -> np.ndarray:
+    """A mask on another grid; what covers half a voxel counts."""
+    return skull_strip.onto(mask.with_array(mask.array.astype(np.float32)), grid) > 0.5
+
+
+def _tile(axes: Axes, picture: np.ndarray, outlines: list[tuple[np.ndarray, str]], top: float) -> None:
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=top, origin="lower", interpolation="bilinear")
+    for shape, colour in outlines:
+        if shape.any() and not shape.all():
+            axes.contour(shape.astype(float), [0.5], colors=colour, linewidths=0.8)
+    axes.set_axis_off()

@@ -1,0 +1,124 @@
+"""A share of a cohort, one session after the other; what is done stays done and one failure stops nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from madad.core.io.manifest import Row, image_name, write_table
+from madad.core.logs import progress, say, warn
+from madad.core.provenance import content_hash, file_hash, fingerprint, write_json
+from madad.data import template
+from madad.data.preprocessing import derivative_names, peak_memory, quality_measures
+from madad.data.preprocessing import session as subject
+from madad.data.preprocessing.skull_stripping import strippers
+
+# These come later and must not redo a registration.
+LATER = ("intensity", "reference")
+INPUTS = ("path", "brain_mask", "lesion_mask")
+MEANINGS = ("modality", "frame", "lesion_labels")
+TEMPLATE = ("template", "template_brain")
+
+
+def run(rows: Sequence[Row], shard: int, shards: int, folder: Path, options: dict, table: Path) -> None:
+    """Preprocess the images of one shard and write their rows.
+
+    Args:
+        rows: the whole manifest; sessions and modalities of a subject fall into one shard.
+        shard, shards: which share, counted from 0, of how many.
+        folder: where the files of every subject go.
+        options: see `subject.preprocess`; others are ignored.
+        table: tab-separated file with `quality.COLUMNS`, status "ok" or "failed".
+
+    Raises:
+        UserError: something that no image can do without is missing.
+    """
+    mine = [list(session) for _, session in groupby(share(rows, shard, shards), key=image_name)]
+    if mine:
+        strippers.check_ready(options)
+    done: list[Row] = []
+    for session in progress(mine, f"preprocessing, shard {shard + 1} of {shards}"):
+        done += _session(session, Path(folder), options)
+    write_table(table, done, quality_measures.COLUMNS)
+    failed = sum(row["status"] == "failed" for row in done)
+    say(f"{len(done) - failed} of {len(done)} images are ready, {failed} failed")
+
+
+def share(rows: Sequence[Row], shard: int, shards: int) -> list[Row]:
+    """The rows of every `shards`-th subject of the sorted list, in the order of subject, session and modality."""
+    subjects = sorted({row["subject"] for row in rows})
+    mine = set(subjects[shard::shards])
+    return sorted((row for row in rows if row["subject"] in mine), key=lambda row: (image_name(row), row["modality"]))
+
+
+def _session(rows: Sequence[Row], folder: Path, options: dict) -> list[Row]:
+    """Rows of the images that go together: all of a subject's session, or each alone when nothing is aligned."""
+    if options.get("align", "joint") == "separate":
+        return [done for row in rows for done in _together([row], folder, options)]
+    return _together(rows, folder, options)
+
+
+def _together(rows: Sequence[Row], folder: Path, options: dict) -> list[Row]:
+    """Rows of images that go together, from their records where nothing has changed since."""
+    space = template.space(options)
+    files = {row["modality"]: derivative_names.derivatives(folder, row, space) for row in rows}
+    identity = _identity(rows, options)
+    results = [_recorded(files[row["modality"]], identity) for row in rows]
+    if None in results:
+        for places in files.values():
+            places["record"].parent.mkdir(parents=True, exist_ok=True)
+            places["record"].unlink(missing_ok=True)
+        peak_memory.forget_peak()
+        results = [
+            {**result, "peak_memory_mb": f"{peak_memory.peak_mb():.0f}"} for result in subject.preprocess(rows, files, options)
+        ]
+        for row, result in zip(rows, results, strict=True):
+            _keep(row, result, files[row["modality"]]["record"], identity)
+    return [_row(row, result, files[row["modality"]]) for row, result in zip(rows, results, strict=True)]
+
+
+def _keep(row: Row, result: Row, record: Path, identity: str) -> None:
+    """Leave a record of an image that is done; one that failed is tried again."""
+    if result["status"] == "ok":
+        write_json(record, {"identity": identity, "measures": result})
+    else:
+        warn(f"{image_name(row)} {row['modality']}: {result['reason']}")
+
+
+def _row(row: Row, result: Row, files: dict[str, Path]) -> Row:
+    """The manifest of today, what was measured, and where the files are."""
+    if result["status"] != "ok":
+        return {**row, **result}
+    written = _written(files, result)
+    return {**row, **result, **{key: str(written[key]) for key in quality_measures.FILES if key in written}}
+
+
+def _written(files: dict[str, Path], result: Row) -> dict[str, Path]:
+    """The files of an image; only one with a lesion mask, its own or another sequence's, has a file for that."""
+    return {key: path for key, path in files.items() if key != "lesion" or result.get("lesion_from")}
+
+
+def _identity(rows: Sequence[Row], options: dict) -> str:
+    """What the results depend on: the bytes of all inputs of the session, the options and the code."""
+    inputs = [{key: _hash(row[key]) for key in INPUTS} | {key: row.get(key, "") for key in MEANINGS} for row in rows]
+    chosen = {key: value for key, value in options.items() if key not in LATER}
+    targets = {key: _hash(str(options.get(key) or "")) for key in TEMPLATE}
+    code = fingerprint("madad.data.preprocessing.session")
+    return content_hash({"inputs": inputs, "options": chosen, "template": targets, "code": code})
+
+
+def _hash(path: str) -> str:
+    return file_hash(path) if path and Path(path).is_file() else ""
+
+
+def _recorded(files: dict[str, Path], identity: str) -> Row | None:
+    """Measures of an earlier run with the same identity, when all its files are there."""
+    try:
+        record = json.loads(files["record"].read_text())
+    except (FileNotFoundError, ValueError):  # also what is not UTF-8
+        return None
+    if record.get("identity") != identity:
+        return None
+    return record["measures"] if all(path.is_file() for path in _written(files, record["measures"]).values()) else None

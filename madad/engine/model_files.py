@@ -1,0 +1,99 @@
+"""The model file: weights with what is needed to refuse them where they do not belong."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from madad.core.errors import UserError
+from madad.core.provenance import complete
+
+# One entry, because safetensors writes several in random order and equal models should be equal files.
+ENTRY = "madad"
+
+
+def save_model(path: Path, weights: dict[str, Tensor], metadata: dict) -> None:
+    """Write weights and JSON-able metadata."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    with complete(path) as partial:
+        save_file(tensors, partial, metadata={ENTRY: json.dumps(metadata, sort_keys=True)})
+        partial.chmod(0o666 & ~_umask())  # safetensors leaves the file to its owner alone, colleagues share results
+
+
+def read_metadata(path: Path) -> dict:
+    """What `save_model` wrote beside the weights.
+
+    Raises:
+        UserError: no such file, or not a model of ours.
+    """
+    return read_model(path)[0]
+
+
+def load_model(method: nn.Module, path: Path, expected: dict) -> dict:
+    """Load weights into a method and return the metadata of the file.
+
+    Args:
+        method: built with the model's hyper-parameters.
+        path: a file of `save_model`.
+        expected: metadata that must be equal; the first that differs is named.
+
+    Raises:
+        UserError: unreadable, of another method, parameters, modality or shape, or with other weights.
+    """
+    metadata, weights = read_model(path)
+    for key, value in expected.items():
+        if metadata.get(key) != value:
+            raise UserError(f"{path}: the model's {key.replace('_', ' ')} {_difference(metadata.get(key), value)}; train again")
+    try:
+        load_weights(method, weights)
+    except RuntimeError as error:
+        raise UserError(
+            f"{path}: the weights do not fit the method ({str(error).splitlines()[-1].strip()}); train again"
+        ) from None
+    return metadata
+
+
+def load_weights(method: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Load weights; buffers that are empty until a `fit` sizes them by the data take the size of what is loaded.
+
+    Raises:
+        RuntimeError: weights that do not fit.
+    """
+    for name, buffer in method.named_buffers():
+        if not buffer.numel() and name in weights:
+            buffer.resize_(weights[name].shape)
+    method.load_state_dict(weights)
+
+
+def read_model(path: Path) -> tuple[dict, dict[str, Tensor]]:
+    """Metadata and weights as `save_model` wrote them.
+
+    Raises:
+        UserError: no such file, or not a model of ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads((file.metadata() or {}).get(ENTRY, "{}"))
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such model; train it first") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable model ({error}); delete it and train again") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _difference(found: object, wanted: object) -> str:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        keys = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+        return "differ: " + ", ".join(f"{key} is {found.get(key)!r}, not {wanted.get(key)!r}" for key in keys)
+    return f"is {found!r}, not {wanted!r}"

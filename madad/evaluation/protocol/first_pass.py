@@ -1,0 +1,160 @@
+"""The first pass: what a sample tells without a threshold, and the counts that thresholds are chosen on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from madad.evaluation.metrics.bounding_box import bounding_box
+from madad.evaluation.metrics.ordinal_scores import Tally, count
+from madad.evaluation.metrics.reconstruction import fidelity, tissue_l1, whole_volume_l1
+from madad.evaluation.metrics.subject_metrics import subject_scores
+from madad.evaluation.metrics.voxel_metrics import PER_SUBJECT, average_precision
+from madad.evaluation.protocol import published_protocols
+from madad.evaluation.protocol.inputs import HEALTHY, TEST, VALIDATION, Grid, Job, Loaded, load
+from madad.evaluation.protocol.mean_maps import Healthy
+from madad.evaluation.protocol.postprocessing import Sizes, post_process, single_steps
+from madad.evaluation.protocol.records import Record
+from madad.evaluation.results.long_table import Who
+
+Row = tuple[str, str, float]  # protocol, metric, value
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How samples are measured.
+
+    Attributes:
+        sizes: of the post-processing.
+        published: those of the method's paper; None when it has no protocol of its own.
+        grid: of all samples.
+        alone: only what belongs to a single sample is wanted, nothing of the whole test set.
+    """
+
+    sizes: Sizes
+    published: Sizes | None
+    grid: Grid
+    alone: bool
+
+    @property
+    def alike(self) -> bool:
+        """Whether the scores of the paper's protocol are those of ours."""
+        ours, theirs = self.sizes, self.published
+        return theirs is None or (ours.erosion, ours.median) == (theirs.erosion, theirs.median)
+
+
+@dataclass
+class Measured:
+    """One sample after the first pass.
+
+    Attributes:
+        who: whose it is.
+        has_lesion: whether its reference mask holds a voxel of the brain.
+        tally: counts of the brain's voxels.
+        rows: numbers that need no threshold.
+        steps: counts after single steps of the post-processing, of samples with a lesion.
+        published: counts under the paper's protocol, of validation samples with lesions.
+        record: for the second pass, `madad.evaluation.protocol.records.Record` as bytes; None where there will be none.
+        healthy: for the mean maps; healthy test samples only.
+        warnings: what the user should know.
+    """
+
+    who: Who
+    has_lesion: bool
+    tally: Tally
+    rows: list[Row] = field(default_factory=list)
+    steps: dict[str, Tally] = field(default_factory=dict)
+    published: Tally | None = None
+    record: bytes | None = None
+    healthy: Healthy | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def measure(job: Job, plan: Plan) -> Measured:
+    """Read one sample, post-process its map and count.
+
+    Raises:
+        UserError: see `madad.evaluation.protocol.inputs.load`.
+    """
+    who, tested = job.who, job.who.split == TEST
+    loaded = load(job, images=tested)
+    sizes = (plan.sizes, plan.published or plan.sizes)
+    # the filter sees as much of the background as it reaches into; what is kept is the brain and its lesions alone
+    room = bounding_box(loaded.brain | loaded.lesion, max(one.median for one in sizes) // 2)
+    anomaly_map, brain, lesion = (array[room] for array in (loaded.anomaly_map, loaded.brain, loaded.lesion))
+    volume = post_process(anomaly_map, brain, plan.sizes)
+    reference = lesion & brain
+    tally = Tally.of(count(volume[brain], reference[brain]))
+    measured = Measured(who, bool(reference.any()), tally, warnings=_warnings(who, brain, reference))
+    needed = tested or (who.split == VALIDATION and who.group == HEALTHY)
+    box = bounding_box(brain | lesion)
+    record = Record(loaded.brain.shape, brain[box], lesion[box], volume[box])
+    if plan.published and who.group != HEALTHY and not plan.alone:
+        theirs = volume if plan.alike else post_process(anomaly_map, brain, plan.published)
+        _add_published(measured, theirs[box], record, plan)
+    if measured.has_lesion and not plan.alone:
+        steps = single_steps(anomaly_map, brain, plan.sizes, volume)
+        measured.steps = {name: Tally.of(count(step[brain], reference[brain])) for name, step in steps.items()}
+        record.steps.update({name: step[brain] for name, step in steps.items()} if tested else {})
+    if tested and loaded.reconstruction is not None and not np.isfinite(loaded.reconstruction).all():
+        measured.warnings.append(f"{who.sample}: its reconstruction holds NaN or infinite values; what is said of it is NaN")
+    if tested:
+        measured.rows += _rows(measured, loaded, record, plan)
+        measured.healthy = _healthy(who, loaded, volume[brain], plan)
+    measured.record = record.to_bytes() if needed else None
+    return measured
+
+
+def _warnings(who: Who, brain: np.ndarray, reference: np.ndarray) -> list[str]:
+    if not brain.any():
+        return [f"{who.sample}: its brain mask is empty; all its values are NaN"]
+    if who.split == TEST and who.group != HEALTHY and not reference.any():
+        return [f"{who.sample}: a {who.group} sample without a lesion voxel in the brain; AUPRC and AUROC are NaN"]
+    return []
+
+
+def _add_published(measured: Measured, volume: np.ndarray, record: Record, plan: Plan) -> None:
+    counts = published_protocols.count_all(volume, record.lesion, int(np.prod(record.shape)))
+    if measured.who.split == TEST:
+        measured.rows.append((published_protocols.PROTOCOL, "auprc", float(average_precision(counts))))
+        if not plan.alike:
+            record.published = volume
+    elif measured.who.split == VALIDATION:
+        measured.published = Tally.of(counts)
+
+
+def _rows(measured: Measured, loaded: Loaded, record: Record, plan: Plan) -> list[Row]:
+    """Everything about a test sample that depends on no threshold."""
+    who, voxel_ml, rows = measured.who, plan.grid.voxel_ml, []
+    if not plan.alone:
+        scores = subject_scores(record.ordinals[record.brain])
+        rows += [(reduction, "subject_score", value) for reduction, value in scores.items()]
+    lesion_voxels = np.count_nonzero(record.reference)
+    rows += [("volumes", "brain_ml", record.voxels * voxel_ml), ("volumes", "lesion_ml", lesion_voxels * voxel_ml)]
+    if who.group != HEALTHY:
+        rows += [("per_subject", name, float(metric(measured.tally.counts))) for name, metric in PER_SUBJECT.items()]
+    for name, tally in measured.steps.items():
+        rows.append((f"post_{name}", "auprc", float(average_precision(tally.counts))))
+    rows += [("inference", "seconds", loaded.seconds), ("inference", "peak_memory_mb", loaded.peak_memory_mb)]
+    return rows + _reconstruction_rows(who, loaded, plan)
+
+
+def _reconstruction_rows(who: Who, loaded: Loaded, plan: Plan) -> list[Row]:
+    """Fidelity in the healthy, and what is left of lesions in the others, where the method reconstructs."""
+    if loaded.reconstruction is None:
+        return []
+    pair = (loaded.image, loaded.reconstruction)
+    if who.group != HEALTHY:
+        return [("reconstruction", name, value) for name, value in tissue_l1(*pair, loaded.brain, loaded.lesion).items()]
+    rows = [("healthy_brain", name, value) for name, value in fidelity(*pair, loaded.brain).items()]
+    if plan.published and not plan.alone:
+        rows.append((published_protocols.PROTOCOL, "l1", whole_volume_l1(*pair)))
+    return rows
+
+
+def _healthy(who: Who, loaded: Loaded, ordinals: np.ndarray, plan: Plan) -> Healthy | None:
+    if who.group != HEALTHY or plan.alone:
+        return None
+    residual = None if loaded.reconstruction is None else np.abs(loaded.reconstruction - loaded.image)[loaded.brain]
+    return Healthy(loaded.brain, ordinals, residual if residual is not None and np.isfinite(residual).all() else None)

@@ -1,0 +1,160 @@
+"""Which samples an evaluation goes through, and reading them; maps and packs that do not belong together are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from madad.core.errors import UserError
+from madad.core.io.hdf5 import Maps, Pack
+from madad.core.io.volumes import AFFINE_TOLERANCE_MM
+from madad.core.logs import say
+from madad.evaluation.results.long_table import Who
+
+TEST, VALIDATION, HEALTHY = "test", "validation", "healthy"
+# Attribute of maps that holds the `content` of the pack of a split, from inference.
+CONTENT = "content_"
+
+
+class Source(NamedTuple):
+    """A pack and the file with its maps."""
+
+    maps: Path
+    pack: Path
+
+
+class Job(NamedTuple):
+    """One sample to read."""
+
+    source: Source
+    index: int
+    who: Who
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The voxels that all samples share.
+
+    Attributes:
+        shape: slices, rows and columns.
+        spacing_mm: of a voxel, in the same order.
+        affine: (4, 4), index (W, H, S) to world mm.
+    """
+
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    affine: np.ndarray
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel in millilitres."""
+        return float(np.prod(self.spacing_mm)) / 1000
+
+
+class Loaded(NamedTuple):
+    """One sample as read: (S, H, W) each; the reconstruction is None where the method makes none."""
+
+    anomaly_map: np.ndarray
+    brain: np.ndarray
+    lesion: np.ndarray
+    image: np.ndarray | None
+    reconstruction: np.ndarray | None
+    seconds: float
+    peak_memory_mb: float
+
+
+_files: dict[Source, tuple[Maps, Pack]] = {}
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Files opened by `load` inside the block are closed at its end."""
+    try:
+        yield
+    finally:
+        while _files:
+            for file in _files.popitem()[1]:
+                file.__exit__(None, None, None)
+
+
+def list_jobs(maps: Path, packs: list[Path], identity: dict, calibration: Source | None = None) -> tuple[list[Job], Grid]:
+    """Every sample of the packs, and the grid they share.
+
+    Without a healthy validation subject of their own the healthy ones of the calibration follow, as validation subjects.
+
+    Raises:
+        UserError: the maps are of another method or data, the packs on different grids, or a map is missing.
+    """
+    sources = [Source(Path(maps), Path(pack)) for pack in packs]
+    jobs, grids = [], []
+    with ExitStack() as stack:
+        for source in sources:
+            jobs += _jobs_of(source, identity, stack, grids)
+        if calibration and not any(job.who.split == VALIDATION and job.who.group == HEALTHY for job in jobs):
+            lent = [job for job in _jobs_of(calibration, identity, stack, grids, lent=True) if job.who.group == HEALTHY]
+            say(f"thresholds of the healthy: from {len(lent)} scans of {calibration.pack}")
+            jobs += lent
+    return jobs, _common(grids)
+
+
+def _jobs_of(source: Source, identity: dict, stack: ExitStack, grids: list, lent: bool = False) -> list[Job]:
+    maps, pack = stack.enter_context(Maps(source.maps)), stack.enter_context(Pack(source.pack))
+    # the maps of a calibration are those of the same run on its own cohort
+    keys = [key for key in ("cohort", "modality", "method", "seed", "testset") if not (lent and key == "testset")]
+    for key in keys:
+        found, expected = maps.attributes.get(key), identity.get(key)
+        if found is not None and expected is not None and found != str(expected):
+            raise UserError(f"{maps.path}: holds the maps of {key} {found}, not of {expected}; give the file of this run")
+    if maps.attributes.get(CONTENT + pack.split, pack.content) != pack.content:
+        raise UserError(f"{maps.path}: was made from another version of {pack.path}; delete the file and run again")
+    for name in pack.names:
+        maps.row(pack.split, name)
+    if len(pack):
+        grids.append((pack.path, Grid(pack.shape, pack.spacing_mm, pack.affine)))
+    return [Job(source, index, _who(pack, index)) for index in range(len(pack))]
+
+
+def _who(pack: Pack, index: int) -> Who:
+    name = pack.names[index]
+    return Who(name, str(pack.covariates[index].get("subject") or name), pack.groups[index], pack.split)
+
+
+def _common(grids: list[tuple[Path, Grid]]) -> Grid:
+    if not grids:
+        return Grid((0, 0, 0), (1.0, 1.0, 1.0), np.eye(4))
+    first_path, first = grids[0]
+    for path, grid in grids[1:]:
+        if grid.shape != first.shape or np.abs(grid.affine - first.affine).max() > AFFINE_TOLERANCE_MM:
+            raise UserError(f"{path}: not on the grid of {first_path}; preprocess both with one pipeline")
+    return first
+
+
+def load(job: Job, *, images: bool) -> Loaded:
+    """Read one sample.
+
+    Args:
+        images: whether image and reconstruction are wanted.
+
+    Raises:
+        UserError: the map or the reconstruction has another shape than the image, or the map is not finite.
+    """
+    if job.source not in _files:
+        _files[job.source] = (Maps(job.source.maps), Pack(job.source.pack))
+    maps, pack = _files[job.source]
+    name, row = pack.names[job.index], maps.row(pack.split, pack.names[job.index])
+    anomaly_map, brain = maps.anomaly_map(row), pack.brain(job.index)
+    reconstruction = maps.reconstruction(row) if images else None
+    for word, array in (("map", anomaly_map), ("reconstruction", reconstruction)):
+        if array is not None and array.shape != brain.shape:
+            found = f"{maps.path}: the {word} of {name} has shape {array.shape}, its image {brain.shape}"
+            raise UserError(f"{found}; delete the file and run again")
+    if not np.isfinite(anomaly_map).all():
+        raise UserError(f"{maps.path}: the map of {name} holds NaN or infinite values and cannot be ranked; the method diverged")
+    image = pack.image(job.index) if reconstruction is not None else None
+    cost = float(maps.seconds[row]), float(maps.peak_memory_mb[row])
+    return Loaded(anomaly_map, brain, pack.lesion(job.index), image, reconstruction, *cost)

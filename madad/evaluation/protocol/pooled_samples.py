@@ -1,0 +1,104 @@
+"""All samples after the first pass: what thresholds are chosen on, and what the second pass needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from madad.core.logs import progress, warn
+from madad.evaluation.metrics.ordinal_scores import no_counts
+from madad.evaluation.metrics.voxel_metrics import dice_curve
+from madad.evaluation.protocol.first_pass import Measured, Plan, Row, measure
+from madad.evaluation.protocol.inputs import HEALTHY, TEST, Job
+from madad.evaluation.protocol.mean_maps import MeanMaps
+from madad.evaluation.protocol.records import Place, Scratch
+from madad.evaluation.protocol.thresholds import CALM_RATE, Evidence, healthy_quantile
+from madad.evaluation.protocol.workers import Run
+from madad.evaluation.results.long_table import Who
+
+# Protocols that the steps of the post-processing are compared under.
+STEP_PROTOCOLS = ("oracle_test", "validation")
+
+
+@dataclass
+class Gathered:
+    """All samples after the first pass.
+
+    Attributes:
+        means: maps of the healthy test samples.
+        tested: whose the test samples are, in the order of the pack.
+        places: where their records lie.
+        rows: their numbers so far.
+        with_lesion: subjects of the test samples with a lesion, one a sample.
+        healthy: records of the healthy validation samples.
+        evidence: for the thresholds.
+        tissue: (2, bins) counts of all test samples.
+        steps: (2, bins) counts by step of the post-processing and by protocol of `STEP_PROTOCOLS`.
+        published: (2, bins) counts of validation samples with lesions under the paper's protocol.
+    """
+
+    means: MeanMaps
+    tested: list[Who] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    rows: list[list[Row]] = field(default_factory=list)
+    with_lesion: list[str] = field(default_factory=list)
+    healthy: list[Place] = field(default_factory=list)
+    evidence: Evidence = field(default_factory=Evidence)
+    tissue: np.ndarray = field(default_factory=no_counts)
+    steps: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    published: np.ndarray = field(default_factory=no_counts)
+
+
+def gather(run: Run, jobs: list[Job], plan: Plan, scratch: Scratch) -> Gathered:
+    """Measure every sample and collect the outcomes in their order.
+
+    Args:
+        run: of `madad.evaluation.protocol.workers.team`.
+        scratch: takes the records.
+    """
+    first = Gathered(MeanMaps(plan.grid))
+    for measured in progress(run(partial(measure, plan=plan), jobs), "post-processing maps", len(jobs)):
+        for warning in measured.warnings:
+            warn(warning)
+        place = None if measured.record is None else scratch.append(measured.record)
+        if measured.who.split == TEST:
+            _take_tested(first, measured, place)
+        elif measured.has_lesion or measured.who.group == HEALTHY:
+            _take_validation(first, measured, place)
+        if measured.published:
+            measured.published.add_to(first.published)
+    return first
+
+
+def _take_tested(first: Gathered, measured: Measured, place: Place) -> None:
+    first.tested.append(measured.who)
+    first.places.append(place)
+    first.rows.append(measured.rows)
+    measured.tally.add_to(first.tissue)
+    if measured.healthy:
+        first.means.add(measured.healthy)
+    if measured.has_lesion:
+        first.with_lesion.append(measured.who.subject)
+        measured.tally.add_to(first.evidence.test)
+        first.evidence.dices += measured.tally.spread(dice_curve(measured.tally.counts))
+        _add_steps(first, "oracle_test", measured)
+
+
+def _take_validation(first: Gathered, measured: Measured, place: Place | None) -> None:
+    evidence, who = first.evidence, measured.who
+    if measured.has_lesion:
+        measured.tally.add_to(evidence.validation)
+        _add_steps(first, "validation", measured)
+    elif measured.tally.counts.any():
+        measured.tally.add_to(evidence.healthy)
+        first.healthy.append(place)
+        calm = measured.tally.ordinal(healthy_quantile(measured.tally.counts, CALM_RATE) + 1)
+        # a subject with several scans keeps to the rate only if each of them does
+        evidence.calm[who.subject] = max(calm, evidence.calm.get(who.subject, -1))
+
+
+def _add_steps(first: Gathered, protocol: str, measured: Measured) -> None:
+    for name, tally in measured.steps.items():
+        tally.add_to(first.steps.setdefault(name, {}).setdefault(protocol, no_counts()))

@@ -1,0 +1,133 @@
+"""The papers' own protocols, from the same maps: so that the table of a paper can be put beside ours line by line.
+
+What they share, and where they differ from Protocol v1:
+
+1. Post-processing of the paper's own sizes, whatever the options of the evaluation say.
+2. All voxels of a volume count: the background, where it is easy to be right, and lesion voxels outside the brain mask.
+3. One threshold a test set, from its validation subjects with lesions, by halving intervals on their pooled Dice before
+   small components are removed.
+4. Dice and average precision of each test subject with lesions; the papers print their means.
+5. Healthy l1 over the whole volume, before post-processing (`madad.evaluation.metrics.reconstruction.whole_volume_l1`).
+
+Sources: `behrendt`: arXiv 2303.03758 (pDDPM with its DDPM), 2312.04215 (cDDPM), 2305.19867 (mDDPM); `mhd`: 2407.12474; and
+their code, where text and code differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from madad.core.errors import UserError
+from madad.core.logs import say, warn
+from madad.evaluation.metrics.ordinal_scores import ZERO, count, ordinal_at, to_score
+from madad.evaluation.metrics.voxel_metrics import dice_curve
+from madad.evaluation.protocol.postprocessing import Sizes, remove_small, sizes_for
+
+PROTOCOL = "published"
+SEARCH_STEPS = 10
+
+
+def _behrendt(columns: int) -> Sizes:
+    """The common sizes are theirs, but components of just 7 voxels go too: by their code, where the text says below 7."""
+    sizes = sizes_for({}, columns)
+    return replace(sizes, min_component=sizes.min_component + 1)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What a paper does to its maps.
+
+    Attributes:
+        sizes: of the post-processing, for slices of so many columns.
+        words: the same for people.
+    """
+
+    sizes: Callable[[int], Sizes]
+    words: str
+
+
+# A card names its chain under `published_scoring`.
+CHAINS = {
+    "behrendt": Chain(
+        _behrendt, "brain mask eroded by 3 voxels, median of 5³, components up to 7 voxels removed (at 96 columns)"
+    ),
+    "mhd": Chain(lambda columns: Sizes(0, 0, 0), "maps as they are"),
+}
+
+
+def sizes_of(chain: str, columns: int) -> Sizes:
+    """Sizes of the post-processing of a chain, for slices of so many columns.
+
+    Raises:
+        UserError: there is no such chain.
+    """
+    if chain not in CHAINS:
+        raise UserError(f"published_scoring: {chain!r} is not one of {', '.join(CHAINS)}")
+    return CHAINS[chain].sizes(columns)
+
+
+def count_all(ordinals: np.ndarray, lesion: np.ndarray, voxels: int) -> np.ndarray:
+    """Counts (2, bins) of all voxels of a volume.
+
+    Args:
+        ordinals: uint16 of any shape, from `postprocessing.post_process`: all of the volume but background.
+        lesion: bool of that shape, inside and outside the brain.
+        voxels: of the whole volume.
+    """
+    counts = count(ordinals.ravel(), lesion.ravel())
+    counts[0, ZERO] += voxels - lesion.size
+    return counts
+
+
+def choose(validation: np.ndarray) -> float:
+    """Threshold from the pooled counts (2, bins) of the validation subjects with lesions; NaN and a warning without them."""
+    threshold = np.nan
+    if validation[1].any():
+        threshold = best_by_halving(validation)
+    else:
+        warn(f"{PROTOCOL}: no threshold, because no validation subject has a lesion; its Dice is NaN")
+    say(f"threshold {PROTOCOL}: {threshold:.4g}")
+    return threshold
+
+
+def dice(ordinals: np.ndarray, lesion: np.ndarray, threshold: float, min_component: int) -> float:
+    """Dice over all voxels; NaN without a threshold, and where neither mask has a voxel (papers leave these out).
+
+    Args:
+        ordinals, lesion: (s, h, w), as `count_all` takes them.
+    """
+    if np.isnan(threshold):
+        return np.nan
+    prediction = remove_small(ordinals > ordinal_at(threshold), min_component)
+    voxels = np.count_nonzero(prediction) + np.count_nonzero(lesion)
+    return 2 * np.count_nonzero(prediction & lesion) / voxels if voxels else np.nan
+
+
+def best_by_halving(counts: np.ndarray) -> float:
+    """Threshold with the best pooled Dice that `halve` meets between 0 and the highest score.
+
+    Args:
+        counts: (2, bins), see `madad.evaluation.metrics.ordinal_scores.count`.
+    """
+    curve = dice_curve(counts)
+    highest = to_score(int(np.flatnonzero(counts.any(axis=0))[-1]))
+    return halve(lambda threshold: float(curve[ordinal_at(threshold) + 1]), highest)
+
+
+def halve(quality: Callable[[float], float], highest: float, steps: int = SEARCH_STEPS) -> float:
+    """The best point met while going on, from [0, highest], with the half whose middle is better; the lower one if equal.
+
+    As in the released code of arXiv 2303.03758. It sees `highest` / 2^(steps + 1) at best, and can take the wrong half
+    where the quality is not symmetric around its best point.
+    """
+    low, high = 0.0, highest
+    best = (-np.inf, 0.0)
+    for _ in range(steps):
+        quarter = (high - low) / 4
+        lower, upper = ((quality(point), point) for point in (low + quarter, high - quarter))
+        best = max(best, lower, upper, key=lambda pair: pair[0])
+        low, high = (low, high - 2 * quarter) if lower[0] >= upper[0] else (low + 2 * quarter, high)
+    return best[1]

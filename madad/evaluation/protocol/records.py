@@ -1,0 +1,108 @@
+"""What is kept of a sample between the two passes over a test set, in a temporary file that every process can read."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from madad.evaluation.metrics.ordinal_scores import ZERO
+
+
+@dataclass
+class Record:
+    """One sample in the box around its brain and its lesions.
+
+    Attributes:
+        shape: (S, H, W) of the whole image.
+        brain, lesion: (s, h, w) bool; a lesion may reach out of the brain.
+        ordinals: (s, h, w) uint16, post-processed scores, those of 0 far from the brain.
+        steps: ordinals (V,) uint16 of the brain's voxels after single steps of the post-processing, by their names.
+        published: as `ordinals`, after the post-processing of the method's paper; None when it is the same or there is none.
+    """
+
+    shape: tuple[int, int, int]
+    brain: np.ndarray
+    lesion: np.ndarray
+    ordinals: np.ndarray
+    steps: dict[str, np.ndarray] = field(default_factory=dict)
+    published: np.ndarray | None = None
+
+    @cached_property
+    def reference(self) -> np.ndarray:
+        """(s, h, w) bool, lesions inside the brain."""
+        return self.lesion & self.brain
+
+    @cached_property
+    def inside(self) -> np.ndarray:
+        """(s, h, w) uint16, ordinals of the brain; 0, which is above no threshold, elsewhere."""
+        return np.where(self.brain, self.ordinals, np.uint16(0))
+
+    @cached_property
+    def voxels(self) -> int:
+        """Voxels of the brain."""
+        return int(np.count_nonzero(self.brain))
+
+    def above(self, threshold: int) -> np.ndarray:
+        """(s, h, w) bool, voxels of the brain above an ordinal; −1 takes them all."""
+        return self.brain.copy() if threshold < 0 else self.inside > threshold
+
+    def to_bytes(self) -> bytes:
+        """The record as bytes, a sixth of its arrays."""
+        kept = self.brain | (self.ordinals != ZERO)
+        masks = [np.packbits(mask) for mask in (self.brain, self.lesion, kept)]
+        return pickle.dumps((self.shape, self.brain.shape, masks, self.ordinals[kept], self.steps, self.published), protocol=5)
+
+    @classmethod
+    def from_bytes(cls, record: bytes) -> Self:
+        """The record behind `to_bytes`."""
+        whole, shape, masks, values, steps, published = pickle.loads(record)
+        brain, lesion, kept = (np.unpackbits(mask, count=np.prod(shape)).astype(bool).reshape(shape) for mask in masks)
+        ordinals = np.full(shape, ZERO, dtype=np.uint16)
+        ordinals[kept] = values
+        return cls(whole, brain, lesion, ordinals, steps, published)
+
+
+class Place(NamedTuple):
+    """Where a record lies: the number of the open file, and the bytes in it."""
+
+    descriptor: int
+    offset: int
+    size: int
+
+
+class Scratch:
+    """A growing temporary file; use it in a `with` block. It has no name and vanishes with the process."""
+
+    def __init__(self, folder: str | Path) -> None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self._stream = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115, closed by __exit__
+        self._end = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def append(self, record: bytes) -> Place:
+        """Store a record. Returns where to read it, here or in a process forked from this one."""
+        place = Place(self._stream.fileno(), self._end, len(record))
+        while self._end < place.offset + place.size:
+            self._end += os.pwrite(place.descriptor, record[self._end - place.offset :], self._end)
+        return place
+
+
+def read(place: Place) -> Record:
+    """A record of a `Scratch` that is still open."""
+    parts, at, end = [], place.offset, place.offset + place.size
+    while at < end:
+        parts.append(os.pread(place.descriptor, end - at, at))
+        at += len(parts[-1])
+    return Record.from_bytes(b"".join(parts))

@@ -1,0 +1,191 @@
+"""Protocol v1: every number of one method on one test set, from stored maps and packs alone.
+
+Two passes over the samples. The first (`measuring`) post-processes every map and counts scores; the counts give the
+thresholds and the pooled metrics. The second (`scoring`) looks at each test sample under every threshold. What belongs to
+the whole test set is added at the end. Where the method's paper has a protocol of its own, `published` adds its numbers on
+the way. Neither the number of processes nor other methods change a byte of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from madad.core.errors import UserError
+from madad.core.logs import progress, say, warn
+from madad.evaluation.metrics import slice_dice
+from madad.evaluation.metrics.ordinal_scores import coarse_groups, to_ordinals, to_score
+from madad.evaluation.protocol import first_pass, froc, published_protocols, second_pass, test_set_metrics, thresholds
+from madad.evaluation.protocol.false_positive_threshold import one_alarm
+from madad.evaluation.protocol.inputs import TEST, Grid, Source, list_jobs, reading
+from madad.evaluation.protocol.mean_maps import NAME
+from madad.evaluation.protocol.pooled_samples import STEP_PROTOCOLS, Gathered, gather
+from madad.evaluation.protocol.postprocessing import sizes_for
+from madad.evaluation.protocol.records import Scratch
+from madad.evaluation.protocol.second_pass import COMPONENTS, Scored, score
+from madad.evaluation.protocol.thresholds import Choice, best_dice
+from madad.evaluation.protocol.workers import Run, team
+from madad.evaluation.results.long_table import EVERYBODY, LongTable, read
+
+# What a corrupted test set is scored under, with the thresholds of the test set it is made of.
+TRANSFERRED = ("oracle_test", "validation", "healthy_fpr_1", "one_fp_per_scan")
+
+
+def evaluate(
+    maps: Path,
+    packs: list[Path],
+    options: dict,
+    identity: dict,
+    out: Path,
+    *,
+    workers: int = 1,
+    calibration: Source | None = None,
+) -> None:
+    """Write the long table of one method on one test set, and beside it the mean maps of its healthy subjects.
+
+    Args:
+        maps: what the method made of the packs.
+        packs: validation and test packs of the test set; a missing or empty validation pack costs its protocols alone.
+        options: `erosion`, `median`, `min_component` (voxels, None for the published sizes), `bootstrap` (resamples), and
+            `published` (a chain of `madad.evaluation.protocol.published_protocols`; absent or None for none).
+        identity: `cohort`, `modality`, `method`, `seed`, `testset`.
+        out: tab-separated file, columns of `madad.evaluation.results.long_table`.
+        workers: processes.
+        calibration: a pack whose healthy subjects choose the thresholds of the healthy where the validation pack has none.
+
+    Raises:
+        UserError: maps and packs do not belong together, or a map is not finite.
+    """
+    table = LongTable(identity)
+    jobs, grid = list_jobs(maps, packs, identity, calibration)
+    plan = _plan(options, grid)
+    with _at_work(out, workers) as (scratch, run):
+        first = gather(run, jobs, plan, scratch)
+        first.evidence.one_alarm = one_alarm(run, first.healthy, first.evidence.healthy, plan.sizes.min_component)
+        choices = thresholds.choose(first.evidence)
+        _say_thresholds(choices, table)
+        cuts = _cuts(first, choices, plan, table)
+        scored = _second_pass(run, first, cuts)
+    rows = [one + two.rows for one, two in zip(first.rows, scored, strict=True)]
+    _add_slices(scored, cuts.slices, rows, table)
+    for who, own in zip(first.tested, rows, strict=True):
+        table.add_rows(who, own)
+    coarse = [one.coarse for one in scored if one.coarse is not None]
+    test_set_metrics.add_pooled(first.with_lesion, coarse, first.evidence.test, choices, options["bootstrap"], table)
+    test_set_metrics.add_detection(first.tested, _subject_scores(rows), options["bootstrap"], table)
+    froc.add_froc(cuts.froc, [one.responses for one in scored], table)
+    first.means.write(Path(out).with_name(NAME))
+    table.write(out)
+
+
+def evaluate_transferred(
+    maps: Path, packs: list[Path], options: dict, identity: dict, out: Path, *, base: Path, workers: int = 1
+) -> None:
+    """Write the long table of a corrupted test set: only numbers of single samples, under the thresholds of its base.
+
+    Args:
+        base: long table of the same run on the test set that this one is made of.
+
+    Raises:
+        UserError: as `evaluate`, or the base is of another run or lacks a threshold's row.
+    """
+    table = LongTable(identity)
+    jobs, grid = list_jobs(maps, packs, identity)
+    choices = _read_thresholds(base, identity)
+    plan = _plan(options, grid, alone=True)
+    with _at_work(out, workers) as (scratch, run):
+        first = gather(run, [job for job in jobs if job.who.split == TEST], plan, scratch)
+        _say_thresholds(choices, table)
+        chosen = {name: choice.ordinal for name, choice in choices.items()}
+        scored = _second_pass(run, first, second_pass.Plan(chosen, plan.sizes.min_component, grid, alone=True))
+    for who, one, two in zip(first.tested, first.rows, scored, strict=True):
+        table.add_rows(who, one + two.rows)
+    table.write(out)
+
+
+@contextmanager
+def _at_work(out: Path, workers: int) -> Iterator[tuple[Scratch, Run]]:
+    with reading(), Scratch(Path(out).parent) as scratch, team(workers) as run:
+        yield scratch, run
+
+
+def _plan(options: dict, grid: Grid, alone: bool = False) -> first_pass.Plan:
+    columns = grid.shape[2]
+    chain = None if alone else options.get("published")
+    return first_pass.Plan(
+        sizes_for(options, columns), published_protocols.sizes_of(chain, columns) if chain else None, grid, alone
+    )
+
+
+def _cuts(first: Gathered, choices: dict[str, Choice], plan: first_pass.Plan, table: LongTable) -> second_pass.Plan:
+    steps = {
+        name: {p: best_dice(counts[p]) if p in counts else None for p in STEP_PROTOCOLS} for name, counts in first.steps.items()
+    }
+    paper = None
+    if plan.published:
+        paper = (published_protocols.choose(first.published), plan.published.min_component)
+        table.add(EVERYBODY, published_protocols.PROTOCOL, "threshold", paper[0])
+    return second_pass.Plan(
+        thresholds={name: choice.ordinal for name, choice in choices.items()},
+        min_component=plan.sizes.min_component,
+        grid=plan.grid,
+        froc=tuple(froc.thresholds(first.tissue)),
+        slices=slice_dice.threshold_grid(first.evidence.test),
+        coarse=coarse_groups(first.evidence.test, test_set_metrics.GROUPS),
+        steps={**steps, COMPONENTS: steps["none"]} if steps else {},
+        published=paper,
+    )
+
+
+def _second_pass(run: Run, first: Gathered, cuts: second_pass.Plan) -> list[Scored]:
+    tasks = list(zip(first.tested, first.places, strict=True))
+    return list(progress(run(partial(score, plan=cuts), tasks), "scoring subjects", len(tasks)))
+
+
+def _say_thresholds(choices: dict[str, Choice], table: LongTable) -> None:
+    for protocol, choice in choices.items():
+        if choice.ordinal is None:
+            warn(f"{protocol}: no threshold, because {choice.reason}; its values are NaN")
+        value = np.nan if choice.ordinal is None else to_score(choice.ordinal)
+        say(f"threshold {protocol}: {value:.4g}")
+        table.add(EVERYBODY, protocol, "threshold", value)
+
+
+def _add_slices(scored: list[Scored], grid: np.ndarray, rows: list[list[first_pass.Row]], table: LongTable) -> None:
+    """Dice of slices at the best common threshold: for the test set, and for every sample behind its other rows."""
+    best = slice_dice.best_entry([one.slices for one in scored if one.slices])
+    threshold = mean = np.nan
+    if best is not None:
+        threshold, mean = to_score(int(grid[best.entry])), best.mean
+        for one, own in zip(scored, rows, strict=True):
+            if one.slices:
+                own.append((slice_dice.PROTOCOL, slice_dice.METRIC, float(one.slices.total[best.entry] / one.slices.slices)))
+    table.add_all(EVERYBODY, slice_dice.PROTOCOL, {"threshold": threshold, slice_dice.METRIC: mean})
+
+
+def _subject_scores(rows: list[list[first_pass.Row]]) -> dict[str, list[float]]:
+    scores: dict[str, list[float]] = {}
+    for protocol, metric, value in (row for own in rows for row in own):
+        if metric == "subject_score":
+            scores.setdefault(protocol, []).append(value)
+    return scores
+
+
+def _read_thresholds(base: Path, identity: dict) -> dict[str, Choice]:
+    rows = read(base)
+    for key in ("cohort", "modality", "method", "seed"):
+        found = {row[key] for row in rows} - {str(identity[key])}
+        if found:
+            raise UserError(f"{base}: the thresholds of {key} {found.pop()}, not of {identity[key]}; give the table of this run")
+    known = {row["protocol"]: float(row["value"]) for row in rows if row["metric"] == "threshold" and not row["sample"]}
+    missing = [protocol for protocol in TRANSFERRED if protocol not in known]
+    if missing:
+        raise UserError(f"{base}: has no threshold of {', '.join(missing)}; delete the file and run again")
+    reason = f"{base} has none"
+    # the nearest score is the one that was written, with nine of its digits
+    ordinals = {name: None if np.isnan(known[name]) else int(to_ordinals(np.array([known[name]]))[0]) for name in TRANSFERRED}
+    return {name: Choice(ordinal, reason if ordinal is None else "") for name, ordinal in ordinals.items()}

@@ -1,0 +1,119 @@
+"""Numbers of a whole test set: pooled voxel metrics with intervals over subjects, detection of subjects, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from madad.core.seeds import numpy_generator
+from madad.evaluation.metrics.ordinal_scores import to_scores
+from madad.evaluation.metrics.subject_metrics import detection
+from madad.evaluation.metrics.voxel_metrics import RANKING, dice_curve, precision_at_recall
+from madad.evaluation.protocol.thresholds import Choice
+from madad.evaluation.results.long_table import EVERYBODY, LongTable, Who
+from madad.evaluation.statistics.bootstrap import percentile_interval
+
+# Resamples of pooled metrics work on this many groups of scores; the metric itself is exact.
+GROUPS = 512
+RECALLS = np.linspace(0, 1, 51)
+HISTOGRAM_BINS = 60
+HISTOGRAM_QUANTILE = 0.999
+
+
+def add_pooled(
+    subjects: Sequence[str],
+    coarse: Sequence[np.ndarray],
+    counts: np.ndarray,
+    choices: Mapping[str, Choice],
+    resamples: int,
+    table: LongTable,
+) -> None:
+    """Add voxel metrics that belong to no single subject.
+
+    Args:
+        subjects: of the test samples with a lesion.
+        coarse: their counts (2, groups) by `madad.evaluation.metrics.ordinal_scores.coarse_groups`.
+        counts: (2, bins) pooled over them.
+        choices: thresholds by protocol.
+        resamples: of the subjects.
+    """
+    stacked = np.stack(coarse) if coarse else np.zeros((0, 2, 1))
+    for name, metric in RANKING.items():
+        statistic, generator = _resampled(metric, stacked), numpy_generator("pooled", name, _seed(table))
+        drawn = percentile_interval(statistic, float(metric(counts)), subjects, resamples, generator)
+        table.add_all(EVERYBODY, "pooled", {name: drawn.value, f"{name}_low": drawn.low, f"{name}_high": drawn.high})
+    curve = dice_curve(counts)
+    for protocol, choice in choices.items():
+        value = np.nan if choice.ordinal is None else float(curve[choice.ordinal + 1])
+        table.add(EVERYBODY, protocol, "dice_pooled", value)
+    if subjects:
+        _add_curves(counts, table)
+
+
+def _resampled(metric: Callable[[np.ndarray], np.ndarray], coarse: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        mixed = weights.astype(np.float64) @ coarse.reshape(len(coarse), -1)
+        return metric(mixed.reshape(len(weights), *coarse.shape[1:]))
+
+    return statistic
+
+
+def add_detection(tested: Sequence[Who], scores: Mapping[str, Sequence[float]], resamples: int, table: LongTable) -> None:
+    """Add how well each subject score tells the healthy from the rest; samples without a score are left out.
+
+    Args:
+        tested: the test samples.
+        scores: (N,) of each reduction.
+    """
+    diseased = np.array([one.group != "healthy" for one in tested], dtype=bool)
+    subjects = np.array([one.subject for one in tested], dtype=object)
+    for reduction, values in scores.items():
+        values = np.asarray(values, dtype=np.float64)
+        there = np.isfinite(values)
+        generator = numpy_generator("detection", reduction, _seed(table))
+        found = detection(values[there & ~diseased], values[there & diseased])
+        statistic = _resampled_auroc(values[there], diseased[there], subjects[there])
+        drawn = percentile_interval(statistic, found["subject_auroc"], list(subjects[there]), resamples, generator)
+        table.add_all(EVERYBODY, reduction, found | {"subject_auroc_low": drawn.low, "subject_auroc_high": drawn.high})
+
+
+def _resampled_auroc(scores: np.ndarray, diseased: np.ndarray, subjects: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """AUROC of resamples. A subject drawn w times is w people: its lesion is compared with its own healthy brain w times.
+
+    With w² times, as between different subjects, resamples would hold twice as many such pairs as the sample itself, and in
+    them the lesion wins too easily.
+    """
+    won = (scores[:, None] > scores[None, :]) + 0.5 * (scores[:, None] == scores[None, :])
+    own = (subjects[:, None] == subjects[None, :]) & diseased[:, None] & ~diseased[None, :]
+    own_pairs, own_won = own.sum(axis=1), (own * won).sum(axis=1)
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        lesion, healthy, twice = weights * diseased, weights * ~diseased, weights * (weights - 1)
+        pairs = lesion.sum(axis=1) * healthy.sum(axis=1) - twice @ own_pairs
+        gained = ((lesion @ won) * healthy).sum(axis=1) - twice @ own_won
+        return np.divide(gained, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+
+    return statistic
+
+
+def _seed(table: LongTable) -> str:
+    return "|".join(str(value) for value in table.identity.values())
+
+
+def _add_curves(counts: np.ndarray, table: LongTable) -> None:
+    """Points of the pooled precision–recall curve, and the distribution of scores in lesions and in healthy tissue."""
+    for recall, precision in zip(RECALLS, precision_at_recall(counts, RECALLS), strict=True):
+        table.add(EVERYBODY, f"pooled_recall_{recall:.2f}", "precision_at_recall", float(precision))
+    occupied = np.flatnonzero(counts.sum(axis=0))
+    scores = to_scores(occupied.astype(np.uint16)).astype(np.float64)
+    shares = counts[:, occupied] / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    # Each tissue is seen up to its own high quantile, or a single bright voxel would squeeze everything into one bin.
+    last = [np.searchsorted(np.cumsum(share), HISTOGRAM_QUANTILE).clip(max=scores.size - 1) for share in shares]
+    upper = float(scores[max(last)])
+    edges = np.linspace(min(0.0, scores[0]), max(upper, scores[0] + 1e-6), HISTOGRAM_BINS + 1)
+    place = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, HISTOGRAM_BINS - 1)
+    for tissue, share in zip(("healthy", "lesion"), shares, strict=True):
+        binned = np.bincount(place, weights=share, minlength=HISTOGRAM_BINS)
+        for centre, value in zip((edges[:-1] + edges[1:]) / 2, binned, strict=True):
+            table.add(EVERYBODY, f"pooled_score_{centre:.6g}", f"voxel_share_{tissue}", float(value))

@@ -1,0 +1,133 @@
+"""Where to cut an anomaly map: one function a protocol. A voxel is called abnormal when its score is above the threshold.
+
+Thresholds are ordinals of `madad.evaluation.metrics.ordinal_scores`, chosen on voxels, before small components are removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from madad.evaluation.metrics.ordinal_scores import BINS, no_counts
+from madad.evaluation.metrics.voxel_metrics import dice_curve
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A threshold, or the reason why there is none.
+
+    Attributes:
+        ordinal: voxels above it are abnormal; −1 takes all; None when it could not be chosen.
+        reason: empty, or why not.
+    """
+
+    ordinal: int | None
+    reason: str = ""
+
+
+NO_LESION_TEST = "no test subject has a lesion"
+NO_LESION_VALIDATION = "no validation subject has a lesion"
+NO_HEALTHY = "there is no healthy validation subject"
+
+
+@dataclass
+class Evidence:
+    """What a threshold may be chosen on; counts are (2, bins).
+
+    Attributes:
+        test: pooled voxels of the test subjects with a lesion.
+        validation: pooled voxels of the validation subjects with a lesion.
+        healthy: pooled voxels of the healthy validation subjects.
+        dices: (bins + 1,) sum of the Dice curves of the test subjects with a lesion, as `dice_curve` counts thresholds.
+        calm: for every healthy validation subject the lowest threshold that leaves it `CALM_RATE` false positives.
+        one_alarm: what `madad.evaluation.protocol.false_positive_threshold` found.
+    """
+
+    test: np.ndarray = field(default_factory=no_counts)
+    validation: np.ndarray = field(default_factory=no_counts)
+    healthy: np.ndarray = field(default_factory=no_counts)
+    dices: np.ndarray = field(default_factory=lambda: np.zeros(BINS + 1))
+    calm: dict[str, int] = field(default_factory=dict)
+    one_alarm: Choice = Choice(None, NO_HEALTHY)
+
+
+CALM_RATE = 0.01
+# Split-conformal: so many of 10 new healthy subjects keep to the rate.
+CALM_TENTHS = 9
+
+
+def best_dice(counts: np.ndarray) -> int:
+    """Threshold with the highest pooled Dice (⌈DSC⌉ of Baur et al. 2021, doi:10.1016/j.media.2020.101952).
+
+    Exact over all scores, where published code halves intervals. Among equals the lowest, as there.
+    """
+    return int(np.argmax(dice_curve(counts))) - 1
+
+
+def healthy_quantile(counts: np.ndarray, rate: float) -> int:
+    """Lowest threshold at which at most the share `rate` of healthy voxels is called abnormal.
+
+    Source: the healthy-voxel false-positive rate of Bercea et al. 2023 (doi:10.1007/978-3-031-43904-9_29).
+    """
+    healthy = counts[0]
+    above = healthy.sum() - np.cumsum(healthy)
+    return int(np.argmax(above <= rate * healthy.sum()))
+
+
+def conformal(calm: list[int]) -> Choice:
+    """Threshold that a new healthy subject keeps its rate under with 90 % probability, by split-conformal prediction.
+
+    Of n subjects exchangeable with the new one it is the ⌈0.9 (n + 1)⌉-th smallest of their own thresholds, which needs
+    n ≥ 9. Source: Vovk et al. 2005 (doi:10.1007/b106715); Angelopoulos & Bates 2021 (arXiv 2107.07511), section 1.
+
+    Args:
+        calm: as in `Evidence`.
+    """
+    place = -(-(len(calm) + 1) * CALM_TENTHS // 10)
+    if place > len(calm):
+        return Choice(None, f"{len(calm)} healthy validation subjects are too few, 9 are needed")
+    return Choice(sorted(calm)[place - 1])
+
+
+def _oracle(evidence: Evidence) -> Choice:
+    return Choice(best_dice(evidence.test)) if evidence.test[1].any() else Choice(None, NO_LESION_TEST)
+
+
+def _oracle_mean(evidence: Evidence) -> Choice:
+    """Best common threshold for the mean of the subjects' Dice, the lowest among equals ("optimal" of arXiv 2512.01534)."""
+    return Choice(int(np.argmax(evidence.dices)) - 1) if evidence.test[1].any() else Choice(None, NO_LESION_TEST)
+
+
+def _validation(evidence: Evidence) -> Choice:
+    return Choice(best_dice(evidence.validation)) if evidence.validation[1].any() else Choice(None, NO_LESION_VALIDATION)
+
+
+def _healthy(rate: float) -> Callable[[Evidence], Choice]:
+    def choose(evidence: Evidence) -> Choice:
+        if not evidence.healthy[0].any():
+            return Choice(None, NO_HEALTHY)
+        return Choice(healthy_quantile(evidence.healthy, rate))
+
+    return choose
+
+
+# Whatever is called an oracle sees the test labels: a ceiling, never an achievement. Whoever prints it says so.
+PROTOCOLS: dict[str, Callable[[Evidence], Choice]] = {
+    "oracle_test": _oracle,
+    "oracle_mean": _oracle_mean,
+    "validation": _validation,
+    "healthy_fpr_1": _healthy(0.01),
+    "healthy_fpr_5": _healthy(0.05),
+    "conformal_fpr_1": lambda evidence: conformal(list(evidence.calm.values())),
+    "one_fp_per_scan": lambda evidence: evidence.one_alarm,
+}
+
+# The best threshold of each subject by its own truth: the ceiling of ceilings.
+ORACLE_SUBJECT = "oracle_subject"
+
+
+def choose(evidence: Evidence) -> dict[str, Choice]:
+    """Threshold of every protocol."""
+    return {name: protocol(evidence) for name, protocol in PROTOCOLS.items()}

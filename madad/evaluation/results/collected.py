@@ -1,0 +1,63 @@
+"""All long tables as one, and its parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from madad.core.errors import UserError
+from madad.core.provenance import complete
+from madad.evaluation.results.long_table import COLUMNS, IDENTITY
+
+# What is compared side by side: the methods of one block share training cohort, sequence and test set.
+BLOCK = ("cohort", "modality", "testset")
+
+
+def collect(tables: Iterable[Path], out: Path) -> None:
+    """Write all long tables one below the other as one csv file; whose a number is stands in the rows.
+
+    Raises:
+        UserError: a table lacks a column.
+    """
+    with complete(out) as partial:
+        partial.write_text(",".join(COLUMNS) + "\n")
+        for path in tables:
+            table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+            missing = [column for column in COLUMNS if column not in table]
+            if missing:
+                raise UserError(f"{path}: has no column {', '.join(missing)}; delete the file and run again")
+            table.to_csv(partial, mode="a", header=False, index=False, columns=list(COLUMNS), lineterminator="\n")
+
+
+def read_metrics(path: str | Path) -> pd.DataFrame:
+    """The long table: identities as text, so that "012" stays "012", and `value` as a number."""
+    table = pd.read_csv(
+        path, dtype={**dict.fromkeys(COLUMNS, str), "value": float}, keep_default_na=False, na_values={"value": ["nan"]}
+    )
+    return table.astype({column: "category" for column in (*IDENTITY, "split", "group", "protocol", "metric")})
+
+
+def select(table: pd.DataFrame, metric: str, protocol: str | None = None) -> pd.DataFrame:
+    """Rows of one metric, under one protocol or all; identities as plain text again."""
+    wanted = table["metric"] == metric
+    if protocol is not None:
+        wanted &= table["protocol"] == protocol
+    return table[wanted].astype({column: str for column in (*IDENTITY, "split", "group", "protocol", "metric")})
+
+
+def read_trainings(paths: Iterable[Path]) -> pd.DataFrame:
+    """What every training says of itself, one row a run; columns differ with the method and may be missing."""
+    rows = [json.loads(Path(path).read_text()) for path in paths]
+    flat = [{key: value for key, value in row.items() if not isinstance(value, dict | list)} for row in rows]
+    identities = [{key: str(row["identity"][key]) for key in ("cohort", "modality", "method", "seed")} for row in rows]
+    merged = [{**own, **identity} for own, identity in zip(flat, identities, strict=True)]
+    return pd.DataFrame(merged, columns=None if merged else ["cohort", "modality", "method", "seed"])
+
+
+def block_title(cohort: str, modality: str, testset: str) -> str:
+    """How a block is headed: `ixi → brats, FLAIR`, or `ixi-implanted, FLAIR` when trained and tested on one cohort."""
+    own = testset.removesuffix("-corrupted").removesuffix("-implanted")
+    return f"{testset}, {modality}" if cohort == own else f"{cohort} → {testset}, {modality}"

@@ -1,0 +1,97 @@
+"""What every test sample is: one row each, so that results can be told apart by lesion, site, age, sex or corruption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from madad.core.io.hdf5 import Pack, Sample
+from madad.core.io.manifest import Row, read_table, write_table
+from madad.core.provenance import complete
+from madad.evaluation.metrics.lesion_detection import label
+
+TEXTS = ("testset", "modality", "sample", "subject", "group", "site", "sex", "place", "base", "corruption", "severity")
+NUMBERS = ("age", "lesion_ml", "lesions", "volume_ml", "contrast")
+COLUMNS = (
+    *("testset", "modality", "sample", "subject", "group", "site", "age", "sex", "lesion_ml", "lesions"),
+    *("volume_ml", "contrast", "place", "base", "corruption", "severity"),
+)
+# Columns of the tables beside derived packs, and what they are called here: a lesion's `site` is a place in the brain,
+# while `site` here is where the image was acquired.
+DERIVED = {
+    "volume_ml": "volume_ml",
+    "contrast": "contrast",
+    "site": "place",
+    "base": "base",
+    "corruption": "corruption",
+    "severity": "severity",
+}
+# The same facts as a lesioned sample carries them.
+CARRIED = {"implant_volume_ml": "volume_ml", "implant_contrast": "contrast", "implant_site": "place"}
+
+
+def write_samples(pack: Path, tables: Iterable[Path], testset: str, out: Path) -> None:
+    """Write one row for every sample of a test pack.
+
+    Columns: `testset`, `modality`, `sample`, `subject`, `group` (healthy, patient or implanted), `site` (of acquisition),
+    `age` (years), `sex`, `lesion_ml` and `lesions` (volume inside the brain, and number as the lesion-wise measures count),
+    `volume_ml`, `contrast` and `place` (as ordered for an implanted lesion), `base`, `corruption` and `severity` (of a
+    corrupted copy). What is unknown stays empty.
+
+    Args:
+        pack: a test pack.
+        tables: what was done to make a derived test set, one row a sample under `name`; none for a cohort's own.
+        testset: what the run calls it.
+        out: tab-separated file to write.
+
+    Raises:
+        UserError: the pack or a table cannot be read.
+    """
+    done = {row["name"]: row for table in tables for row in read_table(table)}
+    with Pack(pack) as store:
+        rows = [{"testset": testset, "modality": store.modality, **row} for row in _rows(store, done)]
+    write_table(out, rows, COLUMNS)
+
+
+def join_samples(tables: Iterable[Path], out: Path) -> None:
+    """Write the rows of many test sets as one csv file."""
+    rows = [row for table in tables for row in read_table(table)]
+    with complete(out) as partial:
+        pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(partial, index=False, lineterminator="\n")
+
+
+def read_samples(path: str | Path) -> pd.DataFrame:
+    """`results/tables/samples.csv`: identities as text, "" where unknown; numbers as float, NaN where unknown."""
+    kinds = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(NUMBERS, float)}
+    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={column: [""] for column in NUMBERS})
+
+
+def _rows(pack: Pack, done: dict[str, Row]) -> Iterator[Row]:
+    voxel_ml = float(np.prod(pack.spacing_mm)) / 1000
+    for index in range(len(pack)):
+        sample = pack.sample(index)
+        yield {**_known(sample, done), **_lesions(sample, voxel_ml)}
+
+
+def _known(sample: Sample, done: dict[str, Row]) -> Row:
+    """Identity of a sample, and what was done to it; the tables know better than what it carries."""
+    told, row = sample.covariates, done.get(sample.name, {})
+    own = {column: _text(told.get(key)) for key, column in CARRIED.items()}
+    own |= {column: row[key] for key, column in DERIVED.items() if row.get(key)}
+    person = {key: _text(told.get(key)) for key in ("site", "age", "sex")}
+    return {"sample": sample.name, "subject": _text(told.get("subject")) or sample.name, "group": sample.group, **person, **own}
+
+
+def _lesions(sample: Sample, voxel_ml: float) -> Row:
+    inside = sample.lesion & sample.brain
+    return {"lesion_ml": f"{inside.sum() * voxel_ml:.6g}", "lesions": str(label(inside)[1])}
+
+
+def _text(value: object) -> str:
+    """A covariate as text; whole numbers without decimals, "" where unknown."""
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,49 @@
+"""How many there are of what a figure shows, and in which order methods stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from madad.evaluation.results.collected import BLOCK, block_title, select
+
+
+def methods_in(table: pd.DataFrame) -> list[str]:
+    """Methods in the order of their rows, which in the long table is that of the configuration."""
+    return [str(method) for method in table["method"].unique()]
+
+
+def blocks_in(table: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Blocks in the order of their rows, which in the long table is that of the configuration."""
+    return [tuple(map(str, block)) for block in table[list(BLOCK)].drop_duplicates().itertuples(index=False)]
+
+
+def inside(table: pd.DataFrame, block: tuple) -> pd.Series:
+    """Which rows belong to a block."""
+    return (table[list(BLOCK)] == list(block)).all(axis=1)
+
+
+def with_lesion(table: pd.DataFrame) -> dict[tuple, tuple[int, int]]:
+    """Samples with a lesion in the brain, and the subjects behind them, of every block."""
+    scored = select(table, "auprc", "per_subject").dropna(subset="value")
+    return {block: (part["sample"].nunique(), part["subject"].nunique()) for block, part in scored.groupby(list(BLOCK))}
+
+
+def healthy(table: pd.DataFrame) -> dict[tuple, int]:
+    """Healthy test subjects of every block."""
+    scored = select(table, "subject_score")
+    own = scored[scored["group"] == "healthy"]
+    return {block: part["subject"].nunique() for block, part in own.groupby(list(BLOCK))}
+
+
+def in_words(samples: int, subjects: int) -> str:
+    """`n = 20 samples of 10 subjects`, or `n = 12 subjects` with one sample each."""
+    people = f"{subjects} subject{'s' if subjects != 1 else ''}"
+    return f"n = {people}" if samples == subjects else f"n = {samples} samples of {people}"
+
+
+def titles(blocks: Iterable[tuple], table: pd.DataFrame) -> dict[tuple, str]:
+    """Heading of every block with the number of its samples with a lesion."""
+    found = with_lesion(table)
+    return {block: f"{block_title(*block)} ({in_words(*found.get(block, (0, 0)))})" for block in blocks}

@@ -1,0 +1,104 @@
+"""From the long table to one line a method, test set and measure: mean, interval, spread over seeds, winner.
+
+The value is the mean over subjects of each subject's mean over its samples and seeds. Its interval is the BCa bootstrap over
+subjects, and with two seeds or more the hierarchical one over seeds and subjects; the spread over seeds is given apart.
+
+Who is `best`: the method that beats every other of its block outside the noise. Against each of them, Wilcoxon's p-value
+after Holm over all pairs of the block is below 0.05, and the paired bootstrap interval of its lead, over the same subjects
+and with the seeds resampled too, lies above zero. Both are the numbers of `comparisons.csv`. Below six subjects no exact
+test can get there, and nobody is best.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from madad.core.provenance import complete
+from madad.core.seeds import numpy_generator
+from madad.evaluation.results.collected import BLOCK, read_metrics, select
+from madad.evaluation.results.metric_table import MEASURES, Measure
+from madad.evaluation.statistics import per_subject
+from madad.evaluation.statistics.bootstrap import hierarchical_interval
+from madad.evaluation.statistics.method_order import blocks_in
+from madad.evaluation.statistics.pairwise_tests import winner
+
+COLUMNS = (*BLOCK, "method", "measure", "value", "low", "high", "subjects", "missing", "seeds", "seed_sd", "best")
+
+
+def summarise(metrics: Path, out: Path, resamples: int) -> None:
+    """Write the summary of a long table.
+
+    Columns: the block, `method`, `measure`, `value`, `low` and `high` (95 % interval), `subjects` behind them, `missing`
+    (samples without a value), `seeds`, `seed_sd` (standard deviation of the means of single seeds, empty for one seed),
+    `best` (1 or 0). A measure of the whole test set is the mean over seeds, as are its bounds where the evaluation gave
+    some; it has 0 `subjects` and no winner. Blocks come as in the long table, which is the order of the configuration.
+    """
+    table = read_metrics(metrics)
+    rows = [row for measure in MEASURES for row in _of_measure(table, measure, resamples)]
+    places = {block: place for place, block in enumerate(blocks_in(table))}
+    rows.sort(key=lambda row: (places[tuple(row[key] for key in BLOCK)], row["method"], row["measure"]))
+    summary = pd.DataFrame(rows, columns=list(COLUMNS))
+    with complete(out) as partial:
+        summary.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def read_summary(path: str | Path) -> pd.DataFrame:
+    """The summary, identities as text."""
+    return pd.read_csv(path, dtype={column: str for column in (*BLOCK, "method", "measure")})
+
+
+def _of_measure(table: pd.DataFrame, measure: Measure, resamples: int) -> list[dict]:
+    rows: list[dict] = []
+    for block, part in per_subject.blocks(table, measure):
+        shared = {**dict(zip(BLOCK, block, strict=True)), "measure": measure.key}
+        if measure.pooled:
+            rows += [{**shared, **line} for line in _of_testset(table, part, block, measure)]
+            continue
+        frame = per_subject.side_by_side(part)
+        best = _best(frame, block, measure, resamples) if measure.better else None
+        for method in frame.columns.unique("method"):
+            line = _line(frame, method, numpy_generator("summary", *block, measure.key), resamples)
+            rows.append({**shared, "method": method, **line, "best": int(method == best)})
+    return rows
+
+
+def _line(frame: pd.DataFrame, method: str, generator: np.random.Generator, resamples: int) -> dict:
+    values, subjects, missing = per_subject.of_method(frame, method)
+    interval = hierarchical_interval(values, subjects, resamples, generator)
+    bounds = {"value": interval.value, "low": interval.low, "high": interval.high}
+    by_seed = values.mean(axis=1) if subjects else np.full(len(values), np.nan)
+    return {**bounds, "subjects": interval.subjects, "missing": missing, **_spread(by_seed)}
+
+
+def _spread(by_seed: np.ndarray) -> dict:
+    return {"seeds": by_seed.size, "seed_sd": float(by_seed.std(ddof=1)) if by_seed.size > 1 else np.nan}
+
+
+def _best(frame: pd.DataFrame, block: tuple[str, ...], measure: Measure, resamples: int) -> str | None:
+    scores = per_subject.of_all(frame)
+    comparisons, _ = per_subject.compare(scores, resamples, *block, measure.key)
+    found = winner(comparisons, len(scores.methods), measure.better)
+    return None if found is None else scores.methods[found]
+
+
+def _of_testset(table: pd.DataFrame, part: pd.DataFrame, block: tuple[str, ...], measure: Measure) -> list[dict]:
+    lines = []
+    bounds = {end: _whole(table, f"{measure.metric}_{end}", measure.protocol, block) for end in ("low", "high")}
+    for method, own in part.groupby("method"):
+        values = own["value"].to_numpy()
+        ends = {end: float(found.get(method, np.nan)) for end, found in bounds.items()}
+        missing = int(np.isnan(values).sum())
+        lines.append(
+            {"method": method, "value": values.mean(), **ends, "subjects": 0, "missing": missing, **_spread(values), "best": 0}
+        )
+    return lines
+
+
+def _whole(table: pd.DataFrame, metric: str, protocol: str, block: tuple[str, ...]) -> pd.Series:
+    """Mean over seeds of a number of the whole test set, by method."""
+    chosen = select(table, metric, protocol)
+    inside = (chosen[list(BLOCK)] == list(block)).all(axis=1) & (chosen["sample"] == "")
+    return chosen[inside].groupby("method")["value"].mean()

@@ -1,0 +1,177 @@
+"""The autoencoder whose latents latent diffusion models work on, trained once a cohort and modality for all of them.
+
+Rombach et al. 2022, arXiv 2112.10752; for brain MRI Pinaya et al. 2022, arXiv 2209.07162.
+
+1. The encoder gives mean and standard deviation of every latent; a sample of them is decoded.
+2. Loss: error of the reconstruction + KL divergence from the normal law + what deceiving a PatchGAN costs.
+3. The scale of the latents, 1 / their standard deviation in the brain, is measured at every validation: diffusion adds noise
+   of variance 1, so the scale says how much signal is left of it.
+4. How well brains are reconstructed is measured with it, and a useless autoencoder refuses to encode.
+
+Deviations from the paper: see `deviations` in the card.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from madad.core.errors import UserError
+from madad.core.interfaces import Batch
+from madad.models.diffusion.forward import from_signed, to_signed
+from madad.models.networks.autoencoder import Discriminator, autoencoder, kl_divergence
+
+LOSSES = {"l1": functional.l1_loss, "l2": functional.mse_loss}
+POOL = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
+# A latent is of the brain where at least this share of its voxels is.
+BRAIN_SHARE = 0.5
+# What is measured in training forgets as 0.95^steps: the last twenty batches count, not the first weights.
+FORGETTING = 0.05
+
+
+class KLAutoencoder(nn.Module):
+    """A `madad.core.interfaces.Autoencoder` and its discriminator, with what was measured of them.
+
+    A validation measures from scratch, so that the published weights carry what was measured of themselves on validation
+    images. Without validation data they carry the running measurement of the training.
+
+    Attributes:
+        steps: training steps seen.
+        validated: batches of the validation after them.
+        latent_moments: mean and mean square of the unscaled posterior means in the brain.
+        errors: mean |x - x'| in the brain, and the same for brains that are flat at their own mean.
+    """
+
+    def __init__(
+        self,
+        *,
+        spatial_dims: int,
+        base_channels: int,
+        channel_multipliers: list[int],
+        blocks_per_level: int,
+        latent_channels: int,
+        norm_groups: int,
+        middle_attention: bool,
+        reconstruction_loss: str,
+        kl_weight: float,
+        adversarial_weight: float,
+        adversarial_start: int,
+        discriminator_channels: int,
+        discriminator_layers: int,
+        max_relative_error: float,
+    ) -> None:
+        super().__init__()
+        self.network = autoencoder(
+            spatial_dims=spatial_dims,
+            base_channels=base_channels,
+            channel_multipliers=channel_multipliers,
+            blocks_per_level=blocks_per_level,
+            latent_channels=latent_channels,
+            norm_groups=norm_groups,
+            middle_attention=middle_attention,
+        )
+        self.discriminator = (
+            Discriminator(spatial_dims=spatial_dims, channels=discriminator_channels, layers=discriminator_layers)
+            if adversarial_weight > 0
+            else None
+        )
+        self.spatial_dims = spatial_dims
+        self.latent_channels = latent_channels
+        self.downsampling = 2 ** (len(channel_multipliers) - 1)
+        self.reconstruction_loss = LOSSES[reconstruction_loss]
+        self.kl_weight = kl_weight
+        self.adversarial_weight = adversarial_weight
+        self.adversarial_start = adversarial_start
+        self.max_relative_error = max_relative_error
+        self.register_buffer("steps", torch.tensor(0))
+        self.register_buffer("validated", torch.tensor(0))
+        self.register_buffer("latent_moments", torch.tensor([0.0, 1.0]))
+        self.register_buffer("errors", torch.tensor([0.0, 1.0]))
+
+    @property
+    def scale(self) -> Tensor:
+        """1 / standard deviation of the latents of healthy brains; 1 before training."""
+        mean, mean_square = self.latent_moments
+        return (mean_square - mean.square()).clamp(min=1e-12).rsqrt()
+
+    @property
+    def relative_error(self) -> Tensor:
+        """Error of the reconstruction relative to that of a flat brain; 0 before training."""
+        return self.errors[0] / self.errors[1].clamp(min=1e-12)
+
+    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Loss of images (B, 1, H, W) or (B, 1, S, H, W); Rombach et al. 2022, eq. 25, with fixed weights.
+
+        In training both players' losses are in it. In evaluation, where it chooses the model, the adversarial ones are
+        left out: they depend on the opponent and do not fall as the images get better.
+        """
+        x = to_signed(batch["image"])
+        mean, sigma = self._posterior(x)
+        z = mean + sigma * torch.randn(mean.shape, generator=generator).to(mean)
+        reconstruction = self.network.decode(z)
+        losses = {"reconstruction": self.reconstruction_loss(reconstruction, x), "kl": kl_divergence(mean, sigma)}
+        loss = losses["reconstruction"] + self.kl_weight * losses["kl"]
+        self._measure(x, reconstruction, mean, batch["brain"])
+        if self.training and self.discriminator is not None and self.steps > self.adversarial_start:
+            deceiving, deceived = self.discriminator.losses(x, reconstruction)
+            losses |= {"deceiving": deceiving, "deceived": deceived}
+            loss = loss + self.adversarial_weight * (deceiving + deceived)
+        return {"loss": loss, **losses}
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the scaled latents; see `madad.core.interfaces.Autoencoder`.
+
+        Raises:
+            UserError: the autoencoder was trained and does not tell brains apart, or the images cannot be halved so often.
+        """
+        if not self.relative_error <= self.max_relative_error:  # nor if it is not a number
+            raise UserError(
+                f"kl_autoencoder: reconstructs healthy brains with {self.relative_error:.2f} of the error of a flat brain, "
+                f"max_relative_error allows {self.max_relative_error:g}: methods on its latents would not see anatomy; train it "
+                "longer (training.steps), make it wider (base_channels) or let it halve the resolution less often "
+                "(channel_multipliers), all under method_options.kl_autoencoder"
+            )
+        mean, sigma = self._posterior(to_signed(images))
+        return mean * self.scale, sigma * self.scale
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images of scaled latents; see `madad.core.interfaces.Autoencoder`."""
+        return from_signed(self.network.decode(latents / self.scale))
+
+    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the unscaled latents of images in [-1, 1]."""
+        sides = x.shape[2:]
+        if len(sides) != self.spatial_dims:
+            raise UserError(
+                f"kl_autoencoder.parameters.spatial_dims: {self.spatial_dims}, but the images have {len(sides)}; "
+                "a method needs an autoencoder of its own dimension"
+            )
+        if any(side % self.downsampling for side in sides):
+            raise UserError(
+                f"kl_autoencoder.parameters.channel_multipliers: {' x '.join(map(str, sides))} voxels cannot be halved "
+                f"{self.downsampling.bit_length() - 1} times; take fewer levels, or images whose sides are multiples "
+                f"of {self.downsampling}"
+            )
+        mean, sigma = self.network.encode(x)
+        return mean.float(), sigma.float()  # also where the networks run in bfloat16
+
+    @torch.no_grad()
+    def _measure(self, x: Tensor, reconstruction: Tensor, mean: Tensor, brain: Tensor) -> None:
+        """Update what is measured with one batch; images in [-1, 1]."""
+        if self.training:
+            self.steps += 1
+            self.validated.zero_()
+            weight = max(1 / int(self.steps), FORGETTING)
+        else:
+            self.validated += 1
+            weight = 1 / int(self.validated)
+        inside, x = brain.float(), x.float()
+        axes = tuple(range(1, x.ndim))
+        flat = (x * inside).sum(axes, keepdim=True) / inside.sum(axes, keepdim=True).clamp(min=1)
+        errors = [((x - other).abs() * inside).sum() / inside.sum().clamp(min=1) for other in (reconstruction.float(), flat)]
+        self.errors.lerp_(torch.stack(errors), weight)
+        cells = POOL[self.spatial_dims](inside, self.downsampling) >= BRAIN_SHARE
+        latents = mean[cells.expand_as(mean)]
+        if len(latents):
+            self.latent_moments.lerp_(torch.stack([latents.mean(), latents.square().mean()]), weight)

@@ -1,0 +1,46 @@
+"""What laws of noise look like: one healthy slice under each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from madad.core.io.hdf5 import Pack
+from madad.core.provenance import complete
+from madad.core.seeds import torch_generator
+from madad.models.diffusion.noise import NoiseLaw
+
+
+def write_noised(pack: Path, laws: Mapping[str, Mapping], out: Path) -> None:
+    """Write the slice of a pack's first healthy subject that has most brain, as it is and under every law.
+
+    Args:
+        pack: of a training cohort.
+        laws: the parameters `noise_…` of every method.
+        out: an .npz file of (H, W) arrays: "clean", and one a method.
+    """
+    with Pack(pack) as data:
+        healthy = data.healthy()
+        sample = data.sample(int(healthy[0]) if len(healthy) else 0)
+    height = int(sample.brain.sum(axis=(1, 2)).argmax())
+    image, brain = (torch.from_numpy(array[height].astype(np.float32)) for array in (sample.image, sample.brain))
+    shown = {"clean": image.numpy()}
+    for method, law in laws.items():
+        noise = _law(law)(image[None, None], torch_generator("noise study"))[0, 0]
+        shown[method] = (image + noise * brain).numpy()
+    with complete(out) as partial, partial.open("wb") as stream:
+        np.savez(stream, **shown)
+
+
+def _law(parameters: Mapping) -> NoiseLaw:
+    return NoiseLaw(
+        kind=parameters["noise_kind"],
+        shared=False,
+        octaves=parameters["noise_octaves"],
+        persistence=parameters["noise_persistence"],
+        scale=parameters["noise_magnitude"],
+        resolution=parameters["noise_resolution"],
+    )

@@ -1,0 +1,76 @@
+"""From a noisy image back to a clean one. Networks come in as callables `denoise(x_t, t) -> x_0`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from madad.core.errors import UserError
+from madad.models.diffusion.forward import add_noise
+
+Denoise = Callable[[Tensor, Tensor], Tensor]
+
+
+def level_indices(levels: list[int], num_train_timesteps: int, key: str) -> list[int]:
+    """Noise levels of a paper, counted from 1, as indices into a table, counted from 0.
+
+    Args:
+        levels: at least one, each at least 1.
+        key: name of the setting, for the error.
+
+    Raises:
+        UserError: a level beyond the last.
+    """
+    if max(levels) > num_train_timesteps:
+        raise UserError(
+            f"{key}: {max(levels)} is beyond the last level, num_train_timesteps = {num_train_timesteps}; give levels up to it"
+        )
+    return [level - 1 for level in levels]
+
+
+def one_step(
+    denoise: Denoise,
+    x_0: Tensor,
+    noise: Tensor,
+    t: int,
+    alphas_cumprod: np.ndarray,
+    batch_size: int,
+    region: Tensor | bool = True,
+) -> Tensor:
+    """Estimate of the clean images from one noise level and one pass, without iterating.
+
+    Source: the prediction of x_0 at a fixed t as in Behrendt et al. 2023 (arXiv 2303.03758), section 2.
+
+    Args:
+        denoise: network that predicts x_0 from x_t (B, C, H, W) and t (B,).
+        x_0: images (S, C, H, W).
+        noise: (S, C, H, W) or (1, C, H, W).
+        t: index into the table.
+        alphas_cumprod: (T,).
+        batch_size: images a pass; a matter of memory, not of the result.
+        region: (1, H, W) bool, where the noise goes; the rest of the image is shown as it is.
+
+    Returns:
+        (S, C, H, W).
+    """
+    noise, region = noise.expand_as(x_0), torch.as_tensor(region, device=x_0.device)
+    pieces = []
+    for images, n in zip(x_0.split(batch_size), noise.split(batch_size), strict=True):
+        steps = torch.full((len(images),), t, dtype=torch.long)
+        x_t = torch.where(region, add_noise(images, n, steps, alphas_cumprod), images)
+        pieces.append(denoise(x_t, steps.to(images.device)))
+    return torch.cat(pieces)
+
+
+def mean(images: Iterable[Tensor]) -> Tensor:
+    """Mean of equally shaped images, held one at a time."""
+    total, count = None, 0
+    for image in images:
+        total = image if total is None else total + image
+        count += 1
+    if total is None:
+        raise ValueError("no images to average")
+    return total / count

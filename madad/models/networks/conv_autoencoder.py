@@ -1,0 +1,118 @@
+"""The encoder, bottleneck and decoder that all autoencoders of one comparison share, in 2D and 3D.
+
+Source: Baur et al. 2021 (doi:10.1016/j.media.2020.101952): convolutions and transposed convolutions of five voxels a side that
+halve and double the resolution, and, where the bottleneck is dense, a 1 x 1 convolution to fewer channels before it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from madad.models.networks.blocks import CONVOLUTIONS
+
+KERNEL = dict(kernel_size=5, stride=2, padding=2)
+# Channels that the dense layers see: an eighth of the published last level.
+DENSE_CHANNELS = 16
+TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+POOL = {2: functional.adaptive_avg_pool2d, 3: functional.adaptive_avg_pool3d}
+LINEAR = {2: "bilinear", 3: "trilinear"}
+
+Norm = Callable[[int], nn.Module]
+
+
+class Encoder(nn.Module):
+    """Images (B, 1, …) to features (B, channels[-1], …); every level halves the resolution.
+
+    Args:
+        spatial_dims: 2 or 3.
+        channels: of every level.
+        norm: makes the normalisation of so many channels.
+
+    Attributes:
+        reach: voxels a side that one of the features stands for.
+    """
+
+    def __init__(self, *, spatial_dims: int, channels: Sequence[int], norm: Norm) -> None:
+        super().__init__()
+        convolution = CONVOLUTIONS[spatial_dims]
+        self.reach = 2 ** len(channels)
+        self.down = nn.Sequential(
+            *(
+                nn.Sequential(convolution(above, below, **KERNEL), norm(below), nn.LeakyReLU())
+                for above, below in itertools.pairwise([1, *channels])
+            )
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features of images."""
+        return self.down(x)
+
+
+class Decoder(nn.Module):
+    """The encoder's mirror image: features (B, channels[-1], …) to images (B, 1, …) of any size.
+
+    Args:
+        spatial_dims, channels, norm: as in the encoder.
+        entry: normalise and rectify the features first, as in the released code of Baur et al.
+    """
+
+    def __init__(self, *, spatial_dims: int, channels: Sequence[int], norm: Norm, entry: bool) -> None:
+        super().__init__()
+        finer = [*reversed(channels[:-1]), channels[0]]
+        self.entry = nn.Sequential(norm(channels[-1]), nn.ReLU()) if entry else nn.Identity()
+        self.up = nn.ModuleList(
+            TRANSPOSED[spatial_dims](below, above, **KERNEL) for below, above in zip(reversed(channels), finer, strict=True)
+        )
+        self.after_up = nn.ModuleList(nn.Sequential(norm(above), nn.LeakyReLU()) for above in finer)
+        self.head = CONVOLUTIONS[spatial_dims](channels[0], 1, 1)
+
+    def forward(self, features: Tensor, size: Sequence[int]) -> Tensor:
+        """Images (B, 1, *size) of features of the size that `sizes` ends with."""
+        x, above = self.entry(features), self.sizes(size)[-2::-1]
+        for larger, layers, target in zip(self.up, self.after_up, above, strict=True):
+            x = layers(larger(x, output_size=target))
+        return self.head(x)
+
+    def sizes(self, size: Sequence[int]) -> list[list[int]]:
+        """Sizes of an image and of its features at every level, the coarsest last."""
+        sizes = [list(size)]
+        for _ in self.up:
+            sizes.append([(side + 1) // 2 for side in sizes[-1]])
+        return sizes
+
+
+class DenseBottleneck(nn.Module):
+    """Features to one vector and back.
+
+    Args:
+        spatial_dims: 2 or 3.
+        channels: of the features.
+        grid: the features are pooled to, and spread from, so many cells a side; as many as they have makes it the published one.
+        outputs: length of the vector that `encode` gives.
+        latent_size: length of the vector that `decode` takes.
+        dropout: on both sides of the vector.
+    """
+
+    def __init__(self, *, spatial_dims: int, channels: int, grid: int, outputs: int, latent_size: int, dropout: float) -> None:
+        super().__init__()
+        convolution, cells = CONVOLUTIONS[spatial_dims], DENSE_CHANNELS * grid**spatial_dims
+        self.grid = [grid] * spatial_dims
+        self.squeeze = convolution(channels, DENSE_CHANNELS, 1)
+        self.dropout = nn.Dropout(dropout)
+        self.inwards = nn.Linear(cells, outputs)
+        self.outwards = nn.Linear(latent_size, cells)
+        self.unsqueeze = convolution(DENSE_CHANNELS, channels, 1)
+
+    def encode(self, features: Tensor) -> Tensor:
+        """Vectors (B, outputs) of features (B, channels, …)."""
+        pooled = POOL[len(self.grid)](self.squeeze(features), self.grid)
+        return self.inwards(self.dropout(pooled.flatten(1)))
+
+    def decode(self, vectors: Tensor, size: Sequence[int]) -> Tensor:
+        """Features (B, channels, *size) of vectors (B, latent_size)."""
+        cells = self.dropout(self.outwards(vectors)).unflatten(1, (DENSE_CHANNELS, *self.grid))
+        return self.unsqueeze(functional.interpolate(cells, size=list(size), mode=LINEAR[len(self.grid)]))

@@ -1,0 +1,44 @@
+"""Volumes as networks take them: slice by slice in 2D, whole in 3D, and so many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from madad.core.errors import UserError
+
+
+def as_images(volume: Tensor, spatial_dims: int) -> Tensor:
+    """A volume (S, C, H, W) as a batch of images: its slices, (S, C, H, W), in 2D and itself, (1, C, S, H, W), in 3D."""
+    return volume if spatial_dims == 2 else volume.transpose(0, 1).unsqueeze(0)
+
+
+def as_volume(images: Tensor, spatial_dims: int) -> Tensor:
+    """The inverse of `as_images`."""
+    return images if spatial_dims == 2 else images.squeeze(0).transpose(0, 1)
+
+
+def in_passes(network: Callable[..., Tensor], size: int, *tensors: Tensor) -> Tensor:
+    """A network on at most `size` images at a time; a matter of memory, not of the result."""
+    return torch.cat([network(*parts) for parts in zip(*(tensor.split(size) for tensor in tensors), strict=True)])
+
+
+def check_reach(images: Tensor, reach: int, where: str) -> None:
+    """Refuse images (B, C, …) that are smaller than what one of a network's coarsest features stands for.
+
+    Args:
+        images: about to enter the network.
+        reach: voxels a side.
+        where: the setting that holds the network's levels.
+
+    Raises:
+        UserError: a side is shorter.
+    """
+    sides = images.shape[2:]
+    if min(sides) < reach:
+        raise UserError(
+            f"{where}: images of {' x '.join(map(str, sides))} voxels are smaller than the network's reach of {reach} voxels "
+            "a side; take fewer levels, or a smaller spacing_mm for the pipeline"
+        )

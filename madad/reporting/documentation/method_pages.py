@@ -1,0 +1,184 @@
+"""The page that lists every method, written from the cards, and the systems of the literature that are not run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from madad.configuration import cards
+from madad.core.errors import UserError
+from madad.core.provenance import complete
+
+NOT_RUN = Path(__file__).parent / "not_run.yaml"
+KINDS = {
+    "covered": "is covered by a method here",
+    "weights": "needs weights learnt from photographs",
+    "web": "needs weights learnt from the web",
+    "labels": "needs image labels",
+    "other": "asks another question",
+    "later": "not written yet",
+}
+TRACKS = {
+    "none": "nothing is learnt",
+    "healthy": "healthy images alone",
+    "lesion-masks": "healthy images with synthetic lesions, which may start from masks of real ones",
+    "image-labels": "images labelled as ill or healthy",
+    "supervised": "masks of lesions",
+}
+INFERENCE_MARK = " *Inference.*"
+HEAD = """# Methods
+
+<!-- Written by `python -m madad cards --out docs/methods.md` from the cards; edit those. -->
+
+Every method of this project, with the settings of its paper. Presets and configurations change them: `method_options` in
+`config.yaml`. Values of the pipeline itself are in `results/provenance.json` of each run.
+
+The training of a method does not depend on its settings marked *inference*: when one changes, the same weights are applied anew,
+and variants that differ in nothing else share one training. What stands on the method as a part is trained again all the same.
+"""
+
+
+def write(path: Path) -> None:
+    """Write the page."""
+    with complete(path) as partial:
+        partial.write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    names, parts = [name for name in cards.own_names() if name not in cards.components()], cards.components()
+    blocks = [
+        HEAD,
+        "\n".join(_overview(names)),
+        "Tracks, by what the training sees:\n\n" + "\n".join(f"* `{track}`: {meaning}" for track, meaning in TRACKS.items()),
+        *(block for name in names for block in _section(name)),
+        "# Parts that methods stand on",
+        *(block for name in parts for block in _section(name)),
+        "# Systems that are not run, and why",
+        "\n".join(_not_run()),
+    ]
+    return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
+
+
+def systems() -> list[dict[str, str]]:
+    """The systems that are not run.
+
+    Raises:
+        UserError: an entry lacks a key or is of an unknown kind.
+    """
+    entries = yaml.safe_load(NOT_RUN.read_text(encoding="utf-8"))
+    for entry in entries:
+        if set(entry) != {"name", "paper", "kind", "reason"} or entry["kind"] not in KINDS:
+            raise UserError(f"{NOT_RUN}: {entry} needs name, paper, kind ({', '.join(KINDS)}) and reason")
+    return entries
+
+
+def _overview(names: tuple[str, ...] | list[str]) -> Iterator[str]:
+    yield from _rows(("method", "year", "track", "trains on", "stands on", "steps", "model (MB)", "what it is"))
+    for name in names:
+        card = cards.load(name)
+        size = str(card.get("model_mb") or "") if card["capabilities"]["trains"] else ""
+        steps = str(card["training"]["steps"]["default"]) if card["capabilities"]["trains"] else ""
+        yield _row(
+            f"[`{name}`](#{_anchor(name)})", card["year"], card["track"], _shown(card), _parts(card), steps, size, card["title"]
+        )
+
+
+def _section(name: str) -> Iterator[str]:
+    """One method: what it is, whose, what it asks for, its settings and what it does otherwise than its paper."""
+    card = cards.load(name)
+    yield f"## {name}"
+    yield f"**{card['title']}.** {card['summary']}"
+    yield "\n".join(_facts(card))
+    if card["parameters"]:
+        yield "\n".join(_settings("setting", card["parameters"], card["parameters"]))
+    if own := _own_options(name):
+        yield "\n".join(_settings("training option", card["training"], own))
+    if card["deviations"]:
+        yield "What differs from the paper:\n\n" + "\n".join(f"* {_text(line)}" for line in card["deviations"])
+
+
+def _facts(card: dict) -> Iterator[str]:
+    code = f"; code: {card['code']} ({card['code_licence']})" if card["code"] else ""
+    yield f"* {card['authors']}: {card['venue']}, {card['year']}, [doi:{card['doi']}](https://doi.org/{card['doi']}){code}"
+    able = ", ".join(capability for capability, can in card["capabilities"].items() if can) or "learns nothing"
+    sees = _shown(card) or "nothing"
+    yield f"* track `{card['track']}`; trains on {sees}; {', '.join(card['modalities'])}; {able}"
+    asks = card["resources"]
+    devices = f"{asks['gpu']} GPU, " if asks["gpu"] else ""
+    yield f"* asks for {devices}{asks['threads']} threads, {asks['mem_mb']} MB and {asks['runtime_min']} minutes at most"
+    for role, need in card["requires"].items():
+        able = " and ".join(need["capabilities"])
+        kind = f"any method that {able}" if able else f"`{need['default']}` or a variant"
+        used = "none" if need["optional"] else f"`{need['default']}`"
+        yield f"* `{role}`: {kind}; {used} unless the configuration names one"
+
+
+def _settings(head: str, schemas: dict, shown: dict | list[str]) -> Iterator[str]:
+    """A table of settings with defaults, units, meanings and sources."""
+    yield from _rows((head, "default", "unit", "meaning", "source"))
+    for key in shown:
+        schema = schemas[key]
+        meaning = schema["description"] + _choices(schema) + (INFERENCE_MARK if "stage" in schema else "")
+        yield _row(f"`{key}`", _default(schema), schema["unit"], meaning, schema["source"])
+
+
+def _default(schema: dict) -> str:
+    by_modality = "".join(f"; {modality}: `{_value(value)}`" for modality, value in schema.get("modality_defaults", {}).items())
+    return f"`{_value(schema['default'])}`{by_modality}"
+
+
+def _choices(schema: dict) -> str:
+    return f" One of {', '.join(_value(value) for value in schema['enum'])}." if "enum" in schema else ""
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _own_options(name: str) -> list[str]:
+    """Training options that the card gives a default or a source of its own."""
+    written = yaml.safe_load(cards.path(name).read_text(encoding="utf-8"))["training"]
+    return [key for key in cards.load(name)["training"] if key in written]
+
+
+def _shown(card: dict) -> str:
+    """What the training shows a method."""
+    if not (card["capabilities"]["trains"] or card["capabilities"]["fits"]):
+        return ""
+    data = card["training_data"]
+    return data["kind"] + (" with synthetic lesions" if data["pairs"] else "")
+
+
+def _parts(card: dict) -> str:
+    names = [f"({need['default']})" if need["optional"] else need["default"] for need in card["requires"].values()]
+    return ", ".join(names)
+
+
+def _not_run() -> Iterator[str]:
+    yield from _rows(("system", "paper", "why not", "in words"))
+    for kind, meaning in KINDS.items():
+        for entry in systems():
+            if entry["kind"] == kind:
+                yield _row(entry["name"], entry["paper"], meaning, entry["reason"])
+
+
+def _rows(head: tuple[str, ...]) -> Iterator[str]:
+    yield _row(*head)
+    yield "|" + "---|" * len(head)
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(_text(cell).replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _text(value: object) -> str:
+    """One line, whatever the breaks in the card."""
+    return " ".join(str(value).split())
+
+
+def _anchor(name: str) -> str:
+    return name.replace(" ", "-").lower()

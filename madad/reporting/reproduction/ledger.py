@@ -1,0 +1,116 @@
+"""The reproduction ledger: the tables of the papers, row by row, with this run's values beside the published ones."""
+
+from __future__ import annotations
+
+import csv as csv_files
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from madad.configuration.schema import Options
+from madad.core.provenance import complete
+from madad.reporting.reproduction import pages, papers
+from madad.reporting.reproduction.trained_methods import Entrant, gather, place
+from madad.reporting.reproduction.values import Results, Sheet, Value
+
+COLUMNS = (
+    *("paper", "table", "method", "card", "dataset", "subset", "modality", "metric", "unit", "published", "published_spread"),
+    *("certainty", "ours", "trained_on", "testset", "measure", "exact", "value", "low", "high", "subjects", "seeds"),
+)
+
+
+def write_ledger(
+    summary: Path,
+    trainings: Sequence[Path],
+    bases: Mapping[str, str],
+    settings: Mapping[str, Mapping[str, Options]],
+    parts: Mapping[str, Mapping[str, str]],
+    cohorts: Mapping[str, Options],
+    csv: Path,
+    tex: Path,
+    html: Path,
+) -> None:
+    """Write the tables of all papers that have a row for a method of this run.
+
+    Args:
+        summary: see `madad.evaluation.statistics.summary`.
+        trainings: the `train.json` of every run.
+        bases: card of each method's name, and of the parts that methods stand on.
+        settings: for each of them its parameters by sequence; a training knows only those that it depends on.
+        parts: for each of them the names of what it stands on, by role.
+        cohorts: `dataset` and `spacing_mm` of every cohort.
+        csv: every published number with ours, one a row.
+        tex, html: the tables, one below the other.
+
+    Raises:
+        UserError: a file of published results is not valid.
+    """
+    results = Results(summary, cohorts, parts, gather(trainings, bases, settings))
+    entrants = results.compared()
+    known = papers.load()
+    sheets = [sheet for paper in known for sheet in _sheets(paper, entrants)]
+    with complete(csv) as partial, open(partial, "w", newline="", encoding="utf-8") as stream:
+        writer = csv_files.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(line for sheet in sheets for line in _records(sheet, results))
+    remarks = _remarks(known, {entrant.base for entrant in entrants})
+    pages.write_tex(sheets, results, remarks, tex)
+    pages.write_html(sheets, results, remarks, html)
+
+
+def _sheets(paper: Options, entrants: Sequence[Entrant]) -> Iterator[Sheet]:
+    for table in paper["tables"]:
+        placed = place(table["rows"], entrants)
+        if any(placed) and any(column["measure"] or column["nearest"] for column in table["columns"]):
+            yield Sheet(paper, table, placed)
+
+
+def _remarks(known: Sequence[Options], bases: set[str]) -> list[str]:
+    """What the tables do not show, so that nothing is missing in silence."""
+    remarks = []
+    for paper in known:
+        silent = [base for base in paper["without_numbers"] if base in bases]
+        if silent:
+            remarks.append(f"{paper['name']} ({paper['identifier']}), {', '.join(silent)}: {paper['coverage']}")
+        rows = [row["card"] in bases for table in paper["tables"] for row in table["rows"]]
+        unmeasured = [t["name"] for t in paper["tables"] if not any(c["measure"] or c["nearest"] for c in t["columns"])]
+        if any(rows) and unmeasured:
+            remarks.append(f"{paper['name']}, {', '.join(unmeasured)}: left out, because nothing is measured here in that way.")
+    told = {row["card"] for paper in known for table in paper["tables"] for row in table["rows"]}
+    told |= {base for paper in known for base in paper["without_numbers"]}
+    if missing := sorted(bases - told):
+        remarks.append(f"No published number is at hand for {', '.join(missing)}.")
+    return remarks
+
+
+def _records(sheet: Sheet, results: Results) -> Iterator[dict[str, object]]:
+    """Every published number, with ours on its data set; then ours on the other test sets, with nothing beside it."""
+    for row, entrant in sheet.lines():
+        shared = {"paper": sheet.paper["name"], "table": sheet.table["name"], "method": row["name"], "card": row["card"] or ""}
+        shared |= {"ours": entrant.method, "trained_on": entrant.cohort} if entrant else {}
+        for column, published in zip(sheet.table["columns"], row["values"], strict=True):
+            number, spread = papers.split(published)
+            told = {key: column[key] for key in ("dataset", "subset", "modality", "metric", "unit")}
+            told |= {"published": _text(number), "published_spread": _text(spread)}
+            told["certainty"] = row.get("certainty", sheet.table["certainty"])
+            values = [results.of(column, row, entrant, *place) for place in results.serving(column)] if entrant else []
+            yield from ({**shared, **told, **_ours(value)} for value in values or [None])
+        for column in sheet.kinds() if entrant else []:
+            told = {key: column[key] for key in ("metric", "unit")}
+            values = [results.of(column, row, entrant, *place) for place in results.others(sheet)]
+            yield from ({**shared, **told, "modality": value.modality, **_ours(value)} for value in values if value)
+
+
+def _ours(value: Value | None) -> dict[str, object]:
+    if value is None:
+        return {}
+    numbers = {key: _text(getattr(value, key)) for key in ("value", "low", "high")}
+    return {
+        **{key: getattr(value, key) for key in ("testset", "measure", "subjects", "seeds")},
+        "exact": int(value.exact),
+        **numbers,
+    }
+
+
+def _text(number: float) -> str:
+    return "" if math.isnan(number) else f"{number:.6g}"

@@ -1,0 +1,196 @@
+"""The reproduction ledger for people: the papers' tables one below the other, as a page and as LaTeX."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from madad.configuration.schema import Options
+from madad.core.provenance import complete
+from madad.evaluation.results.metric_table import BY_KEY
+from madad.reporting.layout import table_writer
+from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table
+from madad.reporting.reproduction import differences, papers
+from madad.reporting.reproduction.trained_methods import Entrant
+from madad.reporting.reproduction.values import Results, Sheet, Value
+
+UNITS = {"percent": "%", "share": "", "thousandths": "×1000", "dB": "dB", "ratio": "", "relative percent": "%"}
+CERTAINTY = {
+    "text": "",
+    "fig": "[fig]: decoded from a figure or from the image of a table.",
+    "page": "[page]: from a page about the paper.",
+    "recall": "[recall]: from memory, to be checked before it is quoted.",
+}
+NONE = "No table of a paper has a row for a method of this run."
+LEGEND = (
+    "Published values stand in the paper's order; beside each is this run's value with its 95 % interval, on a test set that is "
+    "the same data set in the same sequence, by the paper's protocol. ≈ marks another protocol, the nearest measured here. "
+    "Green: the published value lies inside the interval; yellow: outside. An empty field is a method that is not in this run, a "
+    f"{NOTHING} one without a value.",
+    "Under “other data” stand this run's values on its other test sets. They are not comparable with the published ones.",
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A sheet as a table.
+
+    Attributes:
+        source, protocol: where its numbers were read, and how they are made.
+        head: the upper row of headings, each with those below it, beginning with the third column.
+        table: everything else; its notes are about this table alone.
+    """
+
+    source: str
+    protocol: str
+    head: list[tuple[str, list[str]]]
+    table: Table
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A paper: what it is, its tables, and why a re-run may differ."""
+
+    name: str
+    about: str
+    layouts: list[Layout]
+    reasons: list[str]
+
+
+def write_html(sheets: Sequence[Sheet], results: Results, remarks: Sequence[str], path: Path) -> None:
+    """Write all tables as a page that opens offline; with a line that says so when there are none."""
+    template = table_writer.templates().get_template("ledger.html")
+    page = template.render(chapters=chapters(sheets, results), legend=LEGEND, remarks=remarks)
+    with complete(path) as partial:
+        partial.write_text(page, encoding="utf-8")
+
+
+def write_tex(sheets: Sequence[Sheet], results: Results, remarks: Sequence[str], path: Path) -> None:
+    """Write all tables as booktabs tabulars, each below its title and comments that say what it is."""
+    blocks = []
+    for chapter in chapters(sheets, results):
+        blocks.append("".join(f"% {line}\n" for line in (chapter.name, chapter.about, *chapter.reasons)))
+        for one in chapter.layouts:
+            heading = f"\\par\\bigskip\\noindent\\textbf{{{table_writer.escaped(one.table.title)}}}\\par\\smallskip\\noindent"
+            blocks.append(f"% {one.source}\n% {one.protocol}\n{heading}\n{table_writer.tex(one.table)}")
+    notes = "".join(f"% {remark}\n" for remark in [*remarks, *([] if sheets else [NONE])])
+    with complete(path) as partial:
+        partial.write_text("\n".join([*blocks, notes]), encoding="utf-8")
+
+
+def chapters(sheets: Sequence[Sheet], results: Results) -> list[Chapter]:
+    """The tables by paper."""
+    made = []
+    for name in dict.fromkeys(sheet.paper["name"] for sheet in sheets):
+        own = [sheet for sheet in sheets if sheet.paper["name"] == name]
+        paper = own[0].paper
+        authors = f"{paper['authors']}. " if paper["authors"] else ""
+        about = f"{authors}{paper['title']}. {paper['venue']}, {paper['year']} ({paper['identifier']}). {paper['coverage']}"
+        placed = [(row, entrant) for sheet in own for row, entrant in sheet.lines() if entrant]
+        run = differences.of_run(paper, placed, results.cohorts)
+        parts = [line for _, entrant in placed for part in results.beneath(entrant) for line in differences.settings(part, {})]
+        layouts = [layout(sheet, results) for sheet in own]
+        made.append(Chapter(name, about, layouts, list(dict.fromkeys([*paper["reasons"], *run, *parts]))))
+    return made
+
+
+def layout(sheet: Sheet, results: Results) -> Layout:
+    """A published table with ours beside every column that we can measure, and our other test sets to the right."""
+    table, kinds = sheet.table, sheet.kinds()
+    published = f"published{_mark(table['certainty'])}"
+    head = [(_named(column), [published, "ours"] if _measured(column) else [published]) for column in table["columns"]]
+    flat = [Column(title if below == published else below) for title, pair in head for below in pair]
+    for testset, modality in results.others(sheet):
+        group = f"other data: {testset}, {modality}"
+        head.append((group, [_metric(kind) for kind in kinds]))
+        flat += [Column(f"{group}, {_metric(kind)}", _note(kind)) for kind in kinds]
+    title = f"{sheet.paper['name']}, {table['name']}: {table['title']}"
+    columns = [Column("Method", number=False), Column("Here", number=False), *flat]
+    rows = [_row(sheet, row, entrant, results) for row, entrant in sheet.lines()]
+    protocol = table["protocol"] + (f" ± is the {table['spread']}." if table["spread"] else "")
+    return Layout(f"Read in: {table['source']}.", protocol, head, Table(title, columns, [("", rows)], _notes(sheet, results)))
+
+
+def _row(sheet: Sheet, row: Options, entrant: Entrant | None, results: Results) -> list[Cell]:
+    origin = f", trained on {entrant.cohort}" if entrant and sheet.several else ""
+    cells = [Cell(row["name"]), Cell(entrant.name + origin if entrant else "")]
+    for number_of, column in enumerate(sheet.table["columns"]):
+        digits = _digits(sheet.table, number_of)
+        number, spread = papers.split(row["values"][number_of])
+        own = _mark(row["certainty"]) if row.get("certainty", sheet.table["certainty"]) != sheet.table["certainty"] else ""
+        cells.append(_published(number, spread, digits, own))
+        if _measured(column):
+            found = [results.of(column, row, entrant, *place) for place in results.serving(column)] if entrant else []
+            cells.append(_ours(found[0] if found else None, digits, number, entrant))
+    for testset, modality in results.others(sheet):
+        for kind in sheet.kinds():
+            value = results.of(kind, row, entrant, testset, modality) if entrant else None
+            digits = _digits(sheet.table, sheet.table["columns"].index(kind))
+            cells.append(_ours(value, digits, math.nan, entrant, kind["measure"]))
+    return cells
+
+
+def _published(number: float, spread: float, digits: int, mark: str) -> Cell:
+    if math.isnan(number):
+        return Cell(NOTHING, math.nan)
+    return Cell(f"{number:.{digits}f}" + ("" if math.isnan(spread) else f" ± {spread:.{digits}f}") + mark, number)
+
+
+def _ours(value: Value | None, digits: int, published: float, entrant: Entrant | None, measure: str | None = None) -> Cell:
+    """Our number; coloured where it answers a published one by the same protocol."""
+    if value is None:
+        return Cell(NOTHING if entrant else "", math.nan)
+    known = math.isfinite(value.low) and math.isfinite(value.high)
+    bounds = f" [{value.low:.{digits}f}, {value.high:.{digits}f}]" if known else ""
+    nearest = value.measure != measure if math.isnan(published) else not value.exact
+    inside = known and value.low <= published <= value.high
+    state = "" if math.isnan(published) or nearest or not known else "good" if inside else "doubtful"
+    return Cell(("≈ " if nearest else "") + f"{value.value:.{digits}f}{bounds}", value.value, state=state)
+
+
+def _notes(sheet: Sheet, results: Results) -> list[str]:
+    measured = [column for column in sheet.table["columns"] if _measured(column)]
+    values = [
+        [results.of(column, *line, *place) for line in sheet.lines() if line[1] for place in results.serving(column)]
+        for column in measured
+    ]
+    counts = [{value.subjects for value in own if value} for own in values]
+    marks = {sheet.table["certainty"], *(row["certainty"] for row in sheet.table["rows"] if "certainty" in row)}
+    return [
+        *(CERTAINTY[mark] for mark in sorted(marks) if CERTAINTY[mark]),
+        *(f"{row['name']}: {row['note']}." for row in sheet.table["rows"] if "note" in row),
+        *dict.fromkeys(differences.of_subjects(measured, counts)),
+        *differences.of_columns(measured, results.tested(measured)),
+    ]
+
+
+def _measured(column: Options) -> bool:
+    return bool(column["measure"] or column["nearest"])
+
+
+def _named(column: Options) -> str:
+    dataset = (
+        column["dataset"] + (f"-{column['subset']}" if column["subset"] else "") + (", simulated" if column["simulated"] else "")
+    )
+    return f"{dataset}, {column['modality']}: {_metric(column)}"
+
+
+def _metric(column: Options) -> str:
+    unit = UNITS[column["unit"]]
+    return f"{column['metric']} ({unit})" if unit else column["metric"]
+
+
+def _note(column: Options) -> str:
+    return BY_KEY[column["measure"] or column["nearest"]].note
+
+
+def _mark(certainty: str) -> str:
+    return f" [{certainty}]" if certainty != "text" else ""
+
+
+def _digits(table: Options, place: int) -> int:
+    """Decimals of a column: as many as its most precise value has."""
+    numbers = [papers.split(row["values"][place])[0] for row in table["rows"]]
+    return max((len(f"{number:.10g}".partition(".")[2]) for number in numbers if not math.isnan(number)), default=0) or 1

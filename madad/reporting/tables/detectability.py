@@ -1,0 +1,152 @@
+"""How large a lesion must be to be found: psychometric curves over the implanted lesions, and the table of their thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from madad.core.seeds import numpy_generator
+from madad.evaluation.results.collected import block_title, read_metrics, select
+from madad.evaluation.results.sample_covariates import read_samples
+from madad.evaluation.statistics import method_order
+from madad.evaluation.statistics.bootstrap import Interval, hierarchical_interval
+from madad.evaluation.statistics.detectability import ABOVE_ALL, BELOW_ALL, Psychometric, Trials, fit
+from madad.evaluation.statistics.per_subject import of_method, side_by_side
+from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, interval
+from madad.reporting.tables.results import write_all
+
+PROTOCOL = "one_fp_per_scan"
+NOTHING_IMPLANTED = "No test set has lesions of known volume and contrast"
+NOTES = (
+    "V80: smallest volume from which on a lesion is found with a probability of 80 %, at the threshold that lets healthy "
+    "validation scans show one false-positive component on average; found means that a tenth of it is above the threshold.",
+    "From a logistic curve over the logarithms of volume and contrast with Firth's penalty; 95 % percentile bootstrap over "
+    "subjects, outcomes averaged over seeds first. < and > : beyond the volumes that were tried. No interval: one subject, or "
+    "all lesions alike, found or missed.",
+    "FP/scan: false-positive components a scan at that threshold on healthy test scans, which had no part in choosing it.",
+)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What one method found of the lesions of a test set.
+
+    Attributes:
+        curve: the fit, or why there is none.
+        alarms: false-positive components a scan on healthy test scans.
+    """
+
+    method: str
+    trials: Trials
+    curve: Psychometric | str
+    alarms: Interval
+
+
+def detections(metrics: Path, samples: Path, resamples: int) -> dict[tuple, list[Detection]]:
+    """Every method on every block with implanted lesions, in the order of the long table.
+
+    Args:
+        metrics: see `madad.evaluation.results.collected`.
+        samples: see `madad.evaluation.results.sample_covariates`.
+    """
+    table, known = read_metrics(metrics), read_samples(samples)
+    known = known[(known["volume_ml"] > 0) & (known["contrast"] > 0)][["testset", "modality", "sample", "volume_ml", "contrast"]]
+    attempts = select(table, "lesion_sensitivity", PROTOCOL).merge(known, on=["testset", "modality", "sample"])
+    alarms = select(table, "false_positive_components", PROTOCOL)
+    alarms = alarms[alarms["group"] == "healthy"]
+    found = {}
+    for block in method_order.blocks_in(table):
+        own, healthy = (part[method_order.inside(part, block)] for part in (attempts, alarms))
+        if len(own):
+            methods = [method for method in method_order.methods_in(table) if method in set(own["method"])]
+            found[block] = [_detection(method, own, healthy, block, resamples) for method in methods]
+    return found
+
+
+def _detection(method: str, attempts: pd.DataFrame, alarms: pd.DataFrame, block: tuple, resamples: int) -> Detection:
+    own = attempts[attempts["method"] == method]
+    frame = side_by_side(own)[method]
+    lesion = own.drop_duplicates("sample").set_index(["subject", "sample"]).loc[frame.index]
+    outcome = (frame > 0).astype(float).where(frame.notna()).mean(axis=1, skipna=False)
+    subjects = frame.index.get_level_values("subject").to_numpy().astype(str)
+    trials = Trials(lesion["volume_ml"].to_numpy(), lesion["contrast"].to_numpy(), outcome.to_numpy(), subjects)
+    curve = fit(trials, resamples, numpy_generator("detectability", *block))
+    return Detection(method, trials, curve, _alarms(alarms[alarms["method"] == method], block, resamples))
+
+
+def _alarms(rows: pd.DataFrame, block: tuple, resamples: int) -> Interval:
+    if rows.empty:
+        return Interval(np.nan, np.nan, np.nan, 0)
+    values, people, _ = of_method(side_by_side(rows), rows["method"].iloc[0])
+    return hierarchical_interval(values, people, resamples, numpy_generator("healthy alarms", *block))
+
+
+def contrasts_of(found: Sequence[Detection]) -> list[float]:
+    """Contrasts that were tried, weakest first."""
+    return sorted({float(contrast) for one in found for contrast in one.trials.contrast})
+
+
+def write_detectability(metrics: Path, samples: Path, resamples: int, csv: Path, tex: Path, html: Path) -> None:
+    """Write the smallest volume that each method finds, by contrast, with the false alarms it costs."""
+    found = detections(metrics, samples, resamples)
+    contrasts = contrasts_of([one for block in found.values() for one in block])
+    columns = [
+        Column("Method", number=False),
+        *(
+            Column(f"V80 at contrast {contrast:g} (ml) ↓", "smallest volume found with 80 % probability")
+            for contrast in contrasts
+        ),
+        Column("Found", "share of all implanted lesions found at that threshold"),
+        Column("FP/scan", "false-positive components a scan on healthy test scans; the threshold was meant for one"),
+        Column("Lesions", "implanted lesions tried"),
+        Column("Subjects"),
+    ]
+    groups = [(block_title(*block), [_row(one, contrasts) for one in own]) for block, own in found.items()]
+    notes = [*NOTES, *_reasons(found)] if found else [f"{NOTHING_IMPLANTED}."]
+    write_all(Table("Smallest lesion found", columns, groups, notes, "Test set"), csv, tex, html)
+
+
+def _reasons(found: dict[tuple, list[Detection]]) -> list[str]:
+    """Why there is no curve, or less than there should be; methods that share a reason share a note."""
+    shared: dict[tuple[str, str], list[str]] = {}
+    for block, own in found.items():
+        for one in own:
+            missing = int(np.isnan(one.trials.found).sum())
+            lesions = f"{missing} of {one.trials.found.size} lesions without an outcome, see the log of the evaluation"
+            why = one.curve if isinstance(one.curve, str) else lesions if missing else ""
+            shared.setdefault((block_title(*block), why), []).append(one.method)
+    return [f"{title}, {', '.join(methods)}: {why}." for (title, why), methods in shared.items() if why]
+
+
+def _row(one: Detection, contrasts: Sequence[float]) -> list[Cell]:
+    known = one.trials.known()
+    share = float(known.found.mean()) if known.found.size else np.nan
+    return [
+        Cell(one.method),
+        *(_volume(one, contrast) for contrast in contrasts),
+        interval(share, np.nan, np.nan, digits=2),
+        interval(one.alarms.value, one.alarms.low, one.alarms.high),
+        Cell(str(one.trials.found.size), one.trials.found.size),
+        Cell(str(np.unique(one.trials.subjects).size), np.unique(one.trials.subjects).size),
+    ]
+
+
+def _volume(one: Detection, contrast: float) -> Cell:
+    if isinstance(one.curve, str) or contrast not in one.trials.contrast:
+        return Cell(NOTHING, np.nan)
+    value, low, high = one.curve.smallest_found(contrast)
+    ends = one.curve.tried_ml
+    bounds = "" if np.isnan(low) else f" [{volume_text(low, ends)}, {volume_text(high, ends)}]"
+    # Sorting puts what no volume reaches last, and not with what has no number.
+    return Cell(volume_text(value, ends) + bounds, min(value, 10 * ends[1]))
+
+
+def volume_text(volume_ml: float, tried_ml: tuple[float, float]) -> str:
+    """A volume in ml, or that it lies beyond the smallest or the largest tried."""
+    if volume_ml == BELOW_ALL:
+        return f"< {tried_ml[0]:g}"
+    return f"> {tried_ml[1]:g}" if volume_ml == ABOVE_ALL else f"{volume_ml:.2g}"

@@ -1,0 +1,199 @@
+"""The leakage guard: whether a test subject, a test image or a test label can have found its way into a model or a threshold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from madad.configuration.schema import Options
+from madad.configuration.settings import IMPLANTED, base_of
+from madad.core.errors import UserError
+from madad.core.io.hdf5 import Pack
+from madad.core.provenance import complete, content_hash
+from madad.evaluation.leakage import duplicates
+from madad.evaluation.leakage.duplicate_images import SHOWN, Finding, images, listed, rest
+from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.statistics.summary import read_summary
+from madad.reporting.layout import table_writer
+from madad.reporting.layout.table_writer import Cell, Column, Table
+
+STATES = {"good": "passed", "doubtful": "look", "bad": "LEAK"}
+NOTES = (
+    "passed: nothing found. look: not a leak by itself, but a reader should know. LEAK: numbers of this run cannot be trusted.",
+    "A person in two splits of one cohort ends the run with an error, and is not in this table.",
+    f"Images are compared by what they have beyond the mean image of their cohort. From a correlation of {duplicates.COPY} on "
+    f"two count as copies of one scan, from {duplicates.ALIKE} on as perhaps of one person. Lesioned and corrupted copies of "
+    "test subjects are meant to be copies and are not compared.",
+)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the configuration says of leaks.
+
+    Attributes:
+        tracks: labels that the training of every method saw.
+        test_on: the test sets.
+        roots: folder of every cohort that has one.
+        lesion_masks: folder of shapes for synthetic lesions, or None.
+        learns_shapes: methods whose training sees synthetic lesions.
+    """
+
+    tracks: Mapping[str, str]
+    test_on: Sequence[str]
+    roots: Mapping[str, str]
+    lesion_masks: str | None
+    learns_shapes: Sequence[str]
+
+
+def write_leakage(
+    packs: Sequence[Path], trainings: Sequence[Path], summary: Path, setup: Options, csv: Path, html: Path, fragment: Path
+) -> None:
+    """Run every check and write the table, and in one sentence what came out, for the report's first page.
+
+    Args:
+        packs: of the cohorts themselves, every split that is used, every sequence.
+        trainings: the `train.json` of every run.
+        summary: see `madad.evaluation.statistics.summary`.
+        setup: the fields of `Setup`.
+
+    Raises:
+        UserError: one person is in two splits of a cohort.
+    """
+    known = Setup(**setup)
+    findings = [
+        *subjects(packs),
+        *images(packs),
+        *models(packs, trainings),
+        *thresholds(summary),
+        *labels(known),
+    ]
+    rows = [[Cell(one.check), Cell(one.scope), Cell(STATES[one.state], state=one.state), Cell(one.found)] for one in findings]
+    columns = [Column(title, number=False) for title in ("Check", "Where", "Result", "Found")]
+    table = Table("Leakage guard", columns, [("", rows)], list(NOTES))
+    table_writer.write_html(table, html)
+    table_writer.write_csv(table, csv)
+    with complete(fragment) as partial:
+        partial.write_text(in_short([one.state for one in findings]), encoding="utf-8")
+
+
+def in_short(states: Sequence[str]) -> str:
+    """The outcome of all checks as a paragraph of HTML; a leak stands out."""
+    passed, doubtful, leaks = (states.count(state) for state in STATES)
+    if leaks:
+        said = f"{leaks} of {len(states)} checks found a LEAK: numbers of this run cannot be trusted. See the leakage guard."
+        return f'<p style="color:#b00020;font-weight:bold">{said}</p>\n'
+    looks = f", {doubtful} want a look" if doubtful else ""
+    return f"<p>Leakage guard: {passed} of {len(states)} checks passed{looks}.</p>\n"
+
+
+def subjects(packs: Sequence[Path]) -> Iterator[Finding]:
+    """Nobody stands in two splits of a cohort, whatever the sequence or session.
+
+    Raises:
+        UserError: somebody does.
+    """
+    splits: dict[str, dict[str, list[str]]] = {}
+    for image in listed(packs):
+        splits.setdefault(image.cohort, {}).setdefault(image.split, []).append(image.subject)
+    for cohort, own in splits.items():
+        twice = duplicates.shared(own)
+        if twice:
+            told = "; ".join(f"{subject} in {' and '.join(where)}" for subject, where in list(twice.items())[:SHOWN])
+            raise UserError(
+                f"{cohort}: {len(twice)} subject{'s' * (len(twice) > 1)} in more than one split ({told}); what is trained on or "
+                f"chosen by must not be tested on. Delete results/packs/{cohort} and correct the splits of the manifest"
+            )
+        counts = ", ".join(f"{len(set(names))} {split}" for split, names in own.items())
+        yield Finding("One person, one split", cohort, "good", f"subjects: {counts}; none twice")
+    if not splits:
+        yield Finding("One person, one split", "all", "doubtful", "there is no image to check")
+
+
+def models(packs: Sequence[Path], trainings: Sequence[Path]) -> Iterator[Finding]:
+    """Every model saw the training pack of its cohort and was chosen on the validation pack, and neither is a test pack."""
+    contents: dict[str, tuple[str, str, str]] = {}
+    for path in packs:
+        with Pack(path) as pack:
+            if len(pack):
+                contents[learnt_content(pack)] = (pack.cohort, pack.modality, pack.split)
+    problems: dict[tuple[str, str], list[str]] = {}
+    for path in trainings:
+        told = json.loads(Path(path).read_text())
+        identity = told["identity"]
+        who = f"{identity['method']} (seed {identity['seed']}, {identity['modality']}, {identity['cohort']})"
+        for use, split in (("training", "train"), ("validation", "validation")):
+            problem = _seen(told, use, split, contents)
+            if problem:
+                problems.setdefault(problem, []).append(who)
+    for (state, words), whose in sorted(problems.items()):
+        yield Finding("Models and test data", "all", state, f"{words}: {', '.join([*whose[:SHOWN], *rest(whose)])}")
+    if not problems:
+        found = f"{len(trainings)} trainings, each on its cohort's training pack with checkpoints chosen on its validation pack"
+        yield Finding("Models and test data", "all", "good", found)
+
+
+def learnt_content(pack: Pack) -> str:
+    """Hash by which a training calls what it read of a pack: its healthy subjects (`madad.engine.training_data`)."""
+    return content_hash([pack.content, [pack.names[index] for index in pack.healthy()]])
+
+
+def thresholds(summary: Path) -> Iterator[Finding]:
+    """Thresholds that have seen test labels are called so, in the title or the note of every number made with them."""
+    shown = [BY_KEY[key] for key in dict.fromkeys(read_summary(summary)["measure"]) if key in BY_KEY]
+    oracles = [measure for measure in shown if "oracle" in measure.protocol]
+    silent = [one.title for one in oracles if not any(word in one.title + one.note for word in ("oracle", "test set itself"))]
+    if silent:
+        yield Finding("Thresholds and test labels", "all", "bad", f"not called oracles although they are: {'; '.join(silent)}")
+    else:
+        titles = [measure.title for measure in oracles]
+        told = "; ".join([*titles[:SHOWN], *rest(titles)]) or "none"
+        found = f"best on the test labels, and called so: {told}. "
+        found += "Every other threshold of a Dice comes from validation subjects; FROC and sensitivities at a specificity are "
+        found += "points of curves of the test set"
+        yield Finding("Thresholds and test labels", "all", "good", found)
+
+
+def labels(setup: Setup) -> Iterator[Finding]:
+    """Which trainings saw labels, and whether the shapes of synthetic lesions meet the test sets."""
+    seeing = [f"{method} ({track})" for method, track in setup.tracks.items() if track not in ("none", "healthy")]
+    if seeing:
+        yield Finding(
+            "Labels in training", "all", "doubtful", f"methods whose training sees more than healthy images: {', '.join(seeing)}"
+        )
+    else:
+        yield Finding("Labels in training", "all", "good", "no training sees anything but healthy images")
+    folder = Path(setup.lesion_masks).resolve() if setup.lesion_masks else None
+    for cohort, root in setup.roots.items() if folder else ():
+        tested = any(base_of(testset) == cohort for testset in setup.test_on)
+        data = Path(root).resolve()
+        if tested and (data in (folder, *folder.parents) or folder in data.parents):
+            yield Finding(
+                "Lesion shapes",
+                cohort,
+                "bad",
+                f"the shapes of synthetic lesions ({setup.lesion_masks}) are this cohort's own lesions",
+            )
+    implanted = [testset for testset in setup.test_on if base_of(testset).endswith(IMPLANTED)]
+    if setup.learns_shapes and implanted:
+        found = (
+            f"{', '.join(setup.learns_shapes)} learn from the generator that made the lesions of {', '.join(implanted)}: other "
+            "lesions in other people, but of the same kind. Judge them on real lesions"
+        )
+        yield Finding("Lesion shapes", ", ".join(implanted), "doubtful", found)
+
+
+def _seen(told: Options, use: str, split: str, contents: Mapping[str, tuple[str, str, str]]) -> tuple[str, str] | None:
+    """State and words for one pack that a training saw; None when all is well."""
+    content = told.get("data", {}).get(use, {}).get("content")
+    if content not in contents:
+        return "doubtful", f"{use} data that is no pack of this run and cannot be compared with the test data"
+    cohort, modality, where = contents[content]
+    identity = told["identity"]
+    if where == "test":
+        return "bad", f"saw the test pack of {cohort} in {use}"
+    if (cohort, modality, where) != (identity["cohort"], identity["modality"], split):
+        return "doubtful", f"saw the {where} pack of {cohort}, {modality}, in {use}"
+    return None

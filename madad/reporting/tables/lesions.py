@@ -1,0 +1,40 @@
+"""Lesions as objects: a table of what is found, what is raised and how well surfaces meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from madad.evaluation.results.metric_table import LESION_WISE
+from madad.evaluation.statistics.summary import read_summary
+from madad.reporting.layout.table_writer import Cell, Column
+from madad.reporting.tables.results import BOLD_NOTE, SUMMARY_NOTE, by_block, measured, missing_notes, named, titled, write_all
+
+KEYS = tuple(measure.key for measure in LESION_WISE)
+NOTES = (
+    "Lesions are 26-connected components of the reference of at least 3 voxels. One is found when a tenth of it is predicted; "
+    "by IoU when it shares a tenth of the union with the components that touch it. A component that touches no lesion is a "
+    "false positive (FP). One component over the whole brain finds every lesion: F1 therefore takes the sensitivity by IoU.",
+    "Threshold with the best pooled Dice on validation subjects with lesions; FROC: that with so many false positives a scan, "
+    "over all test scans and all lesions of the test set together.",
+)
+
+
+def write_lesions(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+    """Write lesion-wise detection, the curve at given numbers of false positives, surfaces and volume.
+
+    Args:
+        summary: see `madad.evaluation.statistics.summary`.
+        bases: card of each method's name.
+    """
+    columns = [Column("Method", number=False), *(titled(key) for key in KEYS)]
+    lines = read_summary(summary)
+
+    def row(method: str, own: pd.DataFrame) -> list[Cell]:
+        return [named(method, bases), *(measured(own, key) for key in KEYS)]
+
+    # What has no threshold has none of the others either.
+    notes = [*NOTES, SUMMARY_NOTE, BOLD_NOTE, *missing_notes(lines, ("lesion_sensitivity", "lesion_f1"))]
+    write_all(by_block("Lesions as objects", columns, lines, row, notes, bases), csv, tex, html)

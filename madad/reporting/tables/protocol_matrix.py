@@ -1,0 +1,242 @@
+"""One set of maps, every Dice of the literature: what the choice of protocol does to the numbers and to the order of methods."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from madad.evaluation.results.collected import BLOCK, block_title
+from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.statistics.ranks import order_changes
+from madad.evaluation.statistics.summary import read_summary
+from madad.reporting.layout import style
+from madad.reporting.layout.table_writer import Cell, Column, number
+from madad.reporting.tables.results import BOLD_NOTE, SUMMARY_NOTE, by_block, measured, missing_notes, named, write_all
+
+LABELS = "†"  # marks what has seen the labels of the test set
+LONG_NAME = 14  # letters of a method's name beyond which the names of protocols no longer fit side by side
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way to turn maps into a Dice.
+
+    Attributes:
+        key: of its measure.
+        title: in the table.
+        short: under the figure, in two lines.
+        sees: whether the threshold has seen the labels of the test set.
+        used: by whom, or what for.
+    """
+
+    key: str
+    title: str
+    short: str
+    sees: bool
+    used: str
+
+    @property
+    def heading(self) -> str:
+        """Title with its mark."""
+        return f"{self.title}{LABELS}" if self.sees else self.title
+
+
+# In the order of columns: the main protocol, the others that see no test label, and the oracles.
+PROTOCOLS = (
+    Protocol("dice_validation", "Validation", "validation\n(main)", False, "the main protocol here"),
+    Protocol("dice_fpr_1", "Healthy FPR 1 %", "healthy\nFPR 1 %", False, "as by Bercea et al. and by FAE"),
+    Protocol("dice_fpr_5", "Healthy FPR 5 %", "healthy\nFPR 5 %", False, "as by Bercea et al. and by FAE"),
+    Protocol(
+        "dice_conformal",
+        "Conformal FPR 1 %",
+        "conformal\nFPR 1 %",
+        False,
+        "holds for new scans of the same kind as the healthy validation scans",
+    ),
+    Protocol("dice_one_fp", "One FP a scan", "one FP\na scan", False, "an operating point of lesion detection"),
+    Protocol("dice_pooled", "Pooled voxels", "pooled\nvoxels", True, "as by Baur et al., UPD, DAE and MedIAnomaly"),
+    Protocol("dice_oracle", "Mean at the pooled best", "mean at\npooled best", True, "as by Behrendt et al."),
+    Protocol("dice_mean", "Best mean", "best\nmean", True, "as by Frotscher et al. (optimal)"),
+    Protocol("dice_slice", "Lesion slices", "lesion\nslices", True, "as by MAD-AD, Synomaly and Wolleb et al."),
+    Protocol("dice_subject", "Each subject's best", "subject's\nbest", True, "the best Dice of some papers"),
+)
+# AUPRC, Dice at the validation threshold and at the oracle's: each step alone, and all of them as everywhere else.
+POST_COLUMNS = tuple(
+    (key, f"{title}, {words}")
+    for title, pattern, whole in (
+        ("AUPRC", "auprc_{}", "auprc"),
+        ("Dice, validation", "dice_{}_validation", "dice_validation"),
+        (f"Dice, oracle{LABELS}", "dice_{}_oracle", "dice_oracle"),
+    )
+    for key, words in (*((pattern.format(step), step) for step in ("none", "erosion", "median", "components")), (whole, "all"))
+    if key in BY_KEY
+)
+WHAT_NOTE = (
+    "The same maps under every protocol; only the choice of the threshold and the way of averaging differ. Thresholds are chosen "
+    "before small components are removed; pooled voxels and lesion slices keep these."
+)
+LABELS_NOTE = f"{LABELS} The threshold has seen the labels of the test set: a ceiling, not a result."
+POOLED_NOTE = "Pooled voxels and lesion slices are numbers of the whole test set: no interval over subjects, no winner."
+POST_NOTE = (
+    "The same maps after each step of the post-processing alone and after all of them, in the order erosion of the brain mask, "
+    "median, removal of small components. Removal acts on masks: it has no AUPRC of its own. Intervals are in summary.csv."
+)
+
+
+def write_protocols(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+    """Write Dice of every method under every protocol of the literature.
+
+    Args:
+        summary: see `madad.evaluation.statistics.summary`.
+        bases: card of each method's name.
+    """
+    lines = _of(summary, [protocol.key for protocol in PROTOCOLS])
+    columns = [
+        Column("Method", number=False),
+        *(Column(one.heading, f"{BY_KEY[one.key].note}; {one.used}") for one in PROTOCOLS),
+    ]
+
+    def row(method: str, own: pd.DataFrame) -> list[Cell]:
+        return [named(method, bases), *(measured(own, one.key) for one in PROTOCOLS)]
+
+    missing = missing_notes(lines, [one.key for one in PROTOCOLS])
+    notes = [WHAT_NOTE, LABELS_NOTE, POOLED_NOTE, SUMMARY_NOTE, BOLD_NOTE, *_flips(lines), *missing]
+    write_all(by_block("Protocol matrix: Dice", columns, lines, row, notes, bases), csv, tex, html)
+
+
+def write_post_processing(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+    """Write AUPRC and Dice after every step of the post-processing alone, and after all of them.
+
+    Args:
+        summary, bases: as for the protocols.
+    """
+    lines = _of(summary, [key for key, _ in POST_COLUMNS])
+    columns = [Column("Method", number=False), *(Column(title, BY_KEY[key].note) for key, title in POST_COLUMNS)]
+
+    def row(method: str, own: pd.DataFrame) -> list[Cell]:
+        return [named(method, bases), *(_bare(own, key) for key, _ in POST_COLUMNS)]
+
+    write_all(by_block("Post-processing", columns, lines, row, [POST_NOTE, LABELS_NOTE], bases), csv, tex, html)
+
+
+def _bare(own: pd.DataFrame, key: str) -> Cell:
+    """A value without its interval, or the table would not fit a page."""
+    return number(own.loc[key, "value"] if key in own.index else math.nan)
+
+
+def _of(summary: Path, keys: list[str]) -> pd.DataFrame:
+    lines = read_summary(summary)
+    return lines[lines["measure"].isin(keys)]
+
+
+def _wide(part: pd.DataFrame) -> pd.DataFrame:
+    """Values of a block, a row a method and a column a protocol, in the order of `PROTOCOLS`; NaN where there is none."""
+    return part.pivot(index="method", columns="measure", values="value").reindex(columns=[one.key for one in PROTOCOLS])
+
+
+def reference(values: pd.DataFrame) -> str | None:
+    """The protocol that the others are held against: the first in the order of `PROTOCOLS` under which methods have values."""
+    return next((one.key for one in PROTOCOLS if values[one.key].notna().sum() > 1), None)
+
+
+def _flips(lines: pd.DataFrame) -> list[str]:
+    """How many pairs of methods change their order against the reference protocol, a sentence a block."""
+    sentences = []
+    for block, part in lines.groupby(list(BLOCK), sort=False):
+        values = _wide(part)
+        main = reference(values)
+        if main is None:
+            continue
+        counted = {
+            one: order_changes(values[main].to_numpy(), values[one.key].to_numpy()) for one in PROTOCOLS if one.key != main
+        }
+        told = [f"{one.title} {changed} of {pairs}" for one, (changed, pairs) in counted.items() if pairs]
+        title = next(one.title for one in PROTOCOLS if one.key == main)
+        sentences.append(
+            f"{block_title(*block)}: pairs ordered otherwise than by {title}: {', '.join(told) or 'nothing to hold against'}."
+        )
+    return sentences
+
+
+def draw_protocols(summary: Path, png: Path, pdf: Path) -> None:
+    """Rank of every method under every protocol, a panel a test set, with the number of pairs that change their order.
+
+    The number is Kendall's tau distance to the main protocol, of the pairs that both order.
+
+    Args:
+        summary: see `madad.evaluation.statistics.summary`.
+    """
+    lines = _of(summary, [protocol.key for protocol in PROTOCOLS])
+    parts = [(block, _wide(part)) for block, part in lines.groupby(list(BLOCK), sort=False)]
+    if not parts:
+        style.save(style.empty("No evaluation yet"), png, pdf)
+        return
+    most = max(len(values) for _, values in parts)
+    looks = sorted(lines["method"].unique())
+    tilted = max(map(len, looks)) > LONG_NAME
+    figure, axes = style.grid(len(parts), (style.PAGE, 0.2 * most + (1.6 if tilted else 1.25)), 1)
+    for one, (block, values) in zip(axes, parts, strict=True):
+        one.set_title(block_title(*block), fontweight="bold", fontsize=9.5, pad=22)
+        _bump(one, values, looks, tilted)
+    style.save(figure, png, pdf)
+
+
+def _bump(axes: plt.Axes, values: pd.DataFrame, looks: list[str], tilted: bool) -> None:
+    main = reference(values)
+    if main is None:
+        axes.axis("off")
+        style.say(axes, "one method only: nothing to rank" if values.notna().any(axis=None) else "no value under any protocol")
+        return
+    colour, marker = style.colours(looks), style.markers(looks)
+    values = values.mask(values.isna() | (values.notna().sum() < 2))  # one method with a value has nobody to be ranked with
+    ranked = stats.rankdata(-values.round(12).to_numpy(), axis=0, nan_policy="omit")
+    places = np.arange(len(PROTOCOLS))
+    for method, own in zip(values.index, ranked, strict=True):
+        axes.plot(places, own, color=colour[method], lw=1.6, alpha=0.9, zorder=2, clip_on=False)
+        axes.plot(places, own, marker[method], color=colour[method], ms=6, mec="white", mew=0.7, zorder=3, clip_on=False)
+    _name_ends(axes, values.index, ranked, colour)
+    _count_changes(axes, values, main)
+    first_oracle = next(place for place, protocol in enumerate(PROTOCOLS) if protocol.sees)
+    axes.axvspan(first_oracle - 0.5, len(PROTOCOLS) - 0.75, color="#f2f2f2", zorder=0, lw=0)
+    axes.set(ylim=(len(values) + 0.5, 0.5), xlim=(-0.5, len(PROTOCOLS) - 0.5), yticks=[])
+    words = [f"{one.short}{LABELS}" if one.sees else one.short for one in PROTOCOLS]
+    if tilted:
+        axes.set_xticks(places, [text.replace("\n", " ") for text in words], rotation=30, ha="right", fontsize=8)
+    else:
+        axes.set_xticks(places, words, fontsize=8)
+    axes.grid(False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _count_changes(axes: plt.Axes, values: pd.DataFrame, main: str) -> None:
+    """Write above each protocol how many pairs of methods it orders otherwise than the reference does."""
+    for place, protocol in enumerate(PROTOCOLS):
+        changed, pairs = order_changes(values[main].to_numpy(), values[protocol.key].to_numpy())
+        otherwise = "all tied" if values[protocol.key].notna().any() else "no value"
+        text = "reference" if protocol.key == main else f"{changed} of {pairs}" if pairs else otherwise
+        axes.text(place, 0.35, text, ha="center", va="bottom", fontsize=7.5, color=style.GREY)
+    axes.text(-0.65, 0.35, "pairs reordered", ha="right", va="bottom", fontsize=7.5, color=style.GREY)
+
+
+def _name_ends(axes: plt.Axes, methods: pd.Index, ranked: np.ndarray, colour: dict[str, str]) -> None:
+    """Names at both ends, a line each, tied to the outermost point of the method: methods may share a rank or lack one."""
+    known = np.flatnonzero(np.isfinite(ranked).any(axis=0))
+    for outward, side, columns in ((-1, "right", known), (1, "left", known[::-1])):
+        first = {
+            method: next((c for c in columns if np.isfinite(own[c])), None) for method, own in zip(methods, ranked, strict=True)
+        }
+        ends = {
+            method: (own[first[method]], method) for method, own in zip(methods, ranked, strict=True) if first[method] is not None
+        }
+        for slot, method in enumerate(sorted(ends, key=ends.get), start=1):
+            at = columns[0] + 0.42 * outward
+            axes.plot([at, first[method]], [slot, ends[method][0]], color=colour[method], lw=0.8, ls=":", zorder=1, clip_on=False)
+            axes.text(at + 0.05 * outward, slot, method, ha=side, va="center", fontsize=8)

@@ -1,0 +1,259 @@
+"""The tables of a benchmark: headline, thresholds side by side, published protocols, cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from madad.configuration import cards
+from madad.core.errors import UserError
+from madad.evaluation.protocol.published_protocols import CHAINS
+from madad.evaluation.results.collected import BLOCK, block_title, read_trainings
+from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.statistics.summary import read_summary
+from madad.reporting.layout import table_writer
+from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, plain
+
+Row = Callable[[str, pd.DataFrame], list[Cell]]
+HEADLINE = ("auprc", "auroc", "dice_oracle", "dice_validation", "l1", "seconds")
+THRESHOLDS = ("dice_validation", "dice_fpr_1", "dice_fpr_5", "dice_oracle", "dice_subject")
+# Of the paper's protocol, and of ours beside it.
+PUBLISHED = ("dice_published", "dice_validation", "auprc_published", "auprc", "l1_published", "l1")
+COST = ("seconds", "peak_memory_mb")
+TRAINING_NOTE = (
+    "wall time of one training run, mean over seeds, with that of the parts it stands on; "
+    "methods that differ in their settings of inference alone share a training, which counts for each"
+)
+SUMMARY_NOTE = (
+    "Mean over test subjects with its 95 % interval (BCa bootstrap over subjects; with several seeds, over seeds and subjects). "
+    "Subjects are the unit: their samples and seeds are averaged first."
+)
+BOLD_NOTE = (
+    "Bold: beats every other method with a value in its block, outside the noise (Wilcoxon with Holm's correction, p < 0.05, "
+    "and a paired bootstrap interval of its lead above zero). Without bold nobody does."
+)
+ORACLE_NOTE = "Oracle thresholds have seen the test labels: ceilings, not results."
+
+PUBLISHED_NOTE = (
+    "Each method by the protocol of its own paper, from the same maps: to be read beside the paper's table. "
+    "Protocols differ, so rows are not ranked by them."
+)
+
+
+def write_headline(
+    summary: Path,
+    trainings: Sequence[Path],
+    bases: Mapping[str, str],
+    tracks: Mapping[str, str],
+    csv: Path,
+    tex: Path,
+    html: Path,
+    fragment: Path,
+) -> None:
+    """Write the table that the report opens with.
+
+    Args:
+        summary: see `madad.evaluation.statistics.summary`.
+        trainings: the `train.json` of every run.
+        bases: card of each method's name.
+        tracks: labels that the training of each method saw, and that of its parts.
+    """
+    lines, trained = read_summary(summary), read_trainings(trainings)
+    columns = [
+        Column("Method", number=False),
+        Column("Track", "labels that training sees", number=False),
+        *(titled(key) for key in HEADLINE),
+        Column("Parameters", "weights of the networks"),
+        Column("Seeds", "training runs"),
+        Column("SD over seeds", "standard deviation of the AUPRC over seeds"),
+    ]
+
+    def row(method: str, own: pd.DataFrame) -> list[Cell]:
+        seeds, spread = _seeds(own)
+        shown = [named(method, bases), Cell(tracks.get(method, table_writer.NOTHING)), *(measured(own, key) for key in HEADLINE)]
+        return [*shown, _parameters(_of_block(trained, method, own)), seeds, spread]
+
+    notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *missing_notes(lines, HEADLINE)]
+    table = by_block("Headline: every method on every test set", columns, lines, row, notes, bases)
+    write_all(table, csv, tex, html)
+    table_writer.write_fragment(table, fragment)
+
+
+def write_thresholds(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+    """Write Dice under every way of choosing the threshold, from the same maps."""
+    columns = [Column("Method", number=False), *(titled(key) for key in THRESHOLDS)]
+    lines = read_summary(summary)
+
+    def row(method: str, own: pd.DataFrame) -> list[Cell]:
+        return [named(method, bases), *(measured(own, key) for key in THRESHOLDS)]
+
+    notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *missing_notes(lines, THRESHOLDS)]
+    write_all(by_block("One set of maps, five thresholds: Dice", columns, lines, row, notes, bases), csv, tex, html)
+
+
+def write_published(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+    """Write every method that has a protocol of its own: its numbers under that and under the common one."""
+    lines = read_summary(summary)
+    own_protocol = lines[lines["measure"].str.endswith("_published")]
+    lines = lines.merge(own_protocol[[*BLOCK, "method"]].drop_duplicates()).assign(best=0)
+    columns = [
+        Column("Method", number=False),
+        Column("Protocol", "whose scoring it is", number=False),
+        *(titled(key) for key in PUBLISHED),
+    ]
+
+    def row(method: str, own: pd.DataFrame) -> list[Cell]:
+        return [named(method, bases), Cell(_chain(method, bases)), *(measured(own, key) for key in PUBLISHED)]
+
+    used = {_chain(method, bases) for method in lines["method"]}
+    chains = [f"Protocol {name}: {chain.words}." for name, chain in CHAINS.items() if name in used]
+    notes = [PUBLISHED_NOTE, *chains, SUMMARY_NOTE, *missing_notes(lines, PUBLISHED)]
+    write_all(by_block("The papers' own protocols", columns, lines, row, notes, bases), csv, tex, html)
+
+
+def write_cost(
+    summary: Path,
+    trainings: Sequence[Path],
+    bases: Mapping[str, str],
+    beneath: Mapping[str, Sequence[str]],
+    csv: Path,
+    tex: Path,
+    html: Path,
+) -> None:
+    """Write what each method costs to train and to apply.
+
+    Args:
+        summary, trainings, bases: as for the headline; the parts that methods stand on are among the trainings.
+        beneath: names of all parts that a method stands on.
+    """
+    trained = read_trainings(trainings)
+    columns = [
+        Column("Method", number=False),
+        *(titled(key) for key in COST),
+        Column("Parameters", "weights of the networks"),
+        Column("Training (min)", TRAINING_NOTE),
+        Column("Device", "where it was trained", number=False),
+    ]
+
+    def row(method: str, own: pd.DataFrame) -> list[Cell]:
+        runs = _of_block(trained, method, own)
+        parts = [_mean(_of_block(trained, part, own), "seconds") for part in beneath.get(method, ())]
+        minutes = (_mean(runs, "seconds") + sum(parts)) / 60
+        device = (
+            ", ".join(sorted(set(runs["device_name"].dropna().astype(str)))) if "device_name" in runs else table_writer.NOTHING
+        )
+        return [
+            named(method, bases),
+            *(measured(own, key) for key in COST),
+            _parameters(runs),
+            number(minutes),
+            Cell(device),
+        ]
+
+    notes = ["Times depend on the machine and on what else it did; compare within one run.", SUMMARY_NOTE]
+    write_all(by_block("Cost", columns, read_summary(summary), row, notes, bases), csv, tex, html)
+
+
+def write_all(table: Table, csv: Path, tex: Path, html: Path) -> None:
+    """Write a table in the three formats."""
+    table_writer.write_csv(table, csv)
+    table_writer.write_tex(table, tex)
+    table_writer.write_html(table, html)
+
+
+def by_block(
+    title: str, columns: list[Column], lines: pd.DataFrame, row: Row, notes: list[str], bases: Mapping[str, str]
+) -> Table:
+    """A group a test set, a row a method in the order of the configuration, which `bases` has; others follow by name."""
+    order = {method: place for place, method in enumerate(bases)}
+    groups = []
+    for block, part in lines.groupby(list(BLOCK), sort=False):
+        rows = {method: own.set_index("measure") for method, own in part.groupby("method")}
+        methods = sorted(rows, key=lambda method: (order.get(method, len(order)), method))
+        groups.append((block_title(*block), [row(method, rows[method]) for method in methods]))
+    return Table(title, columns, groups, notes, group_title="Test set")
+
+
+def titled(key: str) -> Column:
+    """The column of a measure: its title with the unit, and an arrow where larger or smaller is better."""
+    measure = BY_KEY[key]
+    unit = f" ({measure.unit})" if measure.unit else ""
+    arrow = {1: " ↑", -1: " ↓", 0: ""}[measure.better]
+    return Column(measure.title + unit + arrow, measure.note)
+
+
+def measured(own: pd.DataFrame, key: str) -> Cell:
+    """A measure of one method as a cell, with its interval where it has one.
+
+    Args:
+        own: lines of the summary of one method and block, by `measure`.
+    """
+    if key not in own.index:
+        return number(math.nan)
+    line = own.loc[key]
+    measure = BY_KEY[key]
+    if not measure.spread:
+        return number(line["value"], measure.digits)
+    return interval(line["value"], line["low"], line["high"], bold=bool(line["best"]), digits=measure.digits)
+
+
+def _seeds(own: pd.DataFrame) -> tuple[Cell, Cell]:
+    if "auprc" not in own.index:
+        return number(math.nan), number(math.nan)
+    seeds = int(own.loc["auprc", "seeds"])
+    return Cell(str(seeds), seeds), number(own.loc["auprc", "seed_sd"])
+
+
+def _of_block(trained: pd.DataFrame, method: str, own: pd.DataFrame) -> pd.DataFrame:
+    """Trainings behind a method's row: of its block's cohort and modality."""
+    if trained.empty:
+        return trained
+    chosen = trained["method"] == method
+    for key in ("cohort", "modality"):
+        chosen &= trained[key] == own.iloc[0][key]
+    return trained[chosen]
+
+
+def _parameters(runs: pd.DataFrame) -> Cell:
+    count = _mean(runs, "parameter_count")
+    if not math.isfinite(count):
+        return number(math.nan)
+    return Cell(f"{plain(count / 1e6)} M" if count >= 1e4 else f"{count:.0f}", count)
+
+
+def _mean(runs: pd.DataFrame, column: str) -> float:
+    return float(pd.to_numeric(runs[column], errors="coerce").mean()) if column in runs and len(runs) else math.nan
+
+
+def named(method: str, bases: Mapping[str, str]) -> Cell:
+    """A method by its name, with that of its card where they differ."""
+    base = bases.get(method, method)
+    return Cell(method if base == method else f"{method} ({base})")
+
+
+def _chain(method: str, bases: Mapping[str, str]) -> str:
+    return _on_card(method, bases, "published_scoring")
+
+
+def _on_card(method: str, bases: Mapping[str, str], key: str) -> str:
+    try:
+        return str(cards.load(bases.get(method, method))[key] or table_writer.NOTHING)
+    except UserError:  # maps made elsewhere have no card
+        return table_writer.NOTHING
+
+
+def missing_notes(lines: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+    """Say which values are not in a mean, so that none is dropped in silence; a line a test set and measure."""
+    notes = []
+    for (*block, key), part in lines[lines["measure"].isin(keys)].groupby([*BLOCK, "measure"], sort=False):
+        without = part[part["missing"] > 0]
+        counts = ", ".join(f"{method} {missing}" for method, missing in zip(without["method"], without["missing"], strict=True))
+        if len(without) == len(part) and without["missing"].nunique() == 1:
+            counts = f"{without['missing'].iloc[0]} under every method"
+        if len(without):
+            title = f"{block_title(*block)}, {BY_KEY[key].title}"
+            notes.append(f"{title}: samples without a value: {counts}; the reason is in the log of the evaluation.")
+    return notes

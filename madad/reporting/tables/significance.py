@@ -1,0 +1,194 @@
+"""Tests between methods and their ranks: two csv files with every number, and tables for people of the main measures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from madad.core.provenance import complete
+from madad.evaluation.results.collected import BLOCK, read_metrics
+from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.statistics.rankings import (
+    ALL_BLOCKS,
+    CHANCE,
+    PAIR_COLUMNS,
+    RANK_COLUMNS,
+    pair_rows,
+    rank_rows,
+    standings,
+    title,
+)
+from madad.reporting.layout import table_writer
+from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, number, plain
+
+MAIN = ("auprc", "dice_validation")
+NOTHING_YET = "Nothing to compare: no evaluation, or one method only."
+TEST_NOTE = (
+    "Subjects are the unit (mean over seeds, then over a subject's samples), the same for every method. p: two-sided Wilcoxon "
+    "signed-rank test, zeros by Pratt, exact up to 50 subjects, after Holm over all pairs of one test set and measure."
+)
+EFFECT_NOTE = (
+    "Each cell compares the row with the column: matched-pairs rank-biserial correlation, +1 where the row is better for every "
+    "subject, −1 where the column is (p in brackets). Bold: the row is ahead outside the noise, by p < 0.05 and by the paired "
+    "bootstrap interval of the mean difference."
+)
+RANK_NOTE = (
+    "Mean rank: of the ranks within each subject, 1 is best. Probability and 95 % range: of the rank of the mean over "
+    "resamples of the subjects, and of the seeds where there are several. Behind the best: mean paired difference to the "
+    "method with the best mean, with its bootstrap interval."
+)
+POWER_NOTE = (
+    "Detectable: the smallest mean difference to the best that a test of so many subjects finds with 80 % power at 5 % before "
+    "Holm; a smaller one that is not significant says nothing."
+)
+ALL_NOTE = (
+    "All test sets: every subject counts once, with its mean over the test sets it is in; methods that lack a test set are "
+    "left out."
+)
+
+
+def write_significance(metrics: Path, resamples: int, comparisons: Path, ranks: Path) -> None:
+    """Write every pair of methods and every rank, for all measures that have a winner, on every block and over all.
+
+    Args:
+        metrics: the long table.
+        resamples: of the paired bootstrap.
+        comparisons: csv, columns `madad.evaluation.statistics.rankings.PAIR_COLUMNS`.
+        ranks: csv, columns `RANK_COLUMNS` and the probability of every rank.
+    """
+    found = list(standings(read_metrics(metrics), resamples))
+    most = max((len(one.scores.methods) + len(one.scores.absent) for one in found), default=0)
+    chances = [f"{CHANCE}{rank + 1}" for rank in range(most)]
+    _write(comparisons, [row for one in found for row in pair_rows(one)], PAIR_COLUMNS)
+    _write(ranks, [row for one in found for row in rank_rows(one)], (*RANK_COLUMNS, *chances))
+
+
+def _write(path: Path, rows: list[dict], columns: Sequence[str]) -> None:
+    with complete(path) as partial:
+        pd.DataFrame(rows, columns=list(columns)).to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """Either csv file, names as text."""
+    texts = (*BLOCK, "measure", "method", "first", "second", "winner", "note")
+    found = pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=_blank_numbers(path, texts))
+    return found
+
+
+def _blank_numbers(path: str | Path, texts: Sequence[str]) -> dict[str, list[str]]:
+    """An empty field is a missing number, but an empty text; a method may be called NA."""
+    return {column: ["", "nan"] for column in pd.read_csv(path, nrows=0).columns if column not in texts}
+
+
+def write_tables(
+    comparisons: Path, ranks: Path, comparisons_tex: Path, comparisons_html: Path, ranks_tex: Path, ranks_html: Path
+) -> None:
+    """Write the tables for people from the two csv files: a matrix of all pairs, and a line a method with its rank."""
+    pairs, ranked = (found[found["measure"].isin(MAIN)] for found in (read(comparisons), read(ranks)))
+    for table, tex, html in (
+        (_matrix(pairs, ranked), comparisons_tex, comparisons_html),
+        (_ranks(pairs, ranked), ranks_tex, ranks_html),
+    ):
+        table_writer.write_tex(table, tex)
+        table_writer.write_html(table, html)
+
+
+def panels(found: pd.DataFrame) -> list[tuple[tuple[str, ...], str, pd.DataFrame]]:
+    """Block, key of the measure and rows, in the order of a table: blocks as they stand, all together last."""
+    parts = [(tuple(key[:3]), key[3], part) for key, part in found.groupby([*BLOCK, "measure"], sort=False)]
+    places = list(dict.fromkeys(block for block, _, _ in parts if block != ALL_BLOCKS))
+    return sorted(parts, key=lambda one: (places.index(one[0]) if one[0] in places else len(places), MAIN.index(one[1])))
+
+
+def _heading(block: tuple[str, ...], key: str, part: pd.DataFrame) -> str:
+    subjects = int(part["subjects"].max())
+    return f"{title(block)}: {BY_KEY[key].title} ({subjects} subject{'' if subjects == 1 else 's'})"
+
+
+def _matrix(pairs: pd.DataFrame, ranked: pd.DataFrame) -> Table:
+    methods = in_order(ranked)
+    columns = [Column("Method", number=False), *(Column(name, f"against {name}") for name in methods)]
+    groups, notes = [], [TEST_NOTE, EFFECT_NOTE, *([ALL_NOTE] if (pairs["cohort"] == ALL_BLOCKS[0]).any() else [])]
+    for block, key, part in panels(pairs):
+        cells = {name: dict.fromkeys(methods, Cell(NOTHING, math.nan)) for name in methods}
+        for pair in part.itertuples():
+            # an effect is the first method's; where smaller is better the better method has the smaller values
+            effect = BY_KEY[key].better * pair.rank_biserial
+            cells[pair.first][pair.second] = _effect(effect, pair.p_holm, pair.winner == pair.first)
+            cells[pair.second][pair.first] = _effect(-effect, pair.p_holm, pair.winner == pair.second)
+        shown = [name for name in methods if name in {*part["first"], *part["second"]}]
+        groups.append((_heading(block, key, part), [[Cell(name), *cells[name].values()] for name in shown]))
+        notes += reasons(_heading(block, key, part), part)
+    return Table("Pairs of methods", columns, groups, notes if groups else [NOTHING_YET], "Test set")
+
+
+def in_order(ranked: pd.DataFrame) -> list[str]:
+    """All methods, the lowest mean of their mean ranks over blocks and measures first."""
+    means = ranked.groupby("method")["mean_rank"].mean()
+    return [str(name) for name in means.sort_index().sort_values(kind="stable", na_position="last").index]
+
+
+def reasons(heading: str, part: pd.DataFrame) -> list[str]:
+    """Why tests of a block are missing or could not be significant, once each."""
+    return [f"{heading}: {reason}." for reason in dict.fromkeys(part["note"]) if reason and reason != "equal for every subject"]
+
+
+def _effect(effect: float, p_value: float, ahead: bool) -> Cell:
+    if not math.isfinite(effect):
+        return Cell(NOTHING, math.nan)
+    return Cell(f"{_signed(effect)} ({p_text(p_value)})", effect, bold=ahead)
+
+
+def _signed(value: float) -> str:
+    text = f"{abs(value):.2f}"
+    return text if float(text) == 0 else ("+" if value > 0 else "−") + text
+
+
+def p_text(value: float) -> str:
+    """0.21, 0.034, 0.0021, 4e-05: two digits that count, one of them below 0.001."""
+    if not math.isfinite(value):
+        return NOTHING
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}" if value >= 0.001 else f"{value:.0e}"
+
+
+def _ranks(pairs: pd.DataFrame, ranked: pd.DataFrame) -> Table:
+    columns = [
+        Column("Method", number=False),
+        Column("Mean", "over the subjects that have a value under every method"),
+        Column("Mean rank ↓", "of the ranks within each subject"),
+        Column("First", "probability that its mean is the best"),
+        Column("Ranks", "95 % range of the rank of its mean"),
+        Column("Behind the best", "mean paired difference with its 95 % interval"),
+        Column("p", "Wilcoxon against the best, after Holm"),
+        Column("Detectable", "smallest difference to the best that the test finds with 80 % power"),
+    ]
+    groups, notes = [], [TEST_NOTE, RANK_NOTE, POWER_NOTE, *([ALL_NOTE] if (ranked["cohort"] == ALL_BLOCKS[0]).any() else [])]
+    for block, key, part in panels(ranked):
+        own = pairs[(pairs["measure"] == key) & (pairs[list(BLOCK)] == list(block)).all(axis=1)]
+        wins = own["winner"].value_counts()
+        friedman_p = part["friedman_p"].max()
+        heading = _heading(block, key, part) + (f"; Friedman p = {p_text(friedman_p)}" if math.isfinite(friedman_p) else "")
+        present = int(part["value"].notna().sum())
+        rows = [_rank_row(line, BY_KEY[key].digits, wins.get(line.method, 0) == present - 1 > 0) for line in part.itertuples()]
+        groups.append((heading, rows))
+        notes += reasons(_heading(block, key, part), part)
+    return Table("Ranks of methods", columns, groups, notes if groups else [NOTHING_YET], "Test set")
+
+
+def _rank_row(line: tuple, digits: int, wins: bool) -> list[Cell]:
+    known, chance = math.isfinite(line.rank_low), getattr(line, f"{CHANCE}1")
+    spread = "–".join(f"{rank:.0f}" for rank in dict.fromkeys((line.rank_low, line.rank_high)))
+    behind = table_writer.interval(line.difference_to_best, line.difference_low, line.difference_high, digits=digits)
+    return [
+        Cell(line.method),
+        Cell(plain(line.value, digits), line.value, wins) if math.isfinite(line.value) else number(math.nan),
+        number(line.mean_rank, 3),
+        Cell(f"{chance:.2f}", chance) if known else number(math.nan),
+        Cell(spread, line.rank_low) if known else number(math.nan),
+        Cell("best") if line.best == 1 else behind,
+        Cell(p_text(line.p_holm_to_best), line.p_holm_to_best),
+        number(line.detectable_difference, digits),
+    ]

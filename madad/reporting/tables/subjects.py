@@ -1,0 +1,78 @@
+"""Which subjects have a lesion at all? A table of how well one score per subject tells them from healthy ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from madad.evaluation.results.collected import BLOCK, block_title, read_metrics, select
+from madad.evaluation.statistics import method_order
+from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number
+from madad.reporting.tables.results import named, write_all
+
+# Ways of making one number of a map.
+REDUCTIONS = {
+    "mean": "mean of the brain",
+    "p99": "99th percentile of the brain",
+    "max": "highest voxel",
+    "top100": "mean of the 100 highest voxels",
+    "volume": "abnormal volume",
+}
+METRICS = ["subject_auroc", "subject_auroc_low", "subject_auroc_high"]
+METRICS += ["subject_ap", "subject_sensitivity_90", "subject_sensitivity_95"]
+COLUMNS = {
+    "AUROC": "area under the ROC curve, healthy subjects against those with a lesion",
+    "AP": "average precision of finding the subjects with a lesion",
+    "Sensitivity at 90 %": "share of subjects with a lesion found where 90 % of the healthy ones are passed",
+    "Sensitivity at 95 %": "share of subjects with a lesion found where 95 % of the healthy ones are passed",
+}
+NOTE = (
+    "Healthy test subjects against those with a lesion, by one score a subject. AUROC with its 95 % bootstrap interval over "
+    "subjects; value and bounds are means over seeds. Sensitivity: share of subjects with a lesion above the score that leaves "
+    "so many of the healthy test subjects below it. AP: average precision, which depends on how many of each there are."
+)
+CAUTION = "Where healthy subjects and those with lesions come from different cohorts, it can be the scanner that is detected."
+
+
+def write_subjects(metrics: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+    """Write how well each method tells subjects with a lesion from healthy ones, by every way of scoring a subject.
+
+    Args:
+        metrics: see `madad.evaluation.results.collected`.
+        bases: card of each method's name.
+    """
+    table = read_metrics(metrics)
+    rows = pd.concat([select(table, metric) for metric in METRICS])
+    values = rows.groupby([*BLOCK, "protocol", "method", "metric"])["value"].mean().unstack("metric").reindex(columns=METRICS)
+    found = {key: list(line) for key, line in zip(values.index, values.to_numpy(), strict=True) if np.isfinite(line[0])}
+    methods, groups, notes = method_order.methods_in(table), [], [NOTE, CAUTION]
+    for block in method_order.blocks_in(table):
+        title, people = block_title(*block), _people(table, block)
+        own = [
+            (
+                f"{title}: {words} ({people})",
+                [_line(name, found[key], bases) for name in methods if (key := (*block, reduction, name)) in found],
+            )
+            for reduction, words in REDUCTIONS.items()
+        ]
+        groups += [(heading, lines) for heading, lines in own if lines]
+        if not any(lines for _, lines in own):
+            notes.append(f"{title}: {people}; nothing to tell apart.")
+    columns = [Column("Method", number=False), *(Column(f"{title} ↑", note) for title, note in COLUMNS.items())]
+    made = Table("Subject-level detection", columns, groups, notes, group_title="Test set and score")
+    write_all(made, csv, tex, html)
+
+
+def _line(method: str, values: list[float], bases: Mapping[str, str]) -> list[Cell]:
+    return [named(method, bases), interval(*values[:3]), *(number(value) for value in values[3:])]
+
+
+def _people(table: pd.DataFrame, block: tuple) -> str:
+    scores = select(table, "subject_score")
+    own = scores[method_order.inside(scores, block)].drop_duplicates("sample")
+    healthy = int((own["group"] == "healthy").sum())
+    sick = len(own) - healthy
+    return f"{healthy} healthy, {sick} sample{'s' if sick != 1 else ''} with a lesion"

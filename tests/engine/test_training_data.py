@@ -1,0 +1,64 @@
+"""Training data: which slices, and that a draw depends on its coordinates alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from madad.core.io.hdf5 import write_pack
+from madad.engine.training_data import Images, read_images
+from tests.engine import toy
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def slices(tmp_path: Path) -> Images:
+    return read_images(toy.write(tmp_path / "train.h5", ["sub-1", "sub-2"], "train"), CPU)
+
+
+def test_only_slices_with_brain(slices: Images) -> None:
+    assert slices.image.shape == slices.brain.shape == (8, 1, 16, 16)
+    assert slices.brain.dtype == torch.bool and slices.brain.flatten(1).any(1).all()
+    assert slices.subjects == 2 and slices.volume_shape == toy.SHAPE
+
+
+def test_whole_volumes(tmp_path: Path) -> None:
+    volumes = read_images(toy.write(tmp_path / "train.h5", ["sub-1", "sub-2"], "train"), CPU, "volumes")
+    assert volumes.image.shape == volumes.brain.shape == (2, 1, *toy.SHAPE) and volumes.subjects == 2
+    assert torch.equal(volumes.image[0, 0], torch.from_numpy(toy.sample("sub-1").image))
+
+
+def test_only_healthy_subjects(tmp_path: Path) -> None:
+    mixed = [toy.sample("sub-1"), toy.sample("sub-2", "patient"), toy.sample("sub-3", "implanted")]
+    write_pack(tmp_path / "mixed.h5", iter(mixed), affine=np.eye(4), modality="FLAIR", cohort="toy", split="train")
+    slices = read_images(tmp_path / "mixed.h5", CPU)
+    assert slices.subjects == 1
+    assert torch.equal(slices.image[:, 0], torch.from_numpy(mixed[0].image[1:-1]))
+
+
+def test_a_batch_holds_no_lesion_mask(slices: Images) -> None:
+    assert set(slices.draw(3, CPU, 0, 1)) == {"image", "brain"}
+
+
+def test_a_draw_depends_on_its_coordinates_alone(slices: Images) -> None:
+    first = slices.draw(4, CPU, 0, "slices", 7)["image"]
+    slices.draw(4, CPU, 0, "slices", 8)
+    torch.manual_seed(3)
+    assert torch.equal(first, slices.draw(4, CPU, 0, "slices", 7)["image"])
+    assert not torch.equal(first, slices.draw(4, CPU, 0, "slices", 8)["image"])
+
+
+def test_spread_reaches_both_ends(slices: Images) -> None:
+    assert slices.spread(100).tolist() == list(range(8))
+    assert slices.spread(3).tolist() == [0, 4, 7]
+
+
+def test_content_names_the_subjects(tmp_path: Path) -> None:
+    contents = {
+        read_images(toy.write(tmp_path / f"{i}.h5", names, "train"), CPU).content for i, names in enumerate(["ab", "abc"])
+    }
+    assert len(contents) == 2

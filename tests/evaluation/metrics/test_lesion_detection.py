@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from madad.evaluation.metrics.lesion_detection import (
+    MIN_VOXELS,
+    TOO_SMALL,
+    LesionCounts,
+    count_components,
+    detection_ordinals,
+    label,
+    lesion_metrics,
+    match,
+    voxels,
+)
+
+SHAPE = (9, 11, 10)
+
+
+def blobs(seed: int, share: float, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(shape), 0.8)
+    return noise > np.quantile(noise, 1 - share)
+
+
+def flooded(mask: np.ndarray) -> list[set[tuple[int, int, int]]]:
+    """Components by flood fill, voxel by voxel."""
+    left, found = {tuple(place) for place in np.argwhere(mask).tolist()}, []
+    while left:
+        component, queue = set(), [left.pop()]
+        while queue:
+            place = queue.pop()
+            component.add(place)
+            near = {tuple(np.add(place, step).tolist()) for step in itertools.product((-1, 0, 1), repeat=3)} & left
+            left -= near
+            queue += near
+        found.append(component)
+    return found
+
+
+def matched_slowly(prediction: np.ndarray, reference: np.ndarray) -> LesionCounts:
+    every, predicted = flooded(reference), flooded(prediction)
+    lesions = [lesion for lesion in every if len(lesion) >= MIN_VOXELS]
+    small = [lesion for lesion in every if len(lesion) < MIN_VOXELS]
+    raised = set().union(*predicted)
+    found = sum(len(lesion & raised) / len(lesion) >= 0.1 for lesion in lesions)
+    by_iou = 0
+    for lesion in lesions:
+        touching = set().union(*(component for component in predicted if component & lesion))
+        by_iou += len(lesion & touching) / len(lesion | touching) >= 0.1
+    right = [any(component & lesion for lesion in lesions) for component in predicted]
+    excused = [not hit and any(component & lesion for lesion in small) for component, hit in zip(predicted, right, strict=True)]
+    counted = len(predicted) - sum(excused)
+    return LesionCounts(len(lesions), found, by_iou, counted, counted - sum(right))
+
+
+def matched(prediction: np.ndarray, reference: np.ndarray) -> LesionCounts:
+    labels, number = label(reference)
+    return match(prediction, labels, number, voxels(labels, number))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_matching_equals_a_flood_fill(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    reference, other = blobs(seed, generator.uniform(0, 0.2)), blobs(seed + 1000, generator.uniform(0, 0.25))
+    prediction = other | (blobs(seed + 2000, 0.5) & reference)
+    assert matched(prediction, reference) == matched_slowly(prediction, reference)
+
+
+def test_random_masks_hold_every_case() -> None:
+    seen = [matched(blobs(seed + 1000, 0.1), blobs(seed, 0.1)) for seed in range(30)]
+    assert any(one.found > one.found_by_iou for one in seen)
+    assert any(0 < one.false_positives < one.predicted for one in seen)
+    assert any(one.found < one.lesions for one in seen)
+
+
+def test_neighbours_meet_at_corners() -> None:
+    mask = np.zeros((4, 4, 4), dtype=bool)
+    mask[0, 0, 0] = mask[1, 1, 1] = mask[2, 2, 2] = True
+    labels, number = label(mask)
+    assert number == 1
+    assert labels[mask].tolist() == [1, 1, 1]
+
+
+def test_specks_are_neither_lesions_nor_false_positives() -> None:
+    reference = np.zeros((3, 3, 20), dtype=bool)
+    reference[1, 1, 2:4] = reference[1, 1, 8:12] = True
+    labels, number = label(reference)
+    assert number == 1
+    assert set(labels[1, 1, 2:4]) == {TOO_SMALL}
+    assert voxels(labels, number).tolist() == [4]
+    prediction = np.zeros_like(reference)
+    prediction[1, 1, 2:4] = prediction[1, 1, 15] = True
+    assert match(prediction, labels, number, voxels(labels, number)) == LesionCounts(1, 0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("size", [3, 10, 11, 30, 31])
+def test_a_tenth_is_enough(size: int) -> None:
+    reference = np.zeros((1, 1, 40), dtype=bool)
+    reference[..., :size] = True
+    for covered in range(1, 5):
+        prediction = np.zeros_like(reference)
+        prediction[..., :covered] = True
+        assert matched(prediction, reference).found == int(10 * covered >= size)
+
+
+def test_large_component_finds_a_lesion_by_overlap_and_not_by_iou() -> None:
+    reference = np.zeros((1, 1, 60), dtype=bool)
+    reference[..., :5] = True
+    counts = matched(np.ones_like(reference), reference)
+    assert (counts.found, counts.found_by_iou, counts.false_positives) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_detection_ordinals_equal_matching_at_every_threshold(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    labels, number = label(blobs(seed, 0.15))
+    ordinals = generator.integers(0, 12, SHAPE).astype(np.uint16)
+    found_up_to = detection_ordinals(ordinals.ravel(), labels.ravel(), number)
+    assert found_up_to.shape == (number,)
+    for threshold in range(-1, 13):
+        counts = match(ordinals.astype(int) > threshold, labels, number, voxels(labels, number))
+        assert counts.found == np.count_nonzero(found_up_to >= threshold)
+
+
+def test_no_lesion_has_no_ordinals() -> None:
+    assert detection_ordinals(np.arange(5, dtype=np.uint16), np.zeros(5, dtype=np.int32), 0).size == 0
+
+
+@pytest.mark.parametrize("smallest", [0, 1, 2, 5, 1000])
+def test_counting_components_equals_a_flood_fill(smallest: int) -> None:
+    mask = blobs(3, 0.1)
+    assert count_components(mask, smallest) == sum(len(component) >= smallest for component in flooded(mask))
+
+
+def test_metrics_of_a_partial_hit() -> None:
+    values = lesion_metrics(LesionCounts(lesions=4, found=3, found_by_iou=1, predicted=6, false_positives=3))
+    assert values == {
+        "lesions": 4,
+        "lesion_sensitivity": 0.75,
+        "lesion_sensitivity_iou": 0.25,
+        "lesion_precision": 0.5,
+        "lesion_f1": pytest.approx(1 / 3),
+        "false_positive_components": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("reference", "prediction", "sensitivity", "precision", "f1"),
+    [(0, 0, 1, 1, 1), (0.1, 0, 0, 0, 0), (0, 0.1, np.nan, 0, 0)],
+)
+def test_empty_masks_are_declared(reference: float, prediction: float, sensitivity: float, precision: float, f1: float) -> None:
+    values = lesion_metrics(matched(blobs(1, prediction), blobs(2, reference)))
+    wanted = [sensitivity, sensitivity, precision, f1]
+    names = ("lesion_sensitivity", "lesion_sensitivity_iou", "lesion_precision", "lesion_f1")
+    assert [values[name] for name in names] == pytest.approx(wanted, nan_ok=True)
+
+
+def test_missing_everything_with_a_wrong_component_is_zero() -> None:
+    values = lesion_metrics(LesionCounts(lesions=1, found=0, found_by_iou=0, predicted=1, false_positives=1))
+    assert values["lesion_f1"] == 0
+
+
+def test_one_component_over_the_whole_brain_is_worthless() -> None:
+    reference = blobs(5, 0.02)
+    values = lesion_metrics(matched(np.ones_like(reference), reference))
+    assert (values["lesion_sensitivity"], values["lesion_precision"], values["lesion_f1"]) == (1, 1, 0)
+
+
+def test_oracle_is_perfect() -> None:
+    mask = blobs(5, 0.1)
+    mask[label(mask)[0] < 0] = False
+    values = lesion_metrics(matched(mask, mask))
+    assert (values["lesion_f1"], values["lesion_sensitivity_iou"], values["false_positive_components"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("predicted", [False, True])
+def test_lesions_too_small_to_count_are_no_success(predicted: bool) -> None:
+    """With nothing but specks in the reference, a method that is silent must not look better than one that speaks."""
+    reference, prediction = np.zeros((2, 6, 6, 6), dtype=bool)
+    reference[1, 1, 1:3] = True
+    prediction[4, 4, 4] = predicted
+    labels, number = label(reference)
+    metrics = lesion_metrics(match(prediction, labels, number, voxels(labels, number)))
+    shares = [metrics[f"lesion_{name}"] for name in ("sensitivity", "sensitivity_iou", "precision", "f1")]
+    assert number == 0 and np.isnan(shares).all()
+    assert metrics["false_positive_components"] == predicted
