@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from madad.evaluation.results.collected import collect
+from madad.evaluation.statistics.summary import summarise
 from madad.reporting.tables.lesions import write_lesions
 from tests.reporting import implanted_results
 
