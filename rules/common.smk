@@ -11,6 +11,7 @@ from madad.configuration import cards, disk_forecast, experiments, settings, sub
 from madad.core.errors import UserError
 from madad.core.io.manifest import SPLITS
 from madad.core.provenance import content_hash, fingerprint
+from madad.workflow.plan import Plan
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
@@ -32,11 +33,10 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-RUNS = experiments.runs(CONFIG, "methods")
-PART_RUNS = experiments.runs(CONFIG, "parts")
-RUNS_EVAL = settings.evaluations(CONFIG)
-RUNS_CORRUPTED = settings.robustness(CONFIG)
-COHORTS = settings.used_cohorts(CONFIG)
+PLAN = Plan.of(CONFIG)
+RUNS, PART_RUNS = list(PLAN.runs), list(PLAN.part_runs)
+RUNS_EVAL, RUNS_CORRUPTED = list(PLAN.evaluations), list(PLAN.corrupted)
+COHORTS = list(PLAN.cohorts)
 
 
 wildcard_constraints:
@@ -93,20 +93,6 @@ def train_json_files(runs=RUNS):
 def history_files(runs=RUNS):
     """Losses of every training."""
     return _of_runs("history.csv", runs)
-
-
-def is_trained(run):
-    """Whether a run has its model, and whoever lent it the weights has one as well."""
-    lender = ENTRIES[run["method"]]["lender"]
-    return all(map(os.path.exists, train_json_files([run, {**run, "method": lender or run["method"]}])))
-
-
-if CONFIG["partial"]:
-    # in place, because the functions above hold the lists as defaults
-    for runs in (RUNS, PART_RUNS):
-        runs[:] = [run for run in runs if is_trained(run)]
-    for runs in (RUNS_EVAL, RUNS_CORRUPTED):
-        runs[:] = [run for run in runs if is_trained(run) and os.path.exists(metrics_files([run])[0])]
 
 
 def first_seeds(**fixed):
