@@ -9,12 +9,15 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" snakemake
 
-.PHONY: run test check report clean help
+.PHONY: run smoke test check docs wheel report clean help
 
 help:
 	@echo "make run     install, run the pipeline with config.yaml, write report.html"
+	@echo "make smoke   the same with the smallest sizes (preset=smoke): some minutes"
 	@echo "make test    install, run the test suite"
-	@echo "make check   install, run linters (ruff, import-linter, snakefmt, snakemake --lint)"
+	@echo "make check   install, run linters (ruff, import-linter, ty, snakefmt, snakemake --lint)"
+	@echo "make docs    install, check the links of the documentation and the pages that are generated"
+	@echo "make wheel   build the wheel, install it into a fresh environment, check that it is complete"
 	@echo "make report  write report.html from the results at hand"
 	@echo "options:     CORES=2  VENV=.venv  PYTHON=python3  CONFIG='preset=smoke'"
 
@@ -28,6 +31,9 @@ run: $(INSTALLED)
 	$(SNAKEMAKE) --cores $(CORES) $(if $(CONFIG),--config $(CONFIG))
 	$(SNAKEMAKE) --report report.html $(if $(CONFIG),--config $(CONFIG))
 
+smoke:
+	$(MAKE) run CONFIG='preset=smoke'
+
 report: $(INSTALLED)
 	$(SNAKEMAKE) --report report.html $(if $(CONFIG),--config $(CONFIG))
 
@@ -38,8 +44,20 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PATH="$(abspath $(BIN)):$$PATH" lint-imports
+	$(BIN)/ty check madad --python $(VENV)
 	$(BIN)/snakefmt --check Snakefile rules
 	$(SNAKEMAKE) --lint
 
+docs: $(INSTALLED)
+	$(BIN)/python -m pytest tests/documentation tests/reporting/documentation
+
+wheel:
+	rm -rf build dist $(VENV)-wheel
+	$(PYTHON) -m venv $(VENV)-wheel
+	$(VENV)-wheel/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	$(VENV)-wheel/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	$(VENV)-wheel/bin/madad --help
+	$(VENV)-wheel/bin/python -I tests/documentation/installed_files.py madad
+
 clean:
-	rm -rf $(VENV) results report.html .snakemake
+	rm -rf $(VENV) $(VENV)-wheel build dist results report.html .snakemake
