@@ -29,7 +29,7 @@ rule infer:
 
 
 rule calibrate:
-    """Map the training cohort's validation subjects, whose healthy ones lend thresholds to test sets that have none."""
+    """Map the training cohort's validation subjects, whose healthy ones give thresholds to test sets that have none."""
     input:
         model="<run>/model.safetensors",
         packs="results/packs/{cohort}/{modality}/validation.h5",

@@ -4,9 +4,9 @@ ENTRIES = experiments.entries(CONFIG)
 CARDS = {name: cards.load(entry["base"]) for name, entry in ENTRIES.items()}
 METHOD_BASES = {name: method["base"] for name, method in CONFIG["methods"].items()}
 TRACKS = {name: method["track"] for name, method in CONFIG["methods"].items()}
-# Who takes over the weights of another method instead of being trained; and a pattern that is no name where there is none.
-LENT = "|".join(name for name, entry in ENTRIES.items() if entry["lender"]) or "(?!)"
-TRAINED = "|".join(name for name, entry in ENTRIES.items() if not entry["lender"])
+# Names of the entries that reuse the weights of another, as a pattern; one that matches no name where there is none.
+REUSED = "|".join(name for name, entry in ENTRIES.items() if entry["weights_from"]) or "(?!)"
+TRAINED = "|".join(name for name, entry in ENTRIES.items() if not entry["weights_from"])
 BENEATH = {name: experiments.beneath(CONFIG, name) for name in CONFIG["methods"]}
 NOISE_LAWS = experiments.noise_laws(CONFIG)
 
@@ -26,9 +26,9 @@ def training_options(wildcards):
     return as_json(experiments.of_training(ENTRIES[wildcards.method]["options"][wildcards.modality]))
 
 
-def lent(name):
-    """A file of the run whose weights a method takes over."""
-    return lambda wildcards: _of_runs(name, [{**wildcards, "method": ENTRIES[wildcards.method]["lender"]}])
+def reused(name):
+    """A file of the run whose weights a method reuses."""
+    return lambda wildcards: _of_runs(name, [{**wildcards, "method": ENTRIES[wildcards.method]["weights_from"]}])
 
 
 def method_code(*engine, pairs=False):

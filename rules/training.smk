@@ -5,7 +5,7 @@ Outputs are written out: a rule's own wildcard constraints do not reach what a p
 
 
 localrules:
-    adopt,
+    reuse,
 
 
 rule train:
@@ -43,26 +43,26 @@ rule train:
         " --parts {input.parts} --banks {input.banks} --run {params.run} --checkpoints {params.checkpoints} --threads {threads} --gpus {resources.gpu} --log {log}"
 
 
-rule adopt:
-    """Take over the weights of a method that differs in its settings of inference alone."""
+rule reuse:
+    """Reuse the weights of a method that differs in its settings of inference alone."""
     input:
-        model=lent("model.safetensors"),
-        history=lent("history.csv"),
-        info=lent("train.json"),
+        model=reused("model.safetensors"),
+        history=reused("history.csv"),
+        info=reused("train.json"),
     output:
         model="results/runs/{cohort}/{modality}/{method}/seed{seed}/model.safetensors",
         history="results/runs/{cohort}/{modality}/{method}/seed{seed}/history.csv",
         info="results/runs/{cohort}/{modality}/{method}/seed{seed}/train.json",
     log:
-        "results/logs/adopt/{cohort}/{modality}/{method}/seed{seed}.log",
+        "results/logs/reuse/{cohort}/{modality}/{method}/seed{seed}.log",
     wildcard_constraints:
-        method=LENT,
+        method=REUSED,
     conda:
         "../envs/torch.yaml"
     params:
-        lender=lambda wildcards, input: os.path.dirname(input.model[0]),
+        source=lambda wildcards, input: os.path.dirname(input.model[0]),
         run=lambda wildcards, output: os.path.dirname(output.model),
         code=fingerprint("madad.engine.weight_reuse"),
     shell:
-        "python -m madad adopt --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
-        " --seed {wildcards.seed} --lender {params.lender} --run {params.run} --log {log}"
+        "python -m madad reuse --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
+        " --seed {wildcards.seed} --source {params.source} --run {params.run} --log {log}"

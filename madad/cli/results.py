@@ -37,8 +37,8 @@ def evaluate(arguments: Arguments) -> None:
     if arguments.thresholds:
         protocol.evaluate_transferred(*scored, base=arguments.thresholds, workers=arguments.workers)
     else:
-        lent = Source(*calibration) if all(calibration) else None
-        protocol.evaluate(*scored, workers=arguments.workers, calibration=lent)
+        source = Source(*calibration) if all(calibration) else None
+        protocol.evaluate(*scored, workers=arguments.workers, calibration=source)
 
 
 def export(arguments: Arguments) -> None:

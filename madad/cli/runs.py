@@ -23,7 +23,7 @@ def declare(verbs: Verbs) -> None:
     training.add_argument("--run", dest="run_folder", type=Path, required=True)
     training.add_argument("--banks", type=Path, nargs="*", default=[], help="synthetic lesions to learn from")
     training.add_argument("--parts", type=Path, nargs="*", default=[], help="models of its parts, by role")
-    verb(verbs, adopt, "lender", **run).add_argument("--run", dest="run_folder", type=Path, required=True)
+    verb(verbs, reuse, "source", **run).add_argument("--run", dest="run_folder", type=Path, required=True)
     inference = verb(verbs, infer, "options", "model", "out", testset={}, packs=MANY, **run)
     for parser in (training, inference):
         _add_machine(parser)
@@ -59,11 +59,11 @@ def train(arguments: Arguments) -> None:
     )
 
 
-def adopt(arguments: Arguments) -> None:
-    """Take over the weights of a method that was trained in the same way."""
+def reuse(arguments: Arguments) -> None:
+    """Reuse the weights of a method that was trained in the same way."""
     from madad.engine import weight_reuse
 
-    weight_reuse.adopt(arguments.lender, arguments.run_folder, identity(arguments))
+    weight_reuse.reuse(arguments.source, arguments.run_folder, identity(arguments))
 
 
 def infer(arguments: Arguments) -> None:

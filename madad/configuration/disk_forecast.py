@@ -181,7 +181,7 @@ def _banks(config: Options) -> float:
 
 
 def _maps(run: dict[str, str], config: Options, counts: dict[str, Counts]) -> float:
-    """Maps of a run: of every test set, and of the validation subjects that lend thresholds to foreign test sets."""
+    """Maps of a run: of every test set, and of the validation subjects that give thresholds to foreign test sets."""
     card = cards.load(experiments.entries(config)[run["method"]]["base"])
     brain, grid = _grid(run["cohort"], config)
     sample = BYTES["map"] * brain + BYTES["reconstruction"] * grid * card["capabilities"]["reconstructs"]

@@ -4,8 +4,8 @@ An entry, for every name that is trained or run:
 `base` the published method or component behind it; `parts` the names of the entries its card requires, by role;
 `seeded` whether it runs once a seed or once; `modalities` those it is made for; `options` by modality what
 `madad.methods.registry.assemble` builds it from and the engine trains it with; `track` the labels that it and its parts see;
-`resources` what a job that trains or applies it asks for; `lender` the entry whose weights it takes over, where one that differs
-in its settings of inference alone is trained already, or None.
+`resources` what a job that trains or applies it asks for; `weights_from` the entry whose weights it reuses, where one that
+differs in its settings of inference alone is trained already, or None.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def resolve(config: Options, sizes: Options, problems: list[str]) -> Options:
         sizes: `parameters`, `training` and `resources` of the preset, by base.
         problems: every problem found is added, one line each.
     """
-    lineup = _Lineup(config["method_options"], config["modalities"], sizes, problems)
+    experiments = _Experiments(config["method_options"], config["modalities"], sizes, problems)
     for name in config["methods"]:
-        if lineup.base(name) in cards.components():
+        if experiments.base(name) in cards.components():
             problems.append(f"methods: {name} is a component that methods stand on, not a method to compare")
-        lineup.add(name, "methods")
-    used = dict(lineup.entries)
-    _lend(used)
+        experiments.add(name, "methods")
+    used = dict(experiments.entries)
+    _share_weights(used)
     for name in config["method_options"]:  # a mistake in an unused entry is told before anybody relies on it
-        lineup.add(name, "method_options")
+        experiments.add(name, "method_options")
     for modality in config["modalities"]:
         if used and not any(modality in entry["modalities"] for entry in used.values()):
             names = ", ".join(config["methods"])
@@ -98,18 +98,18 @@ def of_training(options: Options) -> Options:
     return {**options, "parameters": cards.of_training(options["base"], options["parameters"])}
 
 
-def _lend(entries: Options) -> None:
-    """Name the `lender` of every entry: among those of one training the one called as its card, or else the first by name."""
+def _share_weights(entries: Options) -> None:
+    """Set `weights_from` of every entry: of those with the same training the one named after its card, or else the first name."""
     trainings: dict[str, str] = {}
     for name in sorted(entries, key=lambda name: (name != entries[name]["base"], name)):
         entry, able = entries[name], cards.load(entries[name]["base"])["capabilities"]
         training = content_hash([entry["base"], {m: of_training(options) for m, options in entry["options"].items()}])
-        lender = trainings.setdefault(training, name) if able["trains"] or able["fits"] else name
-        entry["lender"] = None if lender == name else lender
+        trained = trainings.setdefault(training, name) if able["trains"] or able["fits"] else name
+        entry["weights_from"] = None if trained == name else trained
 
 
 @dataclass
-class _Lineup:
+class _Experiments:
     given: Options  # `method_options`
     modalities: list[str]
     sizes: Options

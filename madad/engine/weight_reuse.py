@@ -11,26 +11,26 @@ from madad.core.provenance import complete, write_json
 from madad.engine.model_files import read_model, save_model
 
 
-def adopt(lender: Path, run: Path, identity: dict[str, str]) -> None:
-    """Write the files of a training into `run`: those of the lender under another name, which `train.json` says.
+def reuse(source: Path, run: Path, identity: dict[str, str]) -> None:
+    """Write the files of a finished training into another run; `weights_from` in its `train.json` names the trained method.
 
     Args:
-        lender: folder of the run whose weights are taken.
+        source: folder of the run whose weights are reused.
         run: folder for the results.
         identity: cohort, modality, method and seed as text.
 
     Raises:
         UserError: no such run, an incomplete one, or one of another cohort, modality or seed.
     """
-    metadata, weights = read_model(lender / "model.safetensors")
+    metadata, weights = read_model(source / "model.safetensors")
     for key in ("cohort", "modality", "seed"):
         if str(metadata.get(key)) != identity[key]:
-            raise UserError(f"{lender}: a model of {key} {metadata.get(key)}, {identity[key]} is needed; name another folder")
+            raise UserError(f"{source}: a model of {key} {metadata.get(key)}, {identity[key]} is needed; name another folder")
     for name in ("train.json", "history.csv"):
-        if not (lender / name).is_file():
-            raise UserError(f"{lender}: the run has no {name}; train it again")
-    told = json.loads((lender / "train.json").read_text())
+        if not (source / name).is_file():
+            raise UserError(f"{source}: the run has no {name}; train it again")
+    record = json.loads((source / "train.json").read_text())
     save_model(run / "model.safetensors", weights, {**metadata, "method": identity["method"]})
     with complete(run / "history.csv") as partial:
-        shutil.copyfile(lender / "history.csv", partial)
-    write_json(run / "train.json", {**told, "identity": identity, "lender": told["identity"]["method"]})
+        shutil.copyfile(source / "history.csv", partial)
+    write_json(run / "train.json", {**record, "identity": identity, "weights_from": record["identity"]["method"]})

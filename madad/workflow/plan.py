@@ -127,5 +127,5 @@ class Plan:
 
     def _trained(self, run: Run) -> bool:
         """Whether a run has its model, and the run whose weights it reuses has one as well."""
-        source = self.entries[run["method"]]["lender"] or run["method"]
+        source = self.entries[run["method"]]["weights_from"] or run["method"]
         return all(os.path.exists(path) for path in paths.train_json([run, {**run, "method": source}]))

@@ -164,17 +164,19 @@ def test_noise_laws_are_those_of_methods_that_differ_in_them() -> None:
     assert all(key.startswith("noise_") for law in laws.values() for key in law)
 
 
-def lenders(methods: list[str], **options: dict) -> dict[str, str]:
-    return {name: entry["lender"] for name, entry in resolved(methods, **options)["methods"].items() if entry["lender"]}
+def weight_sources(methods: list[str], **options: dict) -> dict[str, str]:
+    return {
+        name: entry["weights_from"] for name, entry in resolved(methods, **options)["methods"].items() if entry["weights_from"]
+    }
 
 
 def test_what_differs_at_inference_alone_shares_a_training() -> None:
     late = {"base": "ddpm", "parameters": {"test_timesteps": [250], "slices_per_pass": 8}}
-    assert lenders(["ddpm", "late"], late=late) == {"late": "ddpm"}
-    assert lenders(["late", "ddpm"], late=late) == {"late": "ddpm"}  # whoever is called as the card lends
+    assert weight_sources(["ddpm", "late"], late=late) == {"late": "ddpm"}
+    assert weight_sources(["late", "ddpm"], late=late) == {"late": "ddpm"}  # the one named after the card is trained
     later = {**late, "parameters": {"test_timesteps": [300]}}
     for order in (["late", "later"], ["later", "late"]):
-        assert lenders(order, late=late, later=later) == {"later": "late"}
+        assert weight_sources(order, late=late, later=later) == {"later": "late"}
 
 
 @pytest.mark.parametrize(
@@ -187,15 +189,15 @@ def test_what_differs_at_inference_alone_shares_a_training() -> None:
 )
 def test_other_trainings_are_not_shared(changes: dict) -> None:
     variant = {"base": "ddpm", **changes}
-    assert lenders([variant["base"], "variant"], variant=variant) == {}
+    assert weight_sources([variant["base"], "variant"], variant=variant) == {}
 
 
-def test_what_learns_nothing_borrows_nothing() -> None:
+def test_what_learns_nothing_reuses_nothing() -> None:
     variants = {
         "bright": {"base": "intensity", "parameters": {"tail": "bright"}},
         "few": {"base": "mhd", "parameters": {"draws": 3}},
     }
-    assert lenders(["intensity", "bright", "mhd", "few"], **variants) == {}
+    assert weight_sources(["intensity", "bright", "mhd", "few"], **variants) == {}
 
 
 def test_a_training_is_told_nothing_of_inference() -> None:

@@ -98,33 +98,33 @@ def test_editing_the_evaluation_trains_nothing(finished: Project) -> None:
 
 def test_another_hyper_parameter_retrains_that_method(finished: Project) -> None:
     jobs = finished.jobs(config=(*SMOKE, "method_options={ddpm: {training: {steps: 7}}}"))
-    assert jobs["train"] == 2 and jobs["infer"] == 4  # `late` has nobody to borrow from any more
+    assert jobs["train"] == 2 and jobs["infer"] == 4  # `late` has no weights to reuse any more
 
 
 def test_another_setting_of_inference_trains_nothing(finished: Project) -> None:
     jobs = finished.jobs(config=(*SMOKE, "method_options={ddpm: {parameters: {test_timesteps: [250]}}}"))
-    assert jobs["infer"] == 2 and not {"train", "adopt"} & set(jobs)
+    assert jobs["infer"] == 2 and not {"train", "reuse"} & set(jobs)
 
 
-def test_a_variant_of_inference_borrows_the_weights_and_makes_maps_of_its_own(finished: Project) -> None:
-    own, lender = (finished.folder / f"results/runs/phantom/FLAIR/{method}/seed0" for method in ("late", "ddpm"))
+def test_a_variant_of_inference_reuses_the_weights_and_makes_maps_of_its_own(finished: Project) -> None:
+    own, source = (finished.folder / f"results/runs/phantom/FLAIR/{method}/seed0" for method in ("late", "ddpm"))
     told = json.loads((own / "train.json").read_text())
-    assert told["lender"] == "ddpm" and told["identity"]["method"] == "late"
-    weights, same = (load_file(run / "model.safetensors") for run in (own, lender))
+    assert told["weights_from"] == "ddpm" and told["identity"]["method"] == "late"
+    weights, same = (load_file(run / "model.safetensors") for run in (own, source))
     assert all(torch.equal(weights[key], value) for key, value in same.items())
-    with Maps(own / "eval/phantom/maps.h5") as maps, Maps(lender / "eval/phantom/maps.h5") as others:
+    with Maps(own / "eval/phantom/maps.h5") as maps, Maps(source / "eval/phantom/maps.h5") as others:
         assert not np.array_equal(maps.anomaly_map(0), others.anomaly_map(0))
 
 
 def test_a_partial_report_trains_no_lender(finished: Project) -> None:
-    lender = finished.folder / "results/runs/phantom/FLAIR/ddpm/seed0/train.json"
-    aside = lender.rename(lender.with_name("aside.json"))
+    source = finished.folder / "results/runs/phantom/FLAIR/ddpm/seed0/train.json"
+    aside = source.rename(source.with_name("aside.json"))
     try:
         done = finished.run("-n", config=(*SMOKE, "partial=true"))
     finally:
-        aside.rename(lender)
+        aside.rename(source)
     assert done.returncode == 0 and "rule headline" in done.stdout
-    assert "rule train:" not in done.stdout and "rule adopt:" not in done.stdout and "/late/" not in done.stdout
+    assert "rule train:" not in done.stdout and "rule reuse:" not in done.stdout and "/late/" not in done.stdout
 
 
 def test_provenance_tells_configuration_and_versions(finished: Project) -> None:

@@ -15,7 +15,7 @@ PROFILE = yaml.safe_load((FOLDER / "profile.yaml").read_text())
 TEXTS = [path.read_text() for path in sorted((ROOT / "rules").glob("*.smk"))]
 RULES = {name for text in TEXTS for name in re.findall(r"^rule (\w+):", text, re.M)}
 # Minutes to days each; the last three run on Snakemake's own machine.
-LONG = {"cohort", "preprocess", "bank", "train", "infer", "calibrate", "download", "adopt", "nifti"}
+LONG = {"cohort", "preprocess", "bank", "train", "infer", "calibrate", "download", "reuse", "nifti"}
 
 
 def test_every_rule_is_long_or_grouped() -> None:

@@ -38,7 +38,7 @@ def draw_training(histories: Sequence[Path], trainings: Sequence[Path], png: Pat
     for path, about in zip(histories, trainings, strict=True):
         history, told = pd.read_csv(path), json.loads(Path(about).read_text())
         info = told["identity"]
-        if len(history) and "step" in history and "lender" not in told:
+        if len(history) and "step" in history and "weights_from" not in told:
             panels.setdefault((info["method"], info["cohort"], info["modality"]), []).append((str(info["seed"]), history))
     if not panels:
         style.save(style.empty("No method of this run is trained"), png, pdf)
