@@ -9,11 +9,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from madad.configuration import cards, cohort_cards, experiments, pipelines, schema, subject_counts
-from madad.configuration.schema import Options, check, coerce, fill, merge, unknown
+from madad.configuration import cards, cohort_cards, experiments, pipelines, subject_counts
+from madad.configuration.model import Config, Preset
+from madad.configuration.schema import Options, merge, unknown
+from madad.configuration.validation import OptionsError, validated
 from madad.core import plugins
 from madad.core.errors import UserError
 from madad.core.provenance import ROOT
@@ -40,15 +43,14 @@ def resolve(raw: Options) -> Options:
     Raises:
         UserError: every problem in one list, each with its key, the value and what is allowed.
     """
-    rules = schema.read("config")
-    config = coerce(raw, rules)
-    problems = list(check(config, rules)) or list(cohort_cards.unknown_kinds(config["cohorts"]))
-    if problems:
+    given = _checked(raw)
+    own = given.model_dump(exclude_unset=True)
+    if problems := list(cohort_cards.unknown_kinds(own["cohorts"])):
         raise _refusal(problems)
-    plugins.use(fill(config, rules)["method_folders"], taken=cards.own_names())
-    preset = _read_preset(fill(config, rules)["preset"])
-    config = fill(_under_preset(config, preset), rules)
-    problems = list(check(config, rules)) + list(_inconsistencies(config))
+    plugins.use(given.method_folders, taken=cards.own_names())
+    preset = _read_preset(given.preset)
+    config = _checked(_under_preset(own, preset)).model_dump()
+    problems = list(_inconsistencies(config))
     entries = experiments.resolve(config, preset.get("sizes", {}), problems)
     if problems:
         raise _refusal(problems)
@@ -59,6 +61,13 @@ def resolve(raw: Options) -> Options:
         config["cohorts"][name]["shards"] = config["cohorts"][name]["shards"] or subject_counts.shards(config["cohorts"][name])
     methods = {name: entries.pop(name) for name in config["methods"]}
     return {**config, "methods": methods, "parts": entries}
+
+
+def _checked(options: object) -> Config:
+    try:
+        return validated(Config, options)
+    except OptionsError as error:
+        raise _refusal(error.problems) from None
 
 
 def used_cohorts(config: Options) -> list[str]:
@@ -96,10 +105,13 @@ def _read_preset(name: str, above: tuple[str, ...] = ()) -> Options:
     if not path.exists():
         known = [file.stem for file in PRESETS.glob("*.yaml")]
         raise _refusal([unknown("preset", "preset", name, known)])
-    preset = yaml.safe_load(path.read_text()) or {}
-    problems = list(check(preset, schema.read("preset")))
-    known = [*cards.names(), *cards.components()]
-    problems += [unknown("sizes", "method", name, known) for name in preset.get("sizes", {}) if name not in known]
+    given = yaml.safe_load(path.read_text()) or {}
+    preset: Options = {}
+    problems = _unknown_sizes(given)
+    try:
+        preset = validated(Preset, given).model_dump(exclude_unset=True)
+    except OptionsError as error:
+        problems = error.problems + problems
     if problems:
         raise UserError(f"{path}:\n" + "\n".join(problems))
     above = (*above, name)
@@ -108,6 +120,13 @@ def _read_preset(name: str, above: tuple[str, ...] = ()) -> Options:
     if preset["base"] in above:
         raise UserError(f"{path}: base: {' stands on '.join([*above, preset['base']])}; a preset cannot stand on itself")
     return merge(_read_preset(preset["base"], above), preset)
+
+
+def _unknown_sizes(preset: Any) -> list[str]:
+    """Return a sentence for every method that a preset has sizes for and that does not exist."""
+    sizes = preset.get("sizes") if isinstance(preset, dict) else None
+    known = [*cards.names(), *cards.components()]
+    return [unknown("sizes", "method", name, known) for name in (sizes if isinstance(sizes, dict) else ()) if name not in known]
 
 
 def _under_preset(config: Options, preset: Options) -> Options:

@@ -6,18 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from madad.configuration import schema
+from madad.configuration.data_options import Limits, Quality
 from madad.core.io.manifest import Row, read_table, write_table
 from madad.data.preprocessing import quality_control, quality_measures
 from tests.data.preprocessing.conftest import row
 
-RULES = schema.read("config")["properties"]["quality"]
 GOOD = {"status": "ok", "warning": "", "brain_volume_ml": "1400", "template_dice": "0.95"}
 
 
 def options(**changed: object) -> dict:
-    lists = {"exclude": [], "keep": []}
-    return schema.fill({**lists, **changed}, RULES)
+    lists = {key: changed.pop(key, []) for key in ("exclude", "keep")}
+    return {**Quality.model_validate(changed).model_dump(), **lists}
 
 
 def image(subject: str = "sub-01", **other: str) -> Row:
@@ -34,7 +33,7 @@ def cohort(dice: list[float], measure: str = "template_dice") -> list[Row]:
 
 
 def test_every_measure_can_have_limits() -> None:
-    assert set(RULES["properties"]["limits"]["properties"]) == set(quality_measures.MEASURES)
+    assert set(Limits.model_fields) == set(quality_measures.MEASURES)
 
 
 def test_a_good_image_is_ok() -> None:

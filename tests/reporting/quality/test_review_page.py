@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from madad.configuration import schema
+from madad.configuration.data_options import Quality
 from madad.core.io.manifest import Row, write_table
 from madad.data.preprocessing import quality_control, quality_measures
 from madad.reporting.quality.review_page import write_page
-
-RULES = schema.read("config")["properties"]["quality"]
 
 
 def image(root: Path, subject: str, modality: str = "T1w", **other: str) -> Row:
@@ -24,7 +22,7 @@ def image(root: Path, subject: str, modality: str = "T1w", **other: str) -> Row:
 
 
 def page(root: Path, rows: list[Row], exclude: tuple[str, ...] = (), **options: object) -> str:
-    chosen = schema.fill({"exclude": list(exclude), "keep": [], **options}, RULES)
+    chosen = {**Quality.model_validate(options).model_dump(), "exclude": list(exclude), "keep": []}
     folder = root / "results/quality/mine"
     write_table(root / "shard.tsv", rows, quality_measures.COLUMNS)
     quality_control.judge([root / "shard.tsv"], chosen, "mine", folder / "standard.tsv", folder / "standard.json")
