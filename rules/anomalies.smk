@@ -1,4 +1,4 @@
-"""Synthetic lesions with exact truth: a bank of lesion maps, test sets made of held-out healthy subjects, and pictures."""
+"""Synthetic lesions with exact references: a bank of lesion maps, test sets made from held-out healthy subjects, and pictures."""
 
 
 rule bank:
@@ -12,10 +12,10 @@ rule bank:
     conda:
         "../envs/anomalies.yaml"
     params:
-        options=bank_options,
-        template=template_files,
-        masks=lesion_masks(),
-        shards=CONFIG["anomalies"]["bank"]["shards"],
+        options=lambda wildcards: anomalies.bank_options(PLAN, wildcards.pipeline),
+        template=lambda wildcards: preprocessing.template_files(PLAN, wildcards.pipeline),
+        masks=anomalies.lesion_masks(PLAN),
+        shards=anomalies.shards(PLAN),
         code=fingerprint("madad.data.anomalies.bank"),
     shell:
         "python -m madad bank --shard {wildcards.shard} --shards {params.shards} --out {output} --options {params.options:q} --log {log}"
@@ -33,8 +33,8 @@ rule implant:
     conda:
         "../envs/anomalies.yaml"
     params:
-        options=implant_options,
-        masks=lesion_masks(),
+        options=lambda wildcards: anomalies.implant_options(PLAN, wildcards.cohort),
+        masks=anomalies.lesion_masks(PLAN),
         code=fingerprint("madad.data.anomalies.implanted"),
     shell:
         "python -m madad implant --pack {input} --out {output.pack} --table {output.table}"
@@ -42,10 +42,10 @@ rule implant:
 
 
 rule anomaly_examples:
-    """One lesion at several times, and pairs of training images, as slices."""
+    """Make slices of one lesion at several times and of pairs of training images."""
     input:
         pack="results/packs/{cohort}/{modality}/train.h5",
-        banks=lambda wildcards: bank_files(pipeline_of(wildcards.cohort)),
+        banks=lambda wildcards: anomalies.banks(PLAN, PLAN.pipeline_of(wildcards.cohort)),
     output:
         "results/banks/examples/{cohort}/{modality}.npz",
     log:
@@ -53,7 +53,7 @@ rule anomaly_examples:
     conda:
         "../envs/anomalies.yaml"
     params:
-        options=lambda wildcards: bank_options(wildcards, pipeline_of(wildcards.cohort)),
+        options=lambda wildcards: anomalies.bank_options(PLAN, PLAN.pipeline_of(wildcards.cohort)),
         code=fingerprint("madad.data.anomalies.examples"),
     shell:
         "python -m madad examples --pack {input.pack} --banks {input.banks} --out {output}"

@@ -1,4 +1,4 @@
-"""Where subjects come from: a manifest for every cohort."""
+"""Data sets: downloads, and a manifest for every cohort."""
 
 
 localrules:
@@ -6,7 +6,7 @@ localrules:
 
 
 rule download:
-    """Fetch a data set that asks for no registration, where the configuration says so; what is there already is kept."""
+    """Download a data set that requires no registration, where the configuration asks for it; existing files are kept."""
     output:
         "results/downloads/{cohort}/download.json",
     log:
@@ -15,16 +15,16 @@ rule download:
     conda:
         "../envs/core.yaml"
     params:
-        options=download_options,
+        options=lambda wildcards: cohorts.download_options(PLAN, wildcards.cohort),
         folder="results/downloads/{cohort}",
     shell:
         "python -m madad download --options {params.options:q} --folder {params.folder} --out {output} --log {log}"
 
 
 rule cohort:
-    """List a cohort's images with split, masks and covariates; phantoms are made first."""
+    """List a cohort's images with split, masks and covariates; phantoms are generated first."""
     input:
-        cohort_data,
+        lambda wildcards: cohorts.inputs(PLAN, wildcards.cohort),
     output:
         manifest="results/cohorts/{cohort}/manifest.tsv",
         excluded="results/cohorts/{cohort}/excluded.tsv",
@@ -32,16 +32,16 @@ rule cohort:
         "results/logs/cohort/{cohort}.log",
     conda:
         "../envs/core.yaml"
-    threads: cohort_threads
+    threads: lambda wildcards: cohorts.threads(PLAN, wildcards.cohort)
     resources:
         mem_mb=4000,
         runtime=240,
     params:
-        options=cohort_options,
-        modalities=as_json(CONFIG["modalities"]),
-        listing=cohort_listing,
+        options=lambda wildcards: cohorts.options(PLAN, wildcards.cohort),
+        modalities=cohorts.modalities(PLAN),
+        listing=lambda wildcards: cohorts.listing(PLAN, wildcards.cohort),
         folder="results/cohorts/{cohort}",
-        code=cohort_code,
+        code=lambda wildcards: cohorts.code(PLAN, wildcards.cohort),
     shell:
         "python -m madad cohort --name {wildcards.cohort} --options {params.options:q}"
         " --modalities {params.modalities:q} --folder {params.folder} --workers {threads} --log {log}"

@@ -11,6 +11,7 @@ from madad.configuration import cards, disk_forecast, experiments, settings, sub
 from madad.core.errors import UserError
 from madad.core.io.manifest import SPLITS
 from madad.core.provenance import content_hash, fingerprint
+from madad.workflow import anomalies, cohorts, methods, paths, preprocessing
 from madad.workflow.plan import Plan
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger

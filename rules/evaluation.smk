@@ -1,13 +1,13 @@
-"""Numbers from stored maps alone: no GPU, no torch."""
+"""Evaluation: metrics from stored maps alone, without GPU or torch."""
 
 
 rule evaluate:
     """Score one method on one test set under every protocol."""
     input:
         maps="<run>/eval/{testset}/maps.h5",
-        packs=lambda wildcards: packs_for(wildcards.testset, wildcards.modality),
-        calibration_maps=calibration("results/runs/{cohort}/{modality}/{method}/seed{seed}/calibration/maps.h5"),
-        calibration_pack=calibration("results/packs/{cohort}/{modality}/validation.h5"),
+        packs=lambda wildcards: paths.packs(wildcards.testset, wildcards.modality),
+        calibration_maps=lambda wildcards: methods.calibration_maps(wildcards),
+        calibration_pack=lambda wildcards: methods.calibration_pack(wildcards),
     output:
         table="<run>/eval/{testset}/metrics.tsv",
         means="<run>/eval/{testset}/mean_maps.npz",
@@ -17,7 +17,7 @@ rule evaluate:
         "../envs/core.yaml"
     threads: 2
     params:
-        options=evaluation_options,
+        options=lambda wildcards: methods.evaluation_options(PLAN, wildcards.method),
         code=fingerprint("madad.evaluation.protocol.run"),
     shell:
         "python -m madad evaluate --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"

@@ -1,11 +1,11 @@
-"""What every method makes of every test set."""
+"""Inference: reconstructions and anomaly maps of every method on every test set."""
 
 
 rule infer:
-    """Reconstruct and map the validation and test subjects of a test set."""
+    """Compute the reconstructions and maps of the validation and test subjects of a test set."""
     input:
         model="<run>/model.safetensors",
-        packs=lambda wildcards: packs_for(wildcards.testset, wildcards.modality),
+        packs=lambda wildcards: paths.packs(wildcards.testset, wildcards.modality),
     output:
         "<run>/eval/{testset}/maps.h5",
     log:
@@ -14,22 +14,23 @@ rule infer:
         "results/benchmarks/infer/{cohort}/{modality}/{method}/seed{seed}/{testset}.jsonl"
     conda:
         "../envs/torch.yaml"
-    threads: method_resource("threads")
+    threads: lambda wildcards: methods.resource(PLAN, wildcards.method, "threads")
     resources:
-        gpu=method_resource("gpu"),
-        mem_mb=method_resource("mem_mb"),
-        runtime=method_resource("runtime_min"),
+        gpu=lambda wildcards: methods.resource(PLAN, wildcards.method, "gpu"),
+        mem_mb=lambda wildcards: methods.resource(PLAN, wildcards.method, "mem_mb"),
+        runtime=lambda wildcards: methods.resource(PLAN, wildcards.method, "runtime_min"),
     params:
-        method=method_options,
-        code=method_code("madad.engine.inference"),
+        testset="{testset}",
+        method=lambda wildcards: methods.options(PLAN, wildcards),
+        code=lambda wildcards: methods.inference_code(PLAN, wildcards.method),
     shell:
         "OMP_NUM_THREADS={threads} python -m madad infer --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
-        " --seed {wildcards.seed} --testset {wildcards.testset} --options {params.method:q} --model {input.model}"
+        " --seed {wildcards.seed} --testset {params.testset} --options {params.method:q} --model {input.model}"
         " --packs {input.packs} --out {output} --threads {threads} --gpus {resources.gpu} --log {log}"
 
 
-rule calibrate:
-    """Map the training cohort's validation subjects, whose healthy ones give thresholds to test sets that have none."""
+use rule infer as calibrate with:
+    """Map the training cohort's validation subjects: the healthy ones give thresholds to test sets without healthy subjects."""
     input:
         model="<run>/model.safetensors",
         packs="results/packs/{cohort}/{modality}/validation.h5",
@@ -39,27 +40,15 @@ rule calibrate:
         "results/logs/calibrate/{cohort}/{modality}/{method}/seed{seed}.log",
     benchmark:
         "results/benchmarks/calibrate/{cohort}/{modality}/{method}/seed{seed}.jsonl"
-    conda:
-        "../envs/torch.yaml"
-    threads: method_resource("threads")
-    resources:
-        gpu=method_resource("gpu"),
-        mem_mb=method_resource("mem_mb"),
-        runtime=method_resource("runtime_min"),
     params:
-        method=method_options,
-        code=method_code("madad.engine.inference"),
-    shell:
-        "OMP_NUM_THREADS={threads} python -m madad infer --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
-        " --seed {wildcards.seed} --testset {wildcards.cohort} --options {params.method:q} --model {input.model}"
-        " --packs {input.packs} --out {output} --threads {threads} --gpus {resources.gpu} --log {log}"
+        testset="{cohort}",
 
 
 rule export_nifti:
-    """Maps and reconstructions of a test set as NIfTI files in template space."""
+    """Write the maps and reconstructions of a test set as NIfTI files in template space."""
     input:
         maps="<run>/eval/{testset}/maps.h5",
-        packs=lambda wildcards: packs_for(wildcards.testset, wildcards.modality),
+        packs=lambda wildcards: paths.packs(wildcards.testset, wildcards.modality),
     output:
         directory("<run>/eval/{testset}/nifti"),
     log:
@@ -73,6 +62,6 @@ rule export_nifti:
 
 
 rule nifti:
-    """Every map and reconstruction as NIfTI; not part of the default run."""
+    """Export every map and reconstruction as NIfTI; not part of the default run."""
     input:
-        [path.replace("maps.h5", "nifti") for path in maps_files(RUNS_EVAL + RUNS_CORRUPTED)],
+        methods.nifti_folders(PLAN),

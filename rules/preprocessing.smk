@@ -1,8 +1,8 @@
-"""A head becomes a brain in template space, in shards; then a split becomes one file."""
+"""Preprocessing: brains in template space, shard by shard, and then one file for every split."""
 
 
 rule preprocess:
-    """Reorient, correct, strip and register one shard of a cohort; a killed shard resumes where it was."""
+    """Reorient, correct, skull-strip and register one shard of a cohort; an interrupted shard resumes where it stopped."""
     input:
         "results/cohorts/{cohort}/manifest.tsv",
     output:
@@ -18,10 +18,10 @@ rule preprocess:
         mem_mb=6000,
         runtime=720,
     params:
-        options=preprocess_options,
-        template=template_files,
-        listing=cohort_listing,
-        shards=lambda wildcards: CONFIG["cohorts"][wildcards.cohort]["shards"],
+        options=lambda wildcards: preprocessing.options(PLAN, wildcards.cohort, wildcards.pipeline),
+        template=lambda wildcards: preprocessing.template_files(PLAN, wildcards.pipeline),
+        listing=lambda wildcards: cohorts.listing(PLAN, wildcards.cohort),
+        shards=lambda wildcards: preprocessing.shards(PLAN, wildcards.cohort),
         folder="results/preprocessed/{cohort}/{pipeline}/subjects",
         code=fingerprint("madad.data.preprocessing.shards"),
     shell:
@@ -30,9 +30,9 @@ rule preprocess:
 
 
 rule intensity:
-    """Fit the intensity normalisation on the training subjects of the pipeline's reference cohort, and on them alone."""
+    """Fit the intensity normalisation on the training subjects of the pipeline's reference cohort alone."""
     input:
-        lambda wildcards: quality_tables(CONFIG["pipelines"][wildcards.pipeline]["reference"]),
+        lambda wildcards: preprocessing.reference_tables(PLAN, wildcards.pipeline),
     output:
         "results/intensity/{pipeline}/{modality}.json",
     log:
@@ -40,7 +40,7 @@ rule intensity:
     conda:
         "../envs/core.yaml"
     params:
-        options=lambda wildcards: as_json(CONFIG["pipelines"][wildcards.pipeline]["intensity"]),
+        options=lambda wildcards: preprocessing.intensity_options(PLAN, wildcards.pipeline),
         code=fingerprint("madad.data.preprocessing.packing"),
     shell:
         "python -m madad intensity --tables {input} --modality {wildcards.modality}"
@@ -48,10 +48,10 @@ rule intensity:
 
 
 rule pack:
-    """Normalise a split's images and put them into one file."""
+    """Normalise the images of a split and write them into one file."""
     input:
-        tables=lambda wildcards: quality_tables(wildcards.cohort),
-        intensity=pack_intensity,
+        tables=lambda wildcards: preprocessing.quality_table(PLAN, wildcards.cohort),
+        intensity=lambda wildcards: preprocessing.intensity_model(PLAN, wildcards.cohort, wildcards.modality),
     output:
         "results/packs/{cohort}/{modality}/{split}.h5",
     log:

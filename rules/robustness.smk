@@ -1,6 +1,6 @@
-"""Test sets under noise, bias field, motion, blur, thick slices and another contrast, and what is left of detection.
+"""Test sets under noise, bias field, motion, blur, thick slices and another contrast, and how much of the detection remains.
 
-Numbers of corrupted test sets stay apart from all others: they have a table and figures of their own.
+Results on corrupted test sets are kept apart from all others, in a table and figures of their own.
 """
 
 
@@ -8,10 +8,10 @@ ruleorder: evaluate_corrupted > evaluate
 
 
 rule corrupt:
-    """Lay every artefact over some samples of a test set, at every severity."""
+    """Add every artefact to some samples of a test set, at every severity."""
     input:
         pack="results/packs/{testset}/{modality}/test.h5",
-        intensity=corrupted_intensity,
+        intensity=lambda wildcards: preprocessing.intensity_model(PLAN, wildcards.testset, wildcards.modality),
     output:
         pack="results/packs/{testset}-corrupted/{modality}/test.h5",
         table="results/packs/{testset}-corrupted/{modality}/test.tsv",
@@ -20,7 +20,7 @@ rule corrupt:
     conda:
         "../envs/core.yaml"
     params:
-        options=as_json(CONFIG["corrupted"]),
+        options=preprocessing.corruption_options(PLAN),
         code=fingerprint("madad.data.corruptions.corrupted"),
     shell:
         "python -m madad corrupt --pack {input.pack} --intensity {input.intensity} --out {output.pack} --table {output.table}"
@@ -28,10 +28,10 @@ rule corrupt:
 
 
 rule evaluate_corrupted:
-    """Score one method on a corrupted test set, with the thresholds of the test set as it was."""
+    """Score one method on a corrupted test set, with the thresholds of the original test set."""
     input:
         maps="<run>/eval/{testset}-corrupted/maps.h5",
-        packs=lambda wildcards: packs_for(f"{wildcards.testset}-corrupted", wildcards.modality),
+        packs="results/packs/{testset}-corrupted/{modality}/test.h5",
         thresholds="<run>/eval/{testset}/metrics.tsv",
     output:
         "<run>/eval/{testset}-corrupted/metrics.tsv",
@@ -41,7 +41,7 @@ rule evaluate_corrupted:
         "../envs/core.yaml"
     threads: 2
     params:
-        options=evaluation_options,
+        options=lambda wildcards: methods.evaluation_options(PLAN, wildcards.method),
         code=fingerprint("madad.evaluation.protocol.run"),
     shell:
         "python -m madad evaluate --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"

@@ -1,6 +1,6 @@
 """One model for every training cohort, modality, method and seed.
 
-Outputs are written out: a rule's own wildcard constraints do not reach what a path variable stands for (Snakemake 9.27).
+Outputs are written in full: the wildcard constraints of a rule do not apply to the wildcards of a path variable (Snakemake 9.27).
 """
 
 
@@ -9,12 +9,12 @@ localrules:
 
 
 rule train:
-    """Train a method, or a part that methods stand on, on healthy subjects. Checkpoints lie outside the outputs, so that a killed training resumes."""
+    """Train a method, or a part of one, on healthy subjects. Checkpoints lie outside the outputs, so that an interrupted training resumes."""
     input:
         train="results/packs/{cohort}/{modality}/train.h5",
         validation="results/packs/{cohort}/{modality}/validation.h5",
-        parts=part_models,
-        banks=training_banks,
+        parts=lambda wildcards: methods.part_models(PLAN, wildcards),
+        banks=lambda wildcards: methods.training_banks(PLAN, wildcards),
     output:
         model="results/runs/{cohort}/{modality}/{method}/seed{seed}/model.safetensors",
         history="results/runs/{cohort}/{modality}/{method}/seed{seed}/history.csv",
@@ -24,19 +24,19 @@ rule train:
     benchmark:
         "results/benchmarks/train/{cohort}/{modality}/{method}/seed{seed}.jsonl"
     wildcard_constraints:
-        method=TRAINED,
+        method=methods.trained(PLAN),
     conda:
         "../envs/torch.yaml"
-    threads: training_resource("threads")
+    threads: lambda wildcards: methods.training_resource(PLAN, wildcards.method, "threads")
     resources:
-        gpu=training_resource("gpu"),
-        mem_mb=training_resource("mem_mb"),
-        runtime=training_resource("runtime_min"),
+        gpu=lambda wildcards: methods.training_resource(PLAN, wildcards.method, "gpu"),
+        mem_mb=lambda wildcards: methods.training_resource(PLAN, wildcards.method, "mem_mb"),
+        runtime=lambda wildcards: methods.training_resource(PLAN, wildcards.method, "runtime_min"),
     params:
-        method=training_options,
-        run=lambda wildcards, output: os.path.dirname(output.model),
+        method=lambda wildcards: methods.training_options(PLAN, wildcards),
+        run="results/runs/{cohort}/{modality}/{method}/seed{seed}",
         checkpoints="results/checkpoints/{cohort}/{modality}/{method}/seed{seed}",
-        code=method_code("madad.engine.training", pairs=True),
+        code=lambda wildcards: methods.training_code(PLAN, wildcards.method),
     shell:
         "OMP_NUM_THREADS={threads} exec python -m madad train --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --options {params.method:q} --train {input.train} --validation {input.validation}"
@@ -46,9 +46,9 @@ rule train:
 rule reuse:
     """Reuse the weights of a method that differs in its settings of inference alone."""
     input:
-        model=reused("model.safetensors"),
-        history=reused("history.csv"),
-        info=reused("train.json"),
+        model=lambda wildcards: methods.reused_file(PLAN, wildcards, "model.safetensors"),
+        history=lambda wildcards: methods.reused_file(PLAN, wildcards, "history.csv"),
+        info=lambda wildcards: methods.reused_file(PLAN, wildcards, "train.json"),
     output:
         model="results/runs/{cohort}/{modality}/{method}/seed{seed}/model.safetensors",
         history="results/runs/{cohort}/{modality}/{method}/seed{seed}/history.csv",
@@ -56,12 +56,12 @@ rule reuse:
     log:
         "results/logs/reuse/{cohort}/{modality}/{method}/seed{seed}.log",
     wildcard_constraints:
-        method=REUSED,
+        method=methods.reused(PLAN),
     conda:
         "../envs/torch.yaml"
     params:
-        source=lambda wildcards, input: os.path.dirname(input.model[0]),
-        run=lambda wildcards, output: os.path.dirname(output.model),
+        source=lambda wildcards: paths.folder(methods.source_run(PLAN, wildcards)),
+        run="results/runs/{cohort}/{modality}/{method}/seed{seed}",
         code=fingerprint("madad.engine.weight_reuse"),
     shell:
         "python -m madad reuse --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"

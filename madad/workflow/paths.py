@@ -11,7 +11,12 @@ from madad.configuration import settings
 
 # Coordinates of a run: cohort, modality, method and seed, for an evaluation also the test set.
 Run = Mapping[str, str]
-RUN_FOLDER = "results/runs/{cohort}/{modality}/{method}/seed{seed}/"
+RUN_FOLDER = "results/runs/{cohort}/{modality}/{method}/seed{seed}"
+
+
+def folder(run: Run) -> str:
+    """Return the folder of a run."""
+    return RUN_FOLDER.format(**run)
 
 
 def of_runs(name: str, runs: Iterable[Run]) -> list[str]:
@@ -21,7 +26,7 @@ def of_runs(name: str, runs: Iterable[Run]) -> list[str]:
         name: below the folder of the run; wildcards such as `{testset}` in braces.
         runs: with a value for every wildcard.
     """
-    return [(RUN_FOLDER + name).format(**run) for run in runs]
+    return [f"{folder(run)}/{name}".format(**run) for run in runs]
 
 
 def metrics(evaluations: Iterable[Run]) -> list[str]:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "profiles/slurm"
 PROFILE = yaml.safe_load((FOLDER / "profile.yaml").read_text())
 TEXTS = [path.read_text() for path in sorted((ROOT / "rules").glob("*.smk"))]
-RULES = {name for text in TEXTS for name in re.findall(r"^rule (\w+):", text, re.M)}
+RULES = {name for text in TEXTS for name in re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.M)}
 # Minutes to days each; the last three run on Snakemake's own machine.
 LONG = {"cohort", "preprocess", "bank", "train", "infer", "calibrate", "download", "reuse", "nifti"}
 

@@ -1,0 +1,37 @@
+"""What the rules of synthetic lesions read, and what makes them run again."""
+
+from __future__ import annotations
+
+from madad.workflow import parameters, paths
+from madad.workflow.parameters import as_json
+from madad.workflow.plan import Plan
+from madad.workflow.preprocessing import template_grid
+
+
+def banks(plan: Plan, pipeline: str) -> list[str]:
+    """Return the shards of the bank of a pipeline's template grid."""
+    return paths.bank(pipeline, shards(plan))
+
+
+def shards(plan: Plan) -> int:
+    """Return the number of jobs that make a bank."""
+    return plan.config["anomalies"]["bank"]["shards"]
+
+
+def lesion_masks(plan: Plan) -> str:
+    """Return a text that changes with the real lesion masks; as inputs, hundreds of masks would flood the log."""
+    folder = plan.config["anomalies"]["lesion_masks"]
+    return parameters.listing(folder) if folder else "shapes are made here"
+
+
+def bank_options(plan: Plan, pipeline: str) -> str:
+    """Return the generator, size and seed of the bank, and the grid of a pipeline; the number of shards is left out."""
+    bank = {key: value for key, value in plan.config["anomalies"]["bank"].items() if key != "shards"}
+    return as_json({**plan.config["anomalies"], "bank": bank, "grid": template_grid(plan, pipeline)})
+
+
+def implant_options(plan: Plan, cohort: str) -> str:
+    """Return the sizes and strengths of implanted lesions, the generator and the grid; the bank is left out."""
+    generator = {key: value for key, value in plan.config["anomalies"].items() if key != "bank"}
+    grid = template_grid(plan, plan.pipeline_of(cohort))
+    return as_json({**plan.config["implanted"], "generator": generator, "grid": grid})

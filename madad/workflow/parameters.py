@@ -1,0 +1,45 @@
+"""What all parameters of rules have in common: a rule runs again when the text of one of its parameters changes.
+
+So equal values must give equal text, and what decides a result must be in the text even where it is a file that no rule
+names as an input.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from madad.configuration import subject_counts
+from madad.core.provenance import content_hash
+
+# Tables of a data set that name or describe its subjects.
+TABLES = ("participants.tsv", "IXI.xls", "IXI.tsv", "IXI.csv", "dataset.json")
+IMAGES = (".nii", ".nii.gz")
+
+
+def as_json(value: object) -> str:
+    """Return a value as one shell argument; equal values give equal text, whatever the order of their keys."""
+    return json.dumps(value, sort_keys=True)
+
+
+def states(paths: Iterable[str | Path]) -> list[tuple[str, int, int]]:
+    """Return path, size and time of change of files; a file that does not exist is left out."""
+    return [(str(path), os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths if os.path.exists(path)]
+
+
+@cache
+def listing(root: str) -> str:
+    """Return a hash of the names, sizes and times of a folder's images and masks, and of the tables that describe them.
+
+    A link to a missing file is left out: data sets that are fetched piece by piece have many.
+    """
+    found = [
+        os.path.join(folder, name)
+        for folder, names in subject_counts.walk(root)
+        for name in names
+        if name.endswith((*IMAGES, *TABLES))
+    ]
+    return content_hash(sorted(states(found)))

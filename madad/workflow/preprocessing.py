@@ -1,0 +1,62 @@
+"""What the rules from raw heads to packs read, and what makes them run again."""
+
+from __future__ import annotations
+
+from madad.configuration import settings
+from madad.configuration.schema import Options
+from madad.core.provenance import content_hash
+from madad.workflow import parameters, paths
+from madad.workflow.parameters import as_json
+from madad.workflow.plan import Plan
+
+# Options of a pipeline that the preprocessed images do not depend on.
+OTHER_OPTIONS = {"intensity", "reference", "base"}
+
+
+def options(plan: Plan, cohort: str, pipeline: str) -> str:
+    """Return the options of a pipeline that decide the images, and how the cohort's skulls are stripped."""
+    chain = {key: value for key, value in plan.config["pipelines"][pipeline].items() if key not in OTHER_OPTIONS}
+    return as_json({**chain, **{key: plan.config["cohorts"][cohort][key] for key in ("skull_strip", "skull_strip_command")}})
+
+
+def shards(plan: Plan, cohort: str) -> int:
+    """Return the number of jobs that a cohort's preprocessing is divided into."""
+    return plan.config["cohorts"][cohort]["shards"]
+
+
+def template_files(plan: Plan, pipeline: str) -> str:
+    """Return a text that changes with the files of a pipeline's template."""
+    chain = plan.config["pipelines"][pipeline]
+    return content_hash(parameters.states(chain[key] for key in ("template", "template_brain") if chain[key]))
+
+
+def template_grid(plan: Plan, pipeline: str) -> Options:
+    """Return the template of a pipeline and the grid that it is resampled to."""
+    chain = plan.config["pipelines"][pipeline]
+    return {key: chain[key] for key in ("template", "template_brain", "spacing_mm", "shape")}
+
+
+def quality_table(plan: Plan, cohort: str) -> str:
+    """Return the table of a cohort's images with their quality measures and verdicts."""
+    return paths.quality_table(cohort, plan.pipeline_of(cohort))
+
+
+def reference_tables(plan: Plan, pipeline: str) -> list[str]:
+    """Return the tables of the images that a pipeline's intensity normalisation is fitted on."""
+    reference = plan.config["pipelines"][pipeline]["reference"]
+    return [quality_table(plan, cohort) for cohort in ([reference] if reference else plan.cohorts)]
+
+
+def intensity_options(plan: Plan, pipeline: str) -> str:
+    """Return the options of a pipeline's intensity normalisation."""
+    return as_json(plan.config["pipelines"][pipeline]["intensity"])
+
+
+def intensity_model(plan: Plan, testset: str, modality: str) -> str:
+    """Return the fitted intensity normalisation of the cohort behind a test set."""
+    return paths.intensity_model(plan.pipeline_of(settings.cohort_of(testset)), modality)
+
+
+def corruption_options(plan: Plan) -> str:
+    """Return the artefacts and severities of corrupted test sets."""
+    return as_json(plan.config["corrupted"])

@@ -1,0 +1,83 @@
+"""What makes a cohort be fetched or listed again, and what does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from madad.core.provenance import import_closure
+from madad.workflow import cohorts, parameters
+from madad.workflow.plan import Plan
+from tests.workflow_inputs.conftest import planned, touch
+
+
+def phantom(**options: object) -> Plan:
+    return planned(cohorts={"phantom": {"kind": "phantom", **options}})
+
+
+def study(root: Path, **options: object) -> Plan:
+    touch([str(root / "sub-01/anat/sub-01_FLAIR.nii.gz")])
+    return planned(cohorts={"study": {"kind": "bids", "root": str(root), **options}}, train_on=["study"], test_on=["study"])
+
+
+def downloaded(modality: str = "T2w", **options: object) -> Plan:
+    ixi = {"kind": "ixi", "download": True, **options}
+    return planned(cohorts={"ixi": ixi}, train_on=["ixi"], test_on=["ixi-implanted"], modalities=[modality])
+
+
+@pytest.mark.parametrize("options", [{"seed": 5}, {"healthy": 20}, {"patients": 7}])
+def test_what_decides_the_manifest_changes_its_options(options: dict) -> None:
+    assert cohorts.options(phantom(**options), "phantom") != cohorts.options(phantom(), "phantom")
+
+
+@pytest.mark.parametrize("options", [{"shards": 5}, {"skull_strip": "none"}])
+def test_what_only_later_rules_read_does_not(options: dict) -> None:
+    assert cohorts.options(phantom(**options), "phantom") == cohorts.options(phantom(), "phantom")
+
+
+def test_other_cohorts_and_methods_do_not() -> None:
+    other = planned(cohorts={"second": {"kind": "phantom", "seed": 5}}, methods=["constant"], test_on=["phantom", "second"])
+    assert cohorts.options(other, "phantom") == cohorts.options(planned(), "phantom")
+
+
+def test_sequences_are_listed() -> None:
+    plan = planned(cohorts={"phantom": {"kind": "phantom", "modalities": ["FLAIR", "T1w"]}}, modalities=["T1w", "FLAIR"])
+    assert json.loads(cohorts.modalities(plan)) == ["T1w", "FLAIR"]
+
+
+def test_listing_changes_with_the_images(tmp_path: Path) -> None:
+    plan = study(tmp_path)
+    before = cohorts.listing(plan, "study")
+    touch([str(tmp_path / "sub-02/anat/sub-02_FLAIR.nii.gz")])
+    parameters.listing.cache_clear()
+    assert cohorts.listing(plan, "study") != before
+
+
+def test_what_is_made_or_downloaded_by_the_run_is_not_listed() -> None:
+    plan = downloaded()
+    assert cohorts.listing(planned(), "phantom") == cohorts.listing(plan, "ixi") == "made here"
+    assert cohorts.inputs(plan, "ixi") == ["results/downloads/ixi/download.json"] and cohorts.inputs(planned(), "phantom") == []
+
+
+def test_download_depends_on_sequences_but_not_on_shards() -> None:
+    def options(modality: str = "T2w", **others: object) -> str:
+        return cohorts.download_options(downloaded(modality, **others), "ixi")
+
+    assert options() != options("T1w") and options() != options(mirror="https://example.org")
+    assert options() == options(shards=7)
+
+
+def test_code_is_that_of_the_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(cohorts, "fingerprint", lambda *modules: asked.append(modules) or "")
+    cohorts.code(planned(), "phantom")
+    cohorts.code(study(tmp_path), "study")
+    made, found = (import_closure(modules) for modules in asked)
+    assert "madad.data.cohorts.phantom" in made and "madad.data.cohorts.bids" in made & found
+    assert not {"madad.data.cohorts.phantom", "madad.data.cohorts.ixi"} & found
+
+
+def test_only_phantoms_use_many_processes(tmp_path: Path) -> None:
+    assert cohorts.threads(planned(), "phantom") > 1 == cohorts.threads(study(tmp_path), "study")
