@@ -141,7 +141,7 @@ IMAGES = {
     "MetaImage": (content(b"ObjectType = Image\n"), "a MetaImage; convert it"),
     "MINC": (content(b"\x89HDF\r\n\x1a\n"), "a MINC image; convert it with mnc2nii"),
     "MGZ": (packed(MGH), "a FreeSurfer image; convert it with mri_convert"),
-    "ANALYZE": (fields(magic=b""), "ANALYZE 7.5.*does not say left from right.*dcm2niix"),
+    "ANALYZE": (fields(magic=b""), "ANALYZE 7.5.*does not tell left from right.*dcm2niix"),
     "NIfTI pair": (fields(magic=b"ni1"), r"pair of files \(\.hdr and \.img\); join them"),
     # damaged on the way
     "plain NIfTI named .gz": (content(SOUND), r"not gzipped, against its name; rename it to end in \.nii"),
@@ -197,7 +197,7 @@ IMAGES = {
     "constant": (fields(0 * IMAGE + 9), "every voxel has the value 9; the image is empty"),
     "one bright voxel": (
         fields(with_values(np.zeros((20, 20, 20), np.int16), {(3, 4, 5): 99})),
-        "all but 1 of 8000 voxels.*as good as empty",
+        "all but 1 of 8000 voxels.*almost empty",
     ),
     "some NaN": (fields(with_values(FLOATS, {(0, 0): np.nan})), "7 of 210 voxels are NaN or infinite; export"),
     "all NaN": (fields(FLOATS * np.nan), "210 of 210 voxels are NaN"),
@@ -207,7 +207,7 @@ IMAGES = {
 }
 
 MASKS = {
-    "empty mask": (fields(0 * MASK), "lesion mask is empty; delete the file.*or put the right mask"),
+    "empty mask": (fields(0 * MASK), "lesion mask is empty; delete the file.*or replace it by the right mask"),
     "full mask": (fields(0 * MASK + 1), "lesion mask marks every voxel; a mask is 0 outside"),
     "mask with NaN": (fields(with_values(MASK.astype(np.float32), {(0, 0, 0): np.nan})), "holds NaN.*0 outside and 1 inside"),
     "mask below 0": (fields(-MASK.astype(np.int16)), "values below 0, down to -1; a mask is 0 outside"),
@@ -269,10 +269,10 @@ FOLDERS = {
     "table in UTF-16": (data_set(people="participant_id\n01\n".encode("utf-16")), "not UTF-8 text.*save it again"),
     "table with spaces": (data_set(people=b"participant_id\tage\n01 30\n"), "line 2: the number of fields.*by tabs"),
     "table without ids": (data_set(people=b"id\n01\n"), "no column participant_id; name the first column so"),
-    "folder as table": (table_is_a_folder, "cannot be read as a table.*put a table"),
+    "folder as table": (table_is_a_folder, "cannot be read as a table.*replace it by tab-separated text"),
     "table of one endless line": (
         data_set(people=b"participant_id\n" + b"x" * 200_000),
-        "cannot be read as a table.*put a table",
+        "cannot be read as a table.*replace it by tab-separated text",
     ),
     "table as a link to nothing": (table_is_a_dead_link, "participants.tsv: no such file"),
     "table not fetched": (data_set(people=b"/annex/objects/MD5E-s9.tsv\n"), "git-annex.*datalad get"),

@@ -1,10 +1,10 @@
-"""Progress bars and messages that read well on a terminal and in a log file."""
+"""Progress bars and messages that are readable on a terminal and in a log file."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 T = TypeVar("T")
 
-# In a log file a bar cannot move: one line every so many seconds instead.
+# A bar cannot move in a log file, which gets one line every so many seconds instead.
 LOG_INTERVAL_S = 10.0
 
 
@@ -24,20 +24,23 @@ def say(message: str) -> None:
 
 
 def warn(message: str) -> None:
-    """Write one line the user should act on."""
+    """Write one line that the user should act on."""
     say(f"warning: {message}")
 
 
 def progress(items: Iterable[T], description: str, total: int | None = None, start: int = 0) -> Iterator[T]:
-    """Yield the items and show how far it is: a bar on a terminal, a line now and then in a log.
+    """Yield the items and show the progress: a bar on a terminal, an occasional line in a log file.
 
     Args:
-        items: what to go through.
-        description: what is being done, in a few words.
+        items: the items to iterate over.
+        description: the work in a few words.
         total: number of items including those before `start`; taken from `len` when absent.
-        start: number already done, when resuming.
+        start: number of items already done, when resuming.
     """
-    total = total if total is not None else start + len(items)  # type: ignore[arg-type]
+    if total is None:
+        if not isinstance(items, Sized):
+            raise TypeError(f"{description}: the items have no length, so their total number is needed")
+        total = start + len(items)
     draw = _bar if sys.stderr.isatty() else _lines
     yield from draw(items, description, total, start)
 
@@ -70,14 +73,14 @@ def _lines(items: Iterable[T], description: str, total: int, start: int) -> Iter
 
 
 class _Tee:
-    """Writes to the terminal and to a log file; never pretends to be a terminal, so that bars become lines."""
+    """Writes to the terminal and to a log file; it is no terminal itself, so that bars become lines."""
 
     def __init__(self, stream: TextIO, file: TextIO) -> None:
         self._targets = (stream, file)
 
     def write(self, text: str) -> int:
         for target in self._targets:
-            with suppress(BrokenPipeError):  # a terminal that is gone must not end the work
+            with suppress(BrokenPipeError):  # a closed terminal must not stop the work
                 target.write(text)
         return len(text)
 
@@ -91,10 +94,10 @@ class _Tee:
 
 
 @contextmanager
-def capture(path: str | None) -> Iterator[None]:
-    """Copy what is written to stderr inside the block to a log file as well.
+def capture(path: str | None) -> Generator[None]:
+    """Copy everything that is written to stderr inside the block to a log file.
 
-    The file is appended to, because a retry must not wipe out what the first attempt said.
+    The file is appended to, because a retry must not overwrite the messages of the first attempt.
     """
     if path is None:
         yield
@@ -102,7 +105,7 @@ def capture(path: str | None) -> Iterator[None]:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     terminal = sys.stderr
     with open(path, "a") as file:
-        sys.stderr = _Tee(terminal, file)  # type: ignore[assignment]
+        sys.stderr = _Tee(terminal, file)
         try:
             yield
         finally:

@@ -1,8 +1,8 @@
 """Methods from outside the repository: folders that the configuration names under `method_folders`.
 
 Such a folder is like `madad/methods`: every card `<name>.yaml` with its code `<name>.py` beside it is a method, imported as
-`madad.methods.<name>`; further modules may lie there for them to share. Code in it is run, so nothing is looked for
-anywhere that the user has not named. One environment variable carries the folders into every job.
+`madad.methods.<name>`; the folder may hold further modules that its methods share. Code in it is run, so only folders that the
+user has named are searched. One environment variable passes the folders to every job.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def use(folders: Iterable[str], taken: Collection[str]) -> None:
-    """Make these folders and no others known to this process and to those it starts.
+    """Use these folders and no others in this process and in those that it starts.
 
     Args:
         folders: absolute, or relative to the working directory.
-        taken: names that are given away.
+        taken: names of methods and parts that are in use.
 
     Raises:
         UserError: no such folder, no method in it, or a name that is taken.
@@ -35,35 +35,35 @@ def use(folders: Iterable[str], taken: Collection[str]) -> None:
     paths = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
     for path in paths:
         if not path.is_dir() or os.pathsep in str(path):
-            raise UserError(f"method_folders: {path} is no folder that can be used; correct the path (without '{os.pathsep}')")
+            raise UserError(f"method_folders: {path} is not a usable folder; correct the path (without '{os.pathsep}')")
         own = _cards((path,))
         if not own:
             raise UserError(
-                f"method_folders: {path} holds no method; put a card <name>.yaml beside its code <name>.py there, the name of "
-                "small letters, digits and _"
+                f"method_folders: {path} holds no method; put a card <name>.yaml beside its code <name>.py there, with a "
+                "name of lower-case letters, digits and _"
             )
-        # all modules share one package: of two with one name, a method would get the wrong one
+        # all modules share one package: of two with the same name, a method would import the wrong one
         modules = sorted({module.stem for module in path.glob("*.py")} - {"__init__"})
         for name in modules:
             if name in taken or name in seen or (METHODS / f"{name}.py").exists():
                 where = seen.get(name, "this project")
-                raise UserError(f"method_folders: {path} calls a module {name!r}, as {where} does already; give it another name")
+                raise UserError(f"method_folders: {path} has a module {name!r}, as does {where}; give it another name")
         seen |= dict.fromkeys(modules, path)
     os.environ[VARIABLE] = os.pathsep.join(str(path) for path in paths)
 
 
 def folders() -> tuple[Path, ...]:
-    """Folders in use, absolute."""
+    """Return the absolute paths of the folders in use."""
     return tuple(Path(entry).resolve() for entry in os.environ.get(VARIABLE, "").split(os.pathsep) if entry)
 
 
 def cards() -> dict[str, Path]:
-    """The card of every method outside the repository."""
+    """Return the card of every method outside the repository."""
     return _cards(folders())
 
 
 def module_files(name: str) -> list[Path]:
-    """Where a dotted module may lie outside the repository."""
+    """Return the files that a dotted module may have outside the repository."""
     parent, _, leaf = name.rpartition(".")
     return [folder / f"{leaf}.py" for folder in folders()] if parent == PACKAGE else []
 

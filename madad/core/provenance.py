@@ -1,4 +1,4 @@
-"""Where a result came from: hashes of code, data and options, and files that appear only when complete."""
+"""Provenance of results: hashes of code, data and options, and files that appear only when complete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
@@ -23,10 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @cache
 def fingerprint(*modules: str) -> str:
-    """Hash of the syntax trees of modules and of all package modules they import, directly or not.
+    """Return a hash of the syntax trees of modules and of all package modules that they import, directly or not.
 
-    The `templates` and `assets` beside a module count with it. Comments, docstrings and formatting do not count; nothing
-    is imported, only parsed. As a rule parameter it makes Snakemake rerun what a change of code really touches.
+    The folders `templates` and `assets` beside a module are included. Comments, docstrings and formatting are not; nothing is
+    imported, only parsed. As a rule parameter it makes Snakemake rerun only the jobs that a change of code affects.
 
     Args:
         modules: dotted names such as "madad.methods.ddpm".
@@ -38,7 +38,7 @@ def fingerprint(*modules: str) -> str:
 
 
 def import_closure(modules: tuple[str, ...]) -> set[str]:
-    """Names of the given package modules and of every package module they import, directly or not."""
+    """Return the names of package modules and of every package module that they import, directly or not."""
     found: set[str] = set()
     pending = list(modules)
     while pending:
@@ -50,7 +50,7 @@ def import_closure(modules: tuple[str, ...]) -> set[str]:
 
 
 def module_file(name: str) -> Path:
-    """File of a dotted package module, or of a method in a folder of `madad.core.plugins`.
+    """Return the file of a dotted package module, or of a method in a folder of `madad.core.plugins`.
 
     Raises:
         ModuleNotFoundError: no such module in the package.
@@ -89,7 +89,7 @@ def _data_hash(folder: Path) -> str:
 
 @cache
 def _package_imports(name: str) -> list[str]:
-    """Package modules that a module imports. Cached: many fingerprints share them, and every job on a cluster asks again."""
+    """Return the package modules that a module imports. Cached, because many fingerprints share them."""
     found: list[str] = []
     for node in ast.walk(_tree(name)):
         if isinstance(node, ast.Import):
@@ -111,12 +111,12 @@ def _exists(name: str) -> bool:
 
 
 def content_hash(value: object) -> str:
-    """Hash of a JSON-able value; equal values give equal hashes whatever the order of their keys."""
+    """Return a hash of a value that JSON can hold; equal values have equal hashes whatever the order of their keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def file_hash(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, shortened to 16 hex digits."""
+    """Return the SHA-256 of a file's bytes, shortened to 16 hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
         while block := stream.read(1 << 20):
@@ -125,8 +125,8 @@ def file_hash(path: str | Path) -> str:
 
 
 @contextmanager
-def complete(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; it takes the real name only when the block ends without an error."""
+def complete(path: str | Path) -> Generator[Path]:
+    """Yield a temporary path beside `path`; the file is renamed to `path` only if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(path)
@@ -139,7 +139,7 @@ def complete(path: str | Path) -> Iterator[Path]:
 
 
 def _clear_leftovers(path: Path) -> None:
-    """Remove what processes that were killed left of a file. It has one writer at a time: Snakemake locks its outputs."""
+    """Remove temporary files of processes that were killed. A file has one writer: Snakemake locks its outputs."""
     for leftover in path.parent.glob(f".*-{glob.escape(path.name)}"):
         writer = leftover.name[1:].removesuffix(f"-{path.name}")
         if writer.isdigit() and not _is_alive(int(writer)):
@@ -151,19 +151,19 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # a process of another user
         return True
     return True
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write a JSON file that is never half there."""
+    """Write a JSON file, which appears under its name only when complete."""
     with complete(path) as partial:
         partial.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
 def environment() -> dict[str, str]:
-    """Versions of Python, of the machine and of the packages whose version can change a result, and the git state."""
+    """Return the versions of Python, of the platform and of packages that can change a result, and the state of git."""
     packages = ("torch", "monai", "antspyx", "nibabel", "numpy", "scipy", "scikit-learn", "snakemake", "opensimplex", PACKAGE)
     versions = {"python": platform.python_version(), "platform": platform.platform()}
     for package in packages:

@@ -1,7 +1,7 @@
-"""Random numbers from coordinates, never from history.
+"""Random numbers that depend on coordinates, never on what was drawn before.
 
-A stream is named by what it is for (seed, verb, subject, step …). Resuming, another batch size or another order
-of the subjects can therefore not change a result.
+A stream is named by its purpose (seed, stage, subject, step …). Resuming, another batch size or another order of the subjects
+therefore cannot change a result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def seed_from(*coordinates: int | str) -> int:
-    """A 63-bit seed that depends on every coordinate and is the same on every machine.
+    """Return a 63-bit seed that depends on every coordinate and is the same on every machine.
 
     Source: the first eight bytes of SHA-256 over the coordinates' text.
     """
@@ -25,15 +25,15 @@ def seed_from(*coordinates: int | str) -> int:
 
 
 def numpy_generator(*coordinates: int | str) -> np.random.Generator:
-    """A numpy generator for the given coordinates."""
+    """Return a numpy generator for the given coordinates."""
     return np.random.default_rng(seed_from(*coordinates))
 
 
 def torch_generator(*coordinates: int | str) -> torch.Generator:
-    """A torch CPU generator for the given coordinates.
+    """Return a torch generator for the given coordinates.
 
-    It lives on the CPU on every device, so that a CPU and a GPU run draw the same numbers.
+    It is on the CPU whatever the device, so that runs on a CPU and on a GPU draw the same numbers.
     """
-    import torch  # heavy; the rest of this module serves torch-free stages
+    import torch  # slow to import; stages without torch use the rest of this module
 
     return torch.Generator(device="cpu").manual_seed(seed_from(*coordinates))

@@ -7,7 +7,7 @@ as shipped at 1 mm inside nilearn. Any other template is a file of the user's.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from scipy import ndimage
 from madad.configuration.pipelines import ICBM152, IN_PLANE_MULTIPLE
 from madad.core.errors import SubjectError, UserError
 from madad.core.io.volumes import Volume, load_image, load_mask
+from madad.core.shapes import Shape3, shape3
 
 SLICE_MULTIPLE = 8
 # Room around the brain on either side.
@@ -29,8 +30,6 @@ BRIGHTEST = 99.9
 # A brain alone covers no more of any face of its image (a cut brainstem touches one), and no more in all.
 MOST_TOUCHING = 0.05
 LARGEST_BRAIN_ML = 2500.0
-
-Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,14 @@ class Template:
     white: Volume | None
 
 
+@dataclass(frozen=True)
+class TissueTemplate(Template):
+    """A template whose tissue probabilities are known."""
+
+    grey: Volume
+    white: Volume
+
+
 def target(options: Mapping[str, Any]) -> Template:
     """The template on the grid of a pipeline.
 
@@ -60,7 +67,7 @@ def target(options: Mapping[str, Any]) -> Template:
         UserError: the template's files cannot be used.
     """
     shape = options.get("shape")
-    return _target(*_files(options), float(options["spacing_mm"]), tuple(shape) if shape else None)
+    return _target(*_files(options), float(options["spacing_mm"]), shape3(shape) if shape else None)
 
 
 def native(options: Mapping[str, Any]) -> Template:
@@ -113,15 +120,15 @@ def _files(options: Mapping[str, Any]) -> tuple[str, str | None]:
 
 
 @lru_cache(maxsize=4)
-def native_template() -> Template:
+def native_template() -> TissueTemplate:
     """The template at 1 mm, as shipped: (197, 233, 189) voxels."""
     from nilearn import datasets  # slow to import
 
-    def volume(load: object, dtype: type = np.float32) -> Volume:
-        image = load(resolution=1)  # type: ignore[operator]
+    def volume(load: Callable[..., Any], dtype: type = np.float32) -> Volume:
+        image = load(resolution=1)
         return Volume(np.asarray(image.dataobj).astype(dtype), np.asarray(image.affine, dtype=float))
 
-    return Template(
+    return TissueTemplate(
         t1w=volume(datasets.load_mni152_template),
         brain=volume(datasets.load_mni152_brain_mask, np.uint8),
         grey=volume(datasets.load_mni152_gm_template),
@@ -137,7 +144,7 @@ def template_on_grid(spacing_mm: float) -> Template:
     return target({"spacing_mm": spacing_mm})
 
 
-def brain_grid(brain: Volume, spacing_mm: float, shape: Shape | None = None) -> tuple[Shape, np.ndarray]:
+def brain_grid(brain: Volume, spacing_mm: float, shape: Shape3 | None = None) -> tuple[Shape3, np.ndarray]:
     """Shape and affine of an isotropic RAS+ grid centred on the brain's bounding box.
 
     Args:
@@ -156,7 +163,7 @@ def brain_grid(brain: Volume, spacing_mm: float, shape: Shape | None = None) -> 
     return shape, affine
 
 
-def resample(volume: Volume, shape: tuple[int, int, int], affine: np.ndarray, spacing_mm: float) -> np.ndarray:
+def resample(volume: Volume, shape: Shape3, affine: np.ndarray, spacing_mm: float) -> np.ndarray:
     """Linear resampling onto a coarser or equal grid, smoothed first against aliasing. Returns float32 of `shape`."""
     ratio = spacing_mm / np.array(volume.spacing_mm)
     # A Gaussian whose full width at half maximum spans the lost resolution
@@ -168,7 +175,7 @@ def resample(volume: Volume, shape: tuple[int, int, int], affine: np.ndarray, sp
 
 
 @lru_cache(maxsize=8)
-def _target(name: str, brain_file: str | None, spacing_mm: float, shape: Shape | None) -> Template:
+def _target(name: str, brain_file: str | None, spacing_mm: float, shape: Shape3 | None) -> Template:
     finest = _native(name, brain_file)
     shape, affine = brain_grid(finest.brain, spacing_mm, shape)
 

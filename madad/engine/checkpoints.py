@@ -1,4 +1,4 @@
-"""Where an interrupted training goes on: one file, whole or absent, that belongs to one fingerprint."""
+"""The checkpoint from which an interrupted training resumes: one file, complete or absent, of one fingerprint."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ NAME = "checkpoint.pt"
 
 
 def save_checkpoint(folder: Path, state: dict, fingerprint: str) -> None:
-    """Write tensors, numbers, texts, lists and dicts. The old checkpoint stays until the new one is complete."""
+    """Write a state of tensors, numbers, texts, lists and dicts. The old checkpoint stays until the new one is complete."""
     with complete(folder / NAME) as partial, open(partial, "wb") as stream:
         torch.save({"fingerprint": fingerprint, "state": state}, stream)
 
 
 def load_checkpoint(folder: Path, fingerprint: str) -> dict | None:
-    """The saved state, or None where there is none to go on from. Says so when a checkpoint is damaged or of another run."""
+    """Return the saved state, or None if there is none; warn when a checkpoint is damaged or belongs to another run."""
     path = folder / NAME
-    for leftover in folder.glob(f".*-{NAME}"):  # of a process that was killed while writing
+    for leftover in folder.glob(f".*-{NAME}"):  # from a process that was killed while writing
         leftover.unlink()
     if not path.exists():
         return None
@@ -41,5 +41,5 @@ def load_checkpoint(folder: Path, fingerprint: str) -> dict | None:
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """The final files are written; the next training starts from the beginning."""
+    """Remove the checkpoint once the final files are written; the next training starts from the beginning."""
     (folder / NAME).unlink(missing_ok=True)

@@ -10,14 +10,14 @@ from torch.optim.swa_utils import AveragedModel
 
 
 def averaged(method: nn.Module, decay: float) -> AveragedModel:
-    """A copy of a method that follows it: w' = d w' + (1 - d) w after every step, buffers included.
+    """Return a copy of a method that averages its weights: w' = d w' + (1 - d) w after every step, buffers included.
 
-    d rises as min(decay, (1 + n) / (10 + n)) with the number n of updates, so that the first weights are soon forgotten.
+    d rises as min(decay, (1 + n) / (10 + n)) with the number n of updates, so that the first weights soon lose their influence.
     Source: Kingma & Ba 2014 (arXiv 1412.6980), section 7.2; the rise is that of TensorFlow's ExponentialMovingAverage.
 
     Args:
-        method: what to follow.
-        decay: 0 gives a plain copy.
+        method: the method whose weights are averaged.
+        decay: largest d; 0 gives a plain copy.
     """
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Inference, the same for every method: one map a subject, with the time and the memory it took."""
+"""Inference, the same for every method: one anomaly map per subject, with its time and peak memory."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from madad.core.errors import UserError
+from madad.core.interfaces import Method, conforming
 from madad.core.io.hdf5 import Pack, Prediction, write_maps
 from madad.core.logs import progress
 from madad.core.provenance import PACKAGE, content_hash, fingerprint
@@ -28,14 +29,14 @@ def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, 
         method: from `madad.methods.registry.build`, with the model's hyper-parameters.
         model: its trained weights.
         packs: usually the validation and the test split of a test set.
-        identity: cohort, modality, method, seed and test set as text, for the file.
-        seed: of everything random; a map depends on it and on the subject's name (for a corrupted sample on that of its base),
-            not on the other subjects.
-        out: the HDF5 file.
+        identity: cohort, modality, method, seed and test set as text, for the attributes of the file.
+        seed: seed of all random numbers; a map depends on it and on the subject's name (for a corrupted sample on the name of its
+            base), not on the other subjects.
+        out: the HDF5 file to write.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
 
     Raises:
-        UserError: the model is of another method, parameters, modality or grid, or a map is not finite.
+        UserError: the model has another method, parameters, modality or grid, or a map is not finite.
     """
     with ExitStack() as stack:
         chosen = stack.enter_context(devices.lease(device))
@@ -43,19 +44,21 @@ def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, 
         metadata = load_model(method, Path(model), _expected(method, identity, opened))
         devices.place(method, chosen).eval()
         code = fingerprint(*(m for m in (type(method).__module__, "madad.engine.inference") if m.startswith(f"{PACKAGE}.")))
-        parts = [metadata["fingerprint"], dict(method.hyperparameters), code, seed, [pack.content for pack in opened]]
+        detector = conforming(method, Method)
+        parts = [metadata["fingerprint"], dict(detector.hyperparameters), code, seed, [pack.content for pack in opened]]
         attributes = {key: str(value) for key, value in identity.items()} | {"fingerprint": content_hash(parts)}
-        attributes["hyperparameters"] = json.dumps(method.hyperparameters, sort_keys=True)
-        # the evaluation refuses maps of other images, as it does those of another method
+        attributes["hyperparameters"] = json.dumps(detector.hyperparameters, sort_keys=True)
+        # the evaluation refuses maps that were computed from other images or by another method
         attributes |= {f"content_{pack.split}": pack.content for pack in opened}
-        write_maps(out, _predictions(method, opened, seed, chosen), attributes)
+        write_maps(out, _predictions(detector, opened, seed, chosen), attributes)
 
 
 def _expected(method: nn.Module, identity: dict, packs: list[Pack]) -> dict:
-    expected = {"method": identity["method"], "modality": identity["modality"], "parameters": dict(method.trained_with)}
+    parameters = dict(conforming(method, Method).trained_with)
+    expected = {"method": identity["method"], "modality": identity["modality"], "parameters": parameters}
     for pack in packs:
         if pack.modality != identity["modality"]:
-            raise UserError(f"{pack.path}: holds {pack.modality}, {identity['modality']} is needed")
+            raise UserError(f"{pack.path}: contains {pack.modality}, {identity['modality']} is needed")
     shapes = {pack.shape for pack in packs if len(pack)}
     if len(shapes) > 1:
         raise UserError(f"{packs[0].path}: volumes of several shapes in one test set: {sorted(shapes)}")
@@ -63,20 +66,20 @@ def _expected(method: nn.Module, identity: dict, packs: list[Pack]) -> dict:
     return expected | ({"image_shape": list(shapes.pop())} if shapes and method.state_dict() else {})
 
 
-def _predictions(method: nn.Module, packs: list[Pack], seed: int, device: torch.device) -> Iterator[Prediction]:
+def _predictions(method: Method, packs: list[Pack], seed: int, device: torch.device) -> Iterator[Prediction]:
     jobs = [(pack, index) for pack in packs for index in range(len(pack))]
     if jobs:
-        _predict(method, *jobs[0], seed, device)  # so that the first subject's time holds no start-up costs
+        _predict(method, *jobs[0], seed, device)  # so that the first subject's time includes no start-up costs
     for pack, index in progress(jobs, "inference"):
         yield _predict(method, pack, index, seed, device)
 
 
 @torch.inference_mode()
-def _predict(method: nn.Module, pack: Pack, index: int, seed: int, device: torch.device) -> Prediction:
+def _predict(method: Method, pack: Pack, index: int, seed: int, device: torch.device) -> Prediction:
     name = pack.names[index]
     volume = torch.from_numpy(pack.image(index)).unsqueeze(1).to(device)
     brain = torch.from_numpy(pack.brain(index)).to(device)
-    # A corrupted sample meets the noise of the sample it was made of: what differs between their maps is the artefact's doing.
+    # A corrupted sample is given the noise of its base sample, so that their maps differ only by the artefact.
     draws = str(pack.covariates[index].get("base", name))
     generator = torch_generator(seed, "inference", draws)
     torch.manual_seed(seed_from(seed, "inference layers", draws))
@@ -103,6 +106,6 @@ def _finite(array: np.ndarray, name: str, pack: Pack) -> np.ndarray:
     if bad:
         raise UserError(
             f"{pack.path}: the method's output for {name} has {bad} of {array.size} voxels that are NaN or infinite; "
-            "look at the subject's image, or train again with a lower training.learning_rate"
+            "check the subject's image, or train again with a lower training.learning_rate"
         )
     return array

@@ -1,4 +1,4 @@
-"""The model file: weights with what is needed to refuse them where they do not belong."""
+"""The model file: weights, with the metadata needed to refuse them where they do not belong."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from torch import Tensor, nn
 from madad.core.errors import UserError
 from madad.core.provenance import complete
 
-# One entry, because safetensors writes several in random order and equal models should be equal files.
+# One entry, because safetensors writes several in random order, and equal models should be equal files.
 ENTRY = "madad"
 
 
 def save_model(path: Path, weights: dict[str, Tensor], metadata: dict) -> None:
-    """Write weights and JSON-able metadata."""
+    """Write weights and metadata that JSON can hold."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with complete(path) as partial:
         save_file(tensors, partial, metadata={ENTRY: json.dumps(metadata, sort_keys=True)})
-        partial.chmod(0o666 & ~_umask())  # safetensors leaves the file to its owner alone, colleagues share results
+        partial.chmod(0o666 & ~_umask())  # safetensors makes the file readable by its owner only, but results are shared
 
 
 def read_metadata(path: Path) -> dict:
-    """What `save_model` wrote beside the weights.
+    """Return the metadata that `save_model` wrote beside the weights.
 
     Raises:
-        UserError: no such file, or not a model of ours.
+        UserError: no such file, or not a file of `save_model`.
     """
     return read_model(path)[0]
 
@@ -40,10 +40,10 @@ def load_model(method: nn.Module, path: Path, expected: dict) -> dict:
     Args:
         method: built with the model's hyper-parameters.
         path: a file of `save_model`.
-        expected: metadata that must be equal; the first that differs is named.
+        expected: metadata that must be equal; the message names the first that differs.
 
     Raises:
-        UserError: unreadable, of another method, parameters, modality or shape, or with other weights.
+        UserError: unreadable, with another method, parameters, modality or shape, or with other weights.
     """
     metadata, weights = read_model(path)
     for key, value in expected.items():
@@ -59,10 +59,10 @@ def load_model(method: nn.Module, path: Path, expected: dict) -> dict:
 
 
 def load_weights(method: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Load weights; buffers that are empty until a `fit` sizes them by the data take the size of what is loaded.
+    """Load weights; buffers that are empty until `fit` sizes them by the data take the size of the loaded ones.
 
     Raises:
-        RuntimeError: weights that do not fit.
+        RuntimeError: the weights do not fit.
     """
     for name, buffer in method.named_buffers():
         if not buffer.numel() and name in weights:
@@ -71,10 +71,10 @@ def load_weights(method: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 def read_model(path: Path) -> tuple[dict, dict[str, Tensor]]:
-    """Metadata and weights as `save_model` wrote them.
+    """Return metadata and weights as `save_model` wrote them.
 
     Raises:
-        UserError: no such file, or not a model of ours.
+        UserError: no such file, or not a file of `save_model`.
     """
     try:
         with safe_open(path, framework="pt") as file:

@@ -1,4 +1,4 @@
-"""Stored maps as NIfTI files in template space, for viewers and other tools."""
+"""Export of stored maps to NIfTI files in template space, for viewers and other tools."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from madad.core.logs import progress
 
 
 def export_maps(maps: Path, packs: list[Path], folder: Path) -> None:
-    """Write map, reconstruction, image and lesion of every subject.
+    """Write map, reconstruction, image and lesion mask of every subject.
 
-    Files are called `<split>/<name>_desc-{map,reconstruction,image}.nii.gz` and `…_label-lesion_mask.nii.gz`.
+    Files are named `<split>/<name>_desc-{map,reconstruction,image}.nii.gz` and `…_label-lesion_mask.nii.gz`.
 
     Args:
         maps: predictions of one method on one test set.
-        packs: the packs they were made from.
-        folder: where the files go.
+        packs: packs that the maps were computed from.
+        folder: folder for the files.
     """
     with Maps(maps) as predictions:
         for path in packs:

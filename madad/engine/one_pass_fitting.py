@@ -1,4 +1,4 @@
-"""Learning at one go, for methods that need no steps: everything healthy is shown once, in the order of the pack."""
+"""Fitting in one pass over the healthy training images, in the order of the pack, for methods without an optimiser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from madad.core.interfaces import Batch
+from madad.core.interfaces import Batch, Fitted, conforming
 from madad.core.logs import progress
 from madad.core.seeds import torch_generator
 from madad.engine import devices
@@ -19,16 +19,16 @@ from madad.engine.training_data import Images
 
 @torch.no_grad()
 def fitted(method: nn.Module, data: Images, seed: int, device: torch.device) -> Outcome:
-    """What a method's `fit` learns from the data; interrupted, it starts again."""
+    """Fit a method to the data. An interrupted fit starts again from the beginning."""
     method = devices.place(method, device).eval()
     begun = time.monotonic()
-    method.fit(_InOrder(data, device), torch_generator(seed, "fit"))
+    conforming(method, Fitted).fit(_InOrder(data, device), torch_generator(seed, "fit"))
     return Outcome(method.state_dict(), seconds=time.monotonic() - begun)
 
 
 @dataclass(frozen=True)
 class _InOrder:
-    """Batches of one image each, as often as they are asked for."""
+    """Batches of one image each; they can be iterated several times."""
 
     data: Images
     device: torch.device

@@ -1,4 +1,4 @@
-"""What a training leaves behind: the model, its history and the record of how it came about."""
+"""The files that a training writes: the model, its history and a record of everything it depends on."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from madad.core.interfaces import Trainable, conforming
 from madad.core.provenance import PACKAGE, complete, content_hash, environment, fingerprint, write_json
 from madad.engine import devices
 from madad.engine.model_files import save_model
 from madad.engine.training_data import Images
 
 COLUMNS = ("step", "loss", "validation_loss", "seconds", "slices_per_s")
-# These cannot change a result, so that they may change between two sittings.
+# These options cannot change a result, so they may differ between an interrupted run and its continuation.
 OPERATIONAL = ("checkpoint_every_s",)
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a training is a function of.
+    """Everything that a training depends on.
 
     Attributes:
         identity: cohort, modality, method, seed as text.
         parameters: hyper-parameters that the weights depend on.
         options: training options.
-        parts: fingerprint of the model behind every part, by role.
-        seed: of everything random.
-        data: content hashes and sizes of what was read.
+        parts: fingerprint of the model of every part, by role.
+        seed: seed of all random numbers.
+        data: content hashes and sizes of the training and validation data.
         image_shape: (S, H, W) of a volume.
-        parameter_count: weights, those of its parts included.
+        parameter_count: number of weights, including those of the parts.
         fingerprint: hash of everything above and of the code.
     """
 
@@ -51,10 +52,10 @@ class Record:
     def of(
         cls, method: nn.Module, options: dict, identity: dict, parts: dict, seed: int, data: Images, validation: Images
     ) -> Self:
-        """The record of a training that is about to start."""
+        """Return the record of a training that is about to start."""
         facts = {
             "identity": dict(identity),
-            "parameters": dict(method.trained_with),
+            "parameters": dict(conforming(method, Trainable).trained_with),
             "options": dict(options),
             "parts": dict(parts),
             "seed": seed,
@@ -69,7 +70,7 @@ class Record:
         return cls(**facts, fingerprint=content_hash({**lasting, "code": code}))
 
     def metadata(self) -> dict:
-        """What goes into the model file; `expected_metadata` is its counterpart."""
+        """Return the metadata of the model file, which inference compares with what it expects."""
         return {
             "method": self.identity["method"],
             "modality": self.identity["modality"],
@@ -83,12 +84,13 @@ class Record:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a training; the defaults are those of a method with nothing to learn.
+    """Result of a training; the defaults are those of a method with nothing to learn.
 
     Attributes:
-        weights: the published ones.
-        history: one row of `COLUMNS` a validation.
-        best_step, best_validation_loss: of the published weights.
+        weights: the weights that are saved.
+        history: one row of `COLUMNS` per validation.
+        best_step: step of the saved weights.
+        best_validation_loss: validation loss of the saved weights.
         seconds: time spent training.
     """
 
@@ -100,7 +102,7 @@ class Outcome:
 
 
 def write_outputs(run: Path, record: Record, outcome: Outcome, device: torch.device) -> None:
-    """Write the model, its history and, last, `train.json`."""
+    """Write the model, its history and finally `train.json`."""
     save_model(run / "model.safetensors", outcome.weights, record.metadata())
     with complete(run / "history.csv") as partial, open(partial, "w", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")

@@ -1,7 +1,7 @@
-"""Training, the same for every method: one visible loop that can be killed at any moment and resumed to the same result.
+"""Training, the same for every method: one loop that can be killed at any moment and resumed to the same result.
 
-All randomness comes from (seed, step). What is published are the averaged weights with the lowest loss on fixed slices of
-the healthy validation subjects, at noise levels and with noise that are the same at every validation and for every seed.
+All random numbers depend on (seed, step). The saved weights are the averaged ones with the lowest loss on fixed slices of the
+healthy validation subjects, with noise levels and noise that are the same at every validation and for every seed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lightning.fabric.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
 from madad.core.errors import UserError
-from madad.core.interfaces import Batch
+from madad.core.interfaces import Batch, Trainable, conforming
 from madad.core.logs import progress, say, warn
 from madad.core.seeds import seed_from, torch_generator
 from madad.engine import devices
@@ -30,7 +30,7 @@ from madad.engine.outputs import Outcome, Record, write_outputs
 from madad.engine.signals import Interruption
 from madad.engine.training_data import Images, read_images
 
-# (image, brain, generator) to a batch's further entries
+# Maps (image, brain, generator) to the further entries of a batch.
 Pairs = Callable[[Tensor, Tensor, torch.Generator], dict[str, Tensor]]
 
 # AMSGrad: Reddi, Kale & Kumar 2018 (arXiv 1904.09237); betas for GANs: Gulrajani et al. 2017 (arXiv 1704.00028), algorithm 1
@@ -60,25 +60,26 @@ def train(
 ) -> None:
     """Train a method and write `model.safetensors`, `history.csv` and `train.json` into `run`.
 
-    A method that learns at one go (`madad.core.interfaces.Fitted`) and one without weights get the same files from the same
-    path, with no history.
+    A method that is fitted in one pass (`madad.core.interfaces.Fitted`) and one without weights get the same files, with an
+    empty history.
 
     Args:
         method: from `madad.methods.registry.build`.
-        train_pack, validation_pack: packs; their healthy subjects are used.
+        train_pack: pack whose healthy subjects are trained on.
+        validation_pack: pack whose healthy subjects are validated on.
         options: complete training options, from `madad.configuration.cards.resolve`.
         identity: cohort, modality, method and seed as text, for the files.
-        parts: fingerprint of the model behind every part the method stands on, by role.
-        seed: of everything random.
+        parts: fingerprint of the model of every part that the method uses, by role.
+        seed: seed of all random numbers.
         run: folder for the results.
-        checkpoints: folder for the checkpoint, which is removed when the results are there.
+        checkpoints: folder for the checkpoint, which is removed when the results are written.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         kind: "slices" or "volumes".
-        pairs: puts synthetic lesions into the images of a batch, for methods that learn from them.
+        pairs: adds synthetic lesions to the images of a batch, for methods that learn from them.
 
     Raises:
-        UserError: no healthy slices, another process training here, a loss that is not finite.
-        SystemExit: 143 after SIGTERM and 130 after SIGINT, with the checkpoint written.
+        UserError: no healthy slices, another process training in this folder, or a loss that is not finite.
+        SystemExit: 143 after SIGTERM and 130 after SIGINT, after the checkpoint is written.
     """
     with exclusive(Path(checkpoints)), devices.lease(device) as chosen, Interruption() as interruption:
         data, validation = (read_images(pack, chosen, kind) for pack in (train_pack, validation_pack))
@@ -98,13 +99,13 @@ def train(
 
 
 class Training:
-    """A training under way: everything that a checkpoint holds, and one step of it.
+    """The state of a training, as a checkpoint holds it, and its loop.
 
     Attributes:
-        step: steps done.
-        history: one row a validation.
-        best: step, validation loss and weights of the model that would be published now.
-        seconds: time spent, over all sittings.
+        step: number of steps done.
+        history: one row per validation.
+        best: step, validation loss and weights of the best model so far.
+        seconds: time spent, including that before interruptions.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class Training:
         self.best: dict = {"step": 0, "validation_loss": math.inf, "weights": {}}
 
     def run(self, folder: Path, fingerprint: str, interruption: Interruption) -> None:
-        """Go on from the checkpoint in the folder, if there is one, to the last step."""
+        """Train to the last step, from the checkpoint in the folder if there is one."""
         self._resume(folder, fingerprint)
         begun, saved, before = time.monotonic(), time.monotonic(), self.seconds
         steps = self.options["steps"]
@@ -156,16 +157,16 @@ class Training:
                 save_checkpoint(folder, self._state(), fingerprint)
                 saved = time.monotonic()
             if interruption.exit_code is not None:
-                say(f"interrupted after step {self.step} of {steps}; run again to go on from there")
+                say(f"interrupted after step {self.step} of {steps}; run again to continue from there")
                 raise SystemExit(interruption.exit_code)
 
     @property
     def outcome(self) -> Outcome:
-        """The best weights so far and how they came about."""
+        """The best weights so far, with their history."""
         return Outcome(self.best["weights"], self.history, self.best["step"], self.best["validation_loss"], self.seconds)
 
     def _advance(self) -> None:
-        """One optimiser step, a function of the weights, the seed and the number of the step alone."""
+        """Do one optimiser step, which depends only on the weights, the seed and the number of the step."""
         batch = self.data.draw(self.options["batch_size"], self.device, self.seed, "slices", self.step)
         batch = self._with_lesions(batch, self.seed, "pairs", self.step)
         torch.manual_seed(seed_from(self.seed, "layers", self.step))  # dropout has no generator of its own
@@ -188,7 +189,7 @@ class Training:
         self.average.update_parameters(self.method)
 
     def _with_lesions(self, batch: Batch, *coordinates: int | str) -> Batch:
-        """The batch with synthetic lesions from the coordinates, where the method learns from pairs."""
+        """Return the batch, with synthetic lesions drawn from the coordinates if the method learns from pairs."""
         if self.pairs is None:
             return batch
         return {**batch, **self.pairs(batch["image"], batch["brain"], torch_generator(*coordinates))}
@@ -215,15 +216,15 @@ class Training:
 
     @torch.no_grad()
     def _validation_loss(self) -> float:
-        """Mean loss of the averaged weights on fixed slices with fixed noise; NaN without validation data."""
+        """Return the mean loss of the averaged weights on fixed slices with fixed noise; NaN without validation data."""
         if not len(self.validation):
             return math.nan
         rows = self.validation.spread(VALIDATION_IMAGES)
-        total = 0.0
+        average, total = conforming(self.average.module, Trainable), 0.0
         for number, part in enumerate(rows.split(self.options["batch_size"])):
             batch = self._with_lesions(self.validation.batch(part, self.device), "validation pairs", number)
             with self.fabric.autocast():
-                loss: Tensor = self.average.module.training_loss(batch, torch_generator("validation", number))["loss"]
+                loss = average.training_loss(batch, torch_generator("validation", number))["loss"]
             total += loss.item() * len(part)
         return total / len(rows)
 
@@ -252,19 +253,19 @@ class Training:
 
 
 def _frozen(method: nn.Module) -> list[nn.Module]:
-    """The trained parts that a method stands on: dropout and batch statistics there are those of use, not of training."""
+    """Return the trained parts of a method, whose dropout and batch statistics must stay in evaluation mode."""
     return [part for part in method.children() if list(part.parameters()) and not any(w.requires_grad for w in part.parameters())]
 
 
 def _check(data: Images, validation: Images, train_pack: Path, validation_pack: Path) -> None:
     if not len(data):
         raise UserError(
-            f"{train_pack}: no healthy subject with brain to train on; "
+            f"{train_pack}: no healthy subject with any brain to train on; "
             "check the split in the manifest and the quality table of the preprocessing"
         )
     if not len(validation):
-        warn(f"{validation_pack}: no healthy validation subject; the last weights are published instead of the best")
+        warn(f"{validation_pack}: no healthy validation subject; the last weights are saved instead of the best")
     elif validation.volume_shape != data.volume_shape:
         raise UserError(
-            f"{validation_pack}: volumes of shape {validation.volume_shape}, those for training have {data.volume_shape}"
+            f"{validation_pack}: volumes of shape {validation.volume_shape}, but those for training have {data.volume_shape}"
         )

@@ -1,7 +1,7 @@
-"""Training data: the slices or volumes of healthy subjects, held in memory, drawn from coordinates.
+"""Training data: slices or volumes of healthy subjects, held in memory and drawn by coordinates.
 
-Slices with at least one brain voxel are used; lesion masks are never read. Every step draws its images uniformly and
-with replacement from (seed, step), so that neither a resumed run nor a faster device sees other data.
+Slices with at least one brain voxel are used; lesion masks are never read. The images of a step are drawn uniformly and with
+replacement and depend only on (seed, step), so that resuming or another device cannot change them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from madad.core.interfaces import Batch
 from madad.core.io.hdf5 import Pack
 from madad.core.provenance import content_hash
 from madad.core.seeds import torch_generator
+from madad.core.shapes import Shape3
 
-# Data may take this share of a GPU's free memory; beyond it they stay in the host's memory.
+# Data may take this share of a GPU's free memory; larger data stay in the memory of the host.
 RESIDENT_SHARE = 0.4
 
 
@@ -28,16 +29,16 @@ class Images:
     Attributes:
         image: (N, 1, H, W) or (N, 1, S, H, W) float32.
         brain: of the same shape, bool.
-        subjects: how many subjects they come from.
+        subjects: number of subjects they come from.
         volume_shape: (S, H, W) of a volume; zeros for an empty pack.
-        modality: of the pack.
-        content: hash of what was read and of which subjects.
+        modality: modality of the pack.
+        content: hash of the images and of the names of the subjects.
     """
 
     image: torch.Tensor
     brain: torch.Tensor
     subjects: int
-    volume_shape: tuple[int, int, int]
+    volume_shape: Shape3
     modality: str
     content: str
 
@@ -45,29 +46,29 @@ class Images:
         return len(self.image)
 
     def batch(self, indices: torch.Tensor, device: torch.device) -> Batch:
-        """The images of the given indices, on the device."""
+        """Return the images of the given indices on the device."""
         rows = indices.to(self.image.device)
         return {"image": self.image[rows].to(device), "brain": self.brain[rows].to(device)}
 
     def draw(self, count: int, device: torch.device, *coordinates: int | str) -> Batch:
-        """Random images that depend on the coordinates alone."""
+        """Return random images that depend only on the coordinates."""
         return self.batch(torch.randint(len(self), (count,), generator=torch_generator(*coordinates)), device)
 
     def spread(self, count: int) -> torch.Tensor:
-        """Indices of at most `count` images, evenly spread over subjects and heights."""
+        """Return the indices of at most `count` images, evenly spread over subjects and slices."""
         return torch.from_numpy(np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(np.int64)))
 
 
 def read_images(path: str | Path, device: torch.device, kind: str = "slices") -> Images:
-    """Read the healthy subjects of a pack; on a GPU the images live there if they fit.
+    """Read the healthy subjects of a pack; when training on a GPU, keep the images there if they fit.
 
     Args:
         path: a pack.
-        device: where training happens.
-        kind: "slices" with brain in them, or whole "volumes".
+        device: device to train on.
+        kind: "slices" that contain brain, or whole "volumes".
 
     Raises:
-        UserError: no readable pack.
+        UserError: the pack cannot be read.
     """
     with Pack(path) as pack:
         healthy = pack.healthy()
@@ -80,10 +81,10 @@ def read_images(path: str | Path, device: torch.device, kind: str = "slices") ->
             brains.append(brain[None] if kind == "volumes" else brain[inside])
         content = content_hash([pack.content, [pack.names[index] for index in healthy]])
         image, brain = torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(brains))
-        place = _place(image.nbytes + brain.nbytes, device)
+        memory = _memory_for(image.nbytes + brain.nbytes, device)
         return Images(
-            image=image.unsqueeze(1).to(place),
-            brain=brain.unsqueeze(1).to(place),
+            image=image.unsqueeze(1).to(memory),
+            brain=brain.unsqueeze(1).to(memory),
             subjects=len(healthy),
             volume_shape=pack.shape,
             modality=pack.modality,
@@ -91,7 +92,7 @@ def read_images(path: str | Path, device: torch.device, kind: str = "slices") ->
         )
 
 
-def _place(size: int, device: torch.device) -> torch.device:
+def _memory_for(size: int, device: torch.device) -> torch.device:
     if device.type != "cuda":
         return torch.device("cpu")
     free, _ = torch.cuda.mem_get_info(device)

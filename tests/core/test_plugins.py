@@ -55,7 +55,7 @@ CODE = '''
 
 from torch import nn
 
-from madad.diffusion.residuals import residual
+from madad.models.diffusion.residuals import residual
 from madad.methods.{name}_layers import layers
 
 
@@ -146,7 +146,7 @@ def test_the_next_configuration_forgets_the_last(tmp_path: Path) -> None:
 
 
 def test_folders_that_cannot_be_used_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"method_folders: .*nowhere is no folder"):
+    with pytest.raises(UserError, match=r"method_folders: .*nowhere is not a usable folder"):
         use(tmp_path / "nowhere")
     (tmp_path / "lonely").mkdir()
     (tmp_path / "lonely" / "card.yaml").write_text(CARD.format(name="card"))
@@ -155,18 +155,18 @@ def test_folders_that_cannot_be_used_are_named(tmp_path: Path) -> None:
 
 
 def test_names_that_are_taken_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'ddpm', as this project does already"):
+    with pytest.raises(UserError, match="'ddpm', as does this project"):
         use(outside(tmp_path / "mine", "ddpm"))
-    with pytest.raises(UserError, match=r"'fifth_toy', as .*one does already"):
+    with pytest.raises(UserError, match=r"'fifth_toy', as does .*one;"):
         use(outside(tmp_path / "one", "fifth_toy"), outside(tmp_path / "two", "fifth_toy"))
     outside(tmp_path / "one", "seventh_toy")
     (outside(tmp_path / "two", "eighth_toy") / "seventh_toy_layers.py").write_text(LAYERS)
     (tmp_path / "two" / "fifth_toy.py").rename(tmp_path / "two" / "ninth_toy.py")
     (tmp_path / "two" / "fifth_toy_layers.py").unlink()
-    with pytest.raises(UserError, match=r"two calls a module 'seventh_toy_layers', as .*one does already"):
+    with pytest.raises(UserError, match=r"two has a module 'seventh_toy_layers', as does .*one;"):
         use(tmp_path / "one", tmp_path / "two")
     (outside(tmp_path / "three", "tenth_toy") / "registry.py").write_text(LAYERS)
-    with pytest.raises(UserError, match="'registry', as this project does already"):
+    with pytest.raises(UserError, match="'registry', as does this project"):
         use(tmp_path / "three")
 
 

@@ -112,7 +112,7 @@ def test_map_that_is_not_finite_names_the_subject(tmp_path: Path, packs: list[Pa
 
 def test_pack_of_another_modality(tmp_path: Path) -> None:
     pack = toy.write(tmp_path / "test.h5", ["sub-3"], "test", modality="T1w")
-    with pytest.raises(UserError, match=r"test.h5: holds T1w, FLAIR is needed"):
+    with pytest.raises(UserError, match=r"test.h5: contains T1w, FLAIR is needed"):
         run(tmp_path, [pack])
 
 

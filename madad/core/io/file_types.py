@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, and what to do with one that is no NIfTI image."""
+"""File types by their first bytes, and how to convert a file that is no NIfTI image."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ANALYZE_BYTES = 348
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file that is not a NIfTI image.
+    """A type of file that is not a NIfTI image.
 
     Attributes:
-        name: what it is called in messages, with its article.
-        remedy: what turns it into a NIfTI image, or where the image is to be had.
+        name: its name in messages, with its article.
+        remedy: how to convert it to a NIfTI image, or where to get the image.
     """
 
     name: str
@@ -35,8 +35,8 @@ ITK_TOOLS = "convert it to .nii.gz with 3D Slicer or SimpleITK"
 UNPACK = "unpack it, then compress the NIfTI file in it with gzip"
 AGAIN = "download the file again"
 ANALYZE = Kind(
-    "an ANALYZE 7.5 image, which does not say left from right",
-    "convert it to NIfTI with a tool that knows which side is which, best from the original DICOM with dcm2niix",
+    "an ANALYZE 7.5 image, which does not tell left from right",
+    "convert it to NIfTI with a tool that knows which side is which, preferably from the original DICOM files with dcm2niix",
 )
 MGH = Kind("a FreeSurfer image", "convert it with mri_convert to .nii.gz")
 MINC = Kind("a MINC image", "convert it with mnc2nii")
@@ -86,10 +86,10 @@ SUFFIXES = {
 
 
 def start_of(path: str | Path) -> tuple[bytes, bool]:
-    """The first bytes of a file, unpacked where it is gzipped, and whether it is.
+    """Return the first bytes of a file, decompressed if it is gzipped, and whether it is gzipped.
 
     Raises:
-        SubjectError: no such file, a folder, a link to nothing, or not allowed to be read.
+        SubjectError: no such file, a folder, a broken link, or no permission to read it.
     """
     try:
         with open(path, "rb") as stream:
@@ -109,7 +109,7 @@ def start_of(path: str | Path) -> tuple[bytes, bool]:
 
 
 def kind_of(start: bytes) -> Kind | None:
-    """What a file is whose first bytes are these; None for NIfTI and for what is not known."""
+    """Return the type of a file with these first bytes; None for NIfTI and for unknown types."""
     known = next((kind for magic, kind in STARTS if start.startswith(magic)), None)
     if known:
         return known
@@ -117,7 +117,7 @@ def kind_of(start: bytes) -> Kind | None:
 
 
 def kind_of_file(path: str | Path) -> Kind | None:
-    """What a file is by its content, else by its name; None for NIfTI and for what is not known."""
+    """Return the type of a file by its content, else by its name; None for NIfTI and for unknown types."""
     try:
         start, _ = start_of(path)
     except SubjectError:
@@ -129,8 +129,8 @@ def _missing(path: Path) -> str:
     if not path.is_symlink():
         return f"{path}: no such file"
     return (
-        f"{path}: a link to {path.readlink()}, which is not there; fetch the file (DataLad: `datalad get`, "
-        "git-annex: `git annex get`) or mend the link"
+        f"{path}: a link to {path.readlink()}, which does not exist; fetch the file (DataLad: `datalad get`, "
+        "git-annex: `git annex get`) or correct the link"
     )
 
 
@@ -143,7 +143,7 @@ def _is_web_page(start: bytes) -> bool:
 
 
 def _is_mgh(start: bytes) -> bool:
-    """Version 1 and four dimensions, all big-endian (FreeSurfer wiki, MghFormat)."""
+    """Return whether this is version 1 with four dimensions, all big-endian (FreeSurfer wiki, MghFormat)."""
     if len(start) < 24:
         return False
     version, *shape, kind = struct.unpack(">6i", start[:24])

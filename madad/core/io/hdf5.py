@@ -1,7 +1,7 @@
-"""The two HDF5 files of the pipeline: packs (images with their truth) and maps (what a method made of them).
+"""The two kinds of HDF5 file of the pipeline: packs (images with reference masks) and maps (the output of a method).
 
-Axes as in `madad.core.interfaces`: N subjects, S slices, H rows, W columns; one slice lies in one chunk, so that a
-slice or a subject can be read alone.
+Axes as in `madad.core.interfaces`: N subjects, S slices, H rows, W columns; each slice is one chunk, so that
+a slice or a subject can be read alone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 from madad.core.errors import UserError
 from madad.core.provenance import complete
+from madad.core.shapes import Shape3, Vector3, shape3, vector3
 
 # A subject without a lesion, one with its own lesions, and a healthy one with an implanted lesion.
 GROUPS = ("healthy", "patient", "implanted")
@@ -33,8 +34,8 @@ class Sample:
         group: one of `GROUPS`.
         image: (S, H, W) float32 in [0, 1], exactly 0 outside the brain.
         brain: (S, H, W) bool.
-        lesion: (S, H, W) bool, all False for the healthy.
-        covariates: what is known of the subject (subject, session, age, sex, site, lesion kind …), JSON-able.
+        lesion: (S, H, W) bool, all False for healthy subjects.
+        covariates: what is known about the subject (subject, session, age, sex, site, lesion kind …), serialisable as JSON.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Sample:
 
 
 def write_pack(path: str | Path, samples: Iterator[Sample], *, affine: np.ndarray, modality: str, cohort: str, split: str) -> int:
-    """Write samples one at a time. Returns how many there were.
+    """Write samples one at a time and return how many there were.
 
     Args:
         path: the HDF5 file.
@@ -80,11 +81,14 @@ class Pack:
     """A pack opened for reading; use it in a `with` block.
 
     Attributes:
-        names, groups: one text a subject.
-        covariates: one dict a subject.
-        modality, cohort, split: what the pack holds.
+        names: name of every sample.
+        groups: group of every sample, see `GROUPS`.
+        covariates: one dict per sample.
+        modality: sequence of the images.
+        cohort: cohort or test set that the samples belong to.
+        split: split that the samples belong to.
         affine: (4, 4), index (I, J, K) = (W, H, S) to world mm.
-        content: hash of everything in it.
+        content: hash of images, masks and names.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -109,29 +113,29 @@ class Pack:
         self._store.close()
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> Shape3:
         """Slices, rows and columns of one volume; (0, 0, 0) for an empty pack."""
-        return tuple(self._store["image"].shape[1:]) if len(self) else (0, 0, 0)
+        return shape3(self._store["image"].shape[1:]) if len(self) else (0, 0, 0)
 
     @property
-    def spacing_mm(self) -> tuple[float, float, float]:
+    def spacing_mm(self) -> Vector3:
         """Edge lengths of a voxel along (S, H, W)."""
-        return tuple(float(s) for s in np.linalg.norm(self.affine[:3, :3], axis=0)[::-1])
+        return vector3(np.linalg.norm(self.affine[:3, :3], axis=0)[::-1])
 
     def image(self, index: int) -> np.ndarray:
-        """(S, H, W) float32."""
+        """Return the image of a sample, (S, H, W) float32."""
         return self._store["image"][index]
 
     def brain(self, index: int) -> np.ndarray:
-        """(S, H, W) bool."""
+        """Return the brain mask of a sample, (S, H, W) bool."""
         return self._store["brain"][index].astype(bool)
 
     def lesion(self, index: int) -> np.ndarray:
-        """(S, H, W) bool."""
+        """Return the lesion mask of a sample, (S, H, W) bool."""
         return self._store["lesion"][index].astype(bool)
 
     def sample(self, index: int) -> Sample:
-        """Everything about one subject."""
+        """Return all data of one sample."""
         return Sample(
             self.names[index],
             self.groups[index],
@@ -142,21 +146,21 @@ class Pack:
         )
 
     def healthy(self) -> list[int]:
-        """Indices of the healthy subjects."""
+        """Return the indices of the healthy subjects."""
         return [index for index, group in enumerate(self.groups) if group == "healthy"]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a method made of one subject.
+    """Output of a method for one subject.
 
     Attributes:
         name: the sample's name in its pack.
         split: the pack's split.
         anomaly_map: (S, H, W), 0 outside the brain.
         reconstruction: (S, H, W) or None.
-        seconds: wall time of reconstruction and map.
-        peak_memory_mb: largest memory in use meanwhile (device memory on a GPU, resident set otherwise).
+        seconds: wall time of reconstruction and anomaly map.
+        peak_memory_mb: largest memory in use during that time (device memory on a GPU, resident set otherwise).
     """
 
     name: str
@@ -168,7 +172,7 @@ class Prediction:
 
 
 def write_maps(path: str | Path, predictions: Iterator[Prediction], attributes: dict[str, str]) -> int:
-    """Write predictions one at a time as float16. Returns how many there were."""
+    """Write predictions one at a time as float16 and return how many there were."""
     columns: dict[str, list] = {"name": [], "split": [], "seconds": [], "peak_memory_mb": []}
     with complete(path) as partial, h5py.File(partial, "w") as store:
         store.attrs.update(attributes)
@@ -189,9 +193,10 @@ class Maps:
     """Stored predictions opened for reading; use it in a `with` block.
 
     Attributes:
-        attributes: cohort, modality, method, seed, test set and fingerprint as text; `content_<split>` of the packs they
-            were made of.
-        seconds, peak_memory_mb: (N,) float32.
+        attributes: cohort, modality, method, seed, test set and fingerprint as text; `content_<split>` of the packs that they
+            were computed from.
+        seconds: wall time of every sample, (N,) float32.
+        peak_memory_mb: peak memory of every sample, (N,) float32.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -216,10 +221,10 @@ class Maps:
         return "reconstruction" in self._store
 
     def row(self, split: str, name: str) -> int:
-        """Row of a sample.
+        """Return the row of a sample.
 
         Raises:
-            UserError: the sample was not inferred; the maps are older than the pack.
+            UserError: there is no map of the sample; the maps are older than the pack.
         """
         try:
             return self._row[split, name]
@@ -227,11 +232,11 @@ class Maps:
             raise UserError(f"{self.path}: holds no map of {name} ({split}); delete the file and run again") from None
 
     def anomaly_map(self, row: int) -> np.ndarray:
-        """(S, H, W) float32."""
+        """Return the anomaly map of a row, (S, H, W) float32."""
         return self._store["anomaly_map"][row].astype(np.float32)
 
     def reconstruction(self, row: int) -> np.ndarray | None:
-        """(S, H, W) float32 or None."""
+        """Return the reconstruction of a row, (S, H, W) float32, or None where the method makes none."""
         return self._store["reconstruction"][row].astype(np.float32) if self.has_reconstruction else None
 
 
@@ -239,7 +244,7 @@ def _open(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run the step that makes it") from None
+        raise UserError(f"{path}: no such file; run the step that writes it") from None
     except OSError as error:
         raise UserError(f"{path}: not a readable HDF5 file ({error}); delete it and run again") from None
 

@@ -1,8 +1,8 @@
-"""Headers of NIfTI files, read without trust.
+"""Strict reading of the headers of NIfTI files.
 
-Readers of NIfTI files guess where a header is absurd, each in its own way: nibabel sets a voxel size of 0 to 1, takes an
-image of no known orientation for radiological, and reads on where a size of voxels is negative. Here nothing is guessed:
-a header has one meaning, or the file is refused.
+Readers of NIfTI files guess where a header makes no sense, each in its own way: nibabel sets a voxel size of 0 to 1, assumes
+that an image of unknown orientation is radiological, and accepts negative voxel sizes. Here nothing is guessed: a header has
+one meaning, or the file is refused.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.quaternions import quat2mat
+from nibabel.spatialimages import HeaderDataError
 
 from madad.core.errors import SubjectError
 from madad.core.io import file_types
 
-# A frame with more voxels than this (a cube of 1024) is no head: the finest whole heads, 0.1 mm post mortem, have about as many.
+# Largest number of voxels of a frame (a cube of 1024): the finest whole heads, 0.1 mm post mortem, have about as many.
 MOST_VOXELS = 2**30
-# Deflate packs at most 1032 bytes into one (zlib's manual); a header that announces more is wrong.
+# Deflate compresses at most 1032 bytes into one (zlib's manual); a header that announces more is wrong.
 DEFLATE_RATIO = 1040
-# Voxel sizes from two places of a header are one when they differ by no more than this share.
+# Voxel sizes from two fields of a header agree when they differ by no more than this share.
 SPACING_TOLERANCE = 0.01
 # Smallest determinant of the directions of the voxels' axes; 1 is orthogonal, a gantry tilted by 30 degrees has 0.87.
 SMALLEST_DETERMINANT = 0.5
-# A coordinate system whose origin is further away than this is none.
+# A coordinate system whose origin is further away than this is refused.
 LARGEST_OFFSET_MM = 1e5
-# Sforms of these codes (Talairach, MNI152, other template) lead into a template, where a millimetre is not the patient's.
+# Sforms of these codes (Talairach, MNI152, other template) map to a template, where a millimetre is not one of the patient.
 TEMPLATE_CODES = (3, 4, 5)
 UNITS = {1: "metres", 3: "micrometres"}
 MAGIC = {b"n+1\0": 348, b"ni1\0": 348, b"n+2\0\r\n\x1a\n": 540, b"ni2\0\r\n\x1a\n": 540}
@@ -37,14 +39,14 @@ REPAIR = "repair the header (nibabel: set_sform and set_qform) after checking le
 
 @dataclass(frozen=True)
 class Header:
-    """What is needed to read the voxels of a file.
+    """Everything needed to read the voxels of a file.
 
     Attributes:
-        shape: of the voxels, three axes or more.
-        dtype: of a stored voxel, with its byte order.
-        offset: byte of the unpacked file where the voxels begin.
-        slope: stored values are multiplied by this,
-        inter: and then this is added.
+        shape: number of voxels along three axes or more.
+        dtype: data type of a stored voxel, with its byte order.
+        offset: byte of the decompressed file where the voxels begin.
+        slope: factor of the stored values.
+        inter: number added to the scaled values.
         affine: voxel index to RAS+ world coordinates in mm, (4, 4).
         compressed: whether the file is gzipped.
     """
@@ -64,12 +66,12 @@ class Header:
 
     @property
     def total_bytes(self) -> int:
-        """Bytes of the unpacked file, from its first to its last voxel."""
+        """Bytes of the decompressed file up to its last voxel."""
         return self.offset + math.prod(self.shape) * self.dtype.itemsize
 
     @property
     def slack_bytes(self) -> int:
-        """What may follow the voxels as padding: less than any dimension that is wrong by one would leave over."""
+        """Bytes of padding that may follow the voxels: fewer than would be left if any dimension were wrong by one."""
         return math.prod(sorted(self.shape[:3])[:2]) * self.dtype.itemsize
 
 
@@ -77,7 +79,7 @@ def read_header(path: str | Path) -> Header:
     """Read and check the header of a NIfTI-1 or NIfTI-2 file of either byte order.
 
     Raises:
-        SubjectError: no readable NIfTI file, or its header has no meaning or more than one.
+        SubjectError: no readable NIfTI file, or its header has no meaning or an ambiguous one.
     """
     start, compressed = file_types.start_of(path)
     raw = _parse(path, start)
@@ -86,7 +88,7 @@ def read_header(path: str | Path) -> Header:
     unit = UNITS.get(int(raw["xyzt_units"]) & 7)
     if unit:
         raise SubjectError(
-            f"{path}: the header gives lengths in {unit}, which some tools heed and others do not; "
+            f"{path}: the header gives lengths in {unit}, which some tools honour and others ignore; "
             "store them in millimetres and set xyzt_units to mm"
         )
     slope, inter = _scale(path, raw)
@@ -139,10 +141,10 @@ def _dtype(path: str | Path, raw: nib.Nifti1Header) -> np.dtype:
     code = int(raw["datatype"])
     try:
         dtype = np.dtype(raw.get_data_dtype())
-    except (nib.spatialimages.HeaderDataError, KeyError):
+    except (HeaderDataError, KeyError):
         raise SubjectError(f"{path}: the header gives the unknown data type {code}; convert the image again") from None
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
-        what = {"c": "complex numbers; store their magnitude", "V": "colours; store one grey value a voxel"}
+        what = {"c": "complex numbers; store their magnitude", "V": "colours; store one grey value per voxel"}
         raise SubjectError(
             f"{path}: the voxels are {what.get(dtype.kind, 'numbers of 16 bytes; store float32')} (data type {code})"
         )
@@ -150,7 +152,7 @@ def _dtype(path: str | Path, raw: nib.Nifti1Header) -> np.dtype:
 
 
 def _scale(path: str | Path, raw: nib.Nifti1Header) -> tuple[float, float]:
-    """Slope and intercept; 0 means by the standard, and NaN by convention (SPM, nibabel), that nothing is scaled."""
+    """Return slope and intercept; a slope of 0 (the standard) or NaN (SPM, nibabel) means that nothing is scaled."""
     slope, inter = float(raw["scl_slope"]), float(raw["scl_inter"])
     if slope == 0 or math.isnan(slope):
         return 1.0, 0.0
@@ -167,7 +169,7 @@ def _offset(path: str | Path, raw: nib.Nifti1Header) -> int:
 
 
 def _check_size(path: str | Path, header: Header) -> None:
-    """Compare the bytes announced with those there, before memory is taken for them."""
+    """Compare the announced size with that of the file, before memory is allocated for it."""
     there = os.stat(path).st_size
     if header.total_bytes > there * (DEFLATE_RATIO if header.compressed else 1):
         raise SubjectError(
@@ -191,18 +193,20 @@ def check_rest(path: str | Path, header: Header, rest: int) -> None:
 
 
 def _affine(path: str | Path, raw: nib.Nifti1Header) -> np.ndarray:
-    """The one place in space that a header gives its voxels.
+    """Return the one affine that a header gives its voxels.
 
     NIfTI-1 (Cox et al. 2004) has two transforms, and tools differ in which they prefer (ITK took the qform before 5.2, MRtrix
     and nibabel take the sform), so that an image in which they disagree on left and right is mirrored by some of them.
-    Where the axes agree the sform is taken, which may be turned and shifted to a template's place. One that also scales, as
-    after a registration to MNI space, would give the template's millimetres; then the qform is taken, as by ITK.
+    Where the axes agree the sform is used, which may be rotated and shifted to a template. One that also scales, as after a
+    registration to MNI space, would give the template's millimetres; then the qform is used, as by ITK.
     """
     qform = _qform(path, raw, needed=int(raw["sform_code"]) <= 0) if int(raw["qform_code"]) > 0 else None
     sform = _sform(path, raw) if int(raw["sform_code"]) > 0 else None
-    if qform is None and sform is None:
-        raise SubjectError(f"{path}: the header does not say which side is left (qform_code and sform_code are both 0); {REPAIR}")
     if sform is None:
+        if qform is None:
+            raise SubjectError(
+                f"{path}: the header does not say which side is left (qform_code and sform_code are both 0); {REPAIR}"
+            )
         return qform
     if qform is not None:
         _check_axes(path, qform, sform)
@@ -221,7 +225,7 @@ def _sform(path: str | Path, raw: nib.Nifti1Header) -> np.ndarray:
 
 
 def _qform(path: str | Path, raw: nib.Nifti1Header, needed: bool) -> np.ndarray | None:
-    """The transform of the quaternion; None when it is no rotation and is not needed."""
+    """Return the transform of the quaternion; None when it is no rotation and is not needed."""
     factor, *spacing = (float(number) for number in raw["pixdim"][:4])
     vector = np.array([raw["quatern_b"], raw["quatern_c"], raw["quatern_d"]], dtype=float)
     length = float(np.linalg.norm(vector))
@@ -235,18 +239,18 @@ def _qform(path: str | Path, raw: nib.Nifti1Header, needed: bool) -> np.ndarray 
         )
     unit = np.append(math.sqrt(max(0.0, 1 - length**2)), vector / max(1.0, length))
     affine = np.eye(4)
-    affine[:3, :3] = nib.quaternions.quat2mat(unit) * [spacing[0], spacing[1], spacing[2] * (factor or 1)]
+    affine[:3, :3] = quat2mat(unit) * [spacing[0], spacing[1], spacing[2] * (factor or 1)]
     affine[:3, 3] = [raw["qoffset_x"], raw["qoffset_y"], raw["qoffset_z"]]
     return _sound(path, affine, "qform")
 
 
 def _sound(path: str | Path, affine: np.ndarray, name: str) -> np.ndarray:
-    """The affine, if it gives every voxel a place of its own."""
+    """Return the affine if it is invertible and finite, else refuse the file."""
     spacing = _spacing(affine)
     singular = not np.isfinite(affine).all() or spacing.min() <= 0 or not math.isfinite(spacing.max())
     if singular or abs(np.linalg.det(affine[:3, :3] / spacing)) < SMALLEST_DETERMINANT:
         raise SubjectError(
-            f"{path}: the {name} is singular or not finite, so no voxel has a place in space; repair the header or convert again"
+            f"{path}: the {name} is singular or not finite, so no voxel has a position; repair the header or convert again"
         )
     if np.abs(affine[:3, 3]).max() > LARGEST_OFFSET_MM:
         raise SubjectError(f"{path}: the {name} puts the image {np.abs(affine[:3, 3]).max():.3g} mm off the origin; {REPAIR}")
@@ -254,7 +258,7 @@ def _sound(path: str | Path, affine: np.ndarray, name: str) -> np.ndarray:
 
 
 def _check_axes(path: str | Path, qform: np.ndarray, sform: np.ndarray) -> None:
-    """Refuse transforms of which a voxel axis points elsewhere: mirrored, or more than 45 degrees apart."""
+    """Refuse two transforms whose voxel axes disagree: mirrored, or more than 45 degrees apart."""
     cosines = ((qform[:3, :3] / _spacing(qform)) * (sform[:3, :3] / _spacing(sform))).sum(axis=0)
     mirrored = np.linalg.det(qform[:3, :3]) * np.linalg.det(sform[:3, :3]) < 0
     if mirrored or cosines.min() < math.sqrt(0.5):

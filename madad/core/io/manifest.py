@@ -1,4 +1,4 @@
-"""The manifest: one row an image, the only thing later stages know of a cohort."""
+"""The manifest: one row per image. Later stages know nothing else about a cohort."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Row = dict[str, str]
 
 
 def write_table(path: str | Path, rows: Iterable[Row], columns: Sequence[str]) -> None:
-    """Write rows as a tab-separated file with the given columns; what a row lacks stays empty."""
+    """Write rows as a tab-separated file with the given columns; missing values stay empty."""
     with complete(path) as partial, open(partial, "w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, columns, delimiter="\t", restval="", lineterminator="\n")
         writer.writeheader()
@@ -46,7 +46,7 @@ def read_table(path: str | Path) -> list[Row]:
     """Read a tab-separated file; every value is text, so that "012" stays "012".
 
     Raises:
-        UserError: no such file, no text, or a row has another number of fields than the header.
+        UserError: no such file, not a text file, or a row with another number of fields than the header.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
@@ -56,7 +56,7 @@ def read_table(path: str | Path) -> list[Row]:
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text ({error.reason}); save it again as UTF-8") from None
     except (OSError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as a table ({error}); put a table of tab-separated text in its place") from None
+        raise UserError(f"{path}: cannot be read as a table ({error}); replace it by tab-separated text") from None
     for number, row in enumerate(rows, start=2):
         if "" in row or None in row.values():
             raise UserError(f"{path}, line {number}: the number of fields differs from the header; separate fields by tabs")
@@ -77,10 +77,10 @@ def read_manifest(path: str | Path) -> list[Row]:
 
 
 def check_manifest(path: str | Path, rows: Sequence[Row]) -> None:
-    """Check every row against the schema and that no image is listed twice and no subject is in two splits.
+    """Check every row against the schema, and that no image is listed twice and no subject is in two splits.
 
     Raises:
-        UserError: one line a problem.
+        UserError: there are problems; the message has one line per problem.
     """
     validator = Draft202012Validator(json.loads(SCHEMA.read_text()))
     problems = []
@@ -94,7 +94,7 @@ def check_manifest(path: str | Path, rows: Sequence[Row]) -> None:
 
 
 def image_name(row: Row) -> str:
-    """Name of a row's subject and session: `sub-01` or `sub-01_ses-2`."""
+    """Return the name of a row's subject and session: `sub-01` or `sub-01_ses-2`."""
     return f"{row['subject']}_{row['session']}" if row["session"] else row["subject"]
 
 
@@ -104,7 +104,7 @@ def _repeated(path: str | Path, rows: Sequence[Row]) -> list[str]:
     for row in rows:
         key = (image_name(row), row["modality"])
         if key in seen:
-            problems.append(f"{path}: {key[0]} has more than one {key[1]} image; keep one or tell them apart by session")
+            problems.append(f"{path}: {key[0]} has more than one {key[1]} image; keep one or give them different sessions")
         seen.add(key)
     return problems
 

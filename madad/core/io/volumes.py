@@ -1,13 +1,13 @@
-"""Reading, checking and writing of NIfTI volumes."""
+"""Reading, checking and writing NIfTI volumes."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import nibabel as nib
 import numpy as np
@@ -15,12 +15,13 @@ import numpy as np
 from madad.core.errors import SubjectError
 from madad.core.io.headers import Header, check_rest, read_header
 from madad.core.provenance import complete
+from madad.core.shapes import Vector3, vector3
 
-# Two affines describe one grid when no element differs by more than this (mm).
+# Two affines describe the same grid when no element differs by more than this (mm) …
 AFFINE_TOLERANCE_MM = 1e-3
-# Nor when no corner is displaced by more than this share of a voxel, as after a tool has rounded a quaternion.
+# … or when no corner is displaced by more than this share of a voxel, as after a tool has rounded a quaternion.
 CORNER_TOLERANCE = 0.02
-# An image of which fewer voxels differ from the background is no picture of a head.
+# An image in which a smaller share of the voxels differs from the background shows no head.
 SMALLEST_FOREGROUND = 1e-3
 # Labels are whole numbers, up to rounding by a scaling slope.
 LABEL_TOLERANCE = 1e-3
@@ -40,9 +41,9 @@ class Volume:
     affine: np.ndarray
 
     @property
-    def spacing_mm(self) -> tuple[float, float, float]:
+    def spacing_mm(self) -> Vector3:
         """Edge lengths of a voxel in mm."""
-        return tuple(float(s) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
+        return vector3(np.linalg.norm(self.affine[:3, :3], axis=0))
 
     @property
     def voxel_ml(self) -> float:
@@ -50,16 +51,16 @@ class Volume:
         return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
 
     def with_array(self, array: np.ndarray) -> Volume:
-        """The same grid with other values."""
+        """Return the same grid with other values."""
         return replace(self, array=array)
 
 
 def load_image(path: str | Path, frame: int | None = None) -> Volume:
-    """Read an intensity image as float32 and refuse what no later step could use.
+    """Read an intensity image as float32 and refuse an image that no later step could use.
 
     Args:
         path: NIfTI file.
-        frame: which volume of a 4D file, counted from 0; None for a file that holds one.
+        frame: number of the volume in a 4D file, counted from 0; None for a file that holds one volume.
 
     Raises:
         SubjectError: unreadable or truncated file, not 3D, not finite, constant, or a singular affine.
@@ -74,13 +75,13 @@ def load_image(path: str | Path, frame: int | None = None) -> Volume:
         raise SubjectError(f"{path}: {bad} of {array.size} voxels are {what}; export the image again or repair it")
     if array.min() == array.max():
         raise SubjectError(f"{path}: every voxel has the value {array.flat[0]:g}; the image is empty, export it again")
-    # A constant background is what more than half of the voxels have: then it is the median, also of every 16th of them.
+    # A constant background fills more than half of the voxels: it is the median, also of every 16th voxel.
     background = np.median(array.ravel(order="K")[:: 16 if array.size > 1e6 else 1])
     foreground = np.count_nonzero(array != background)
     if foreground < SMALLEST_FOREGROUND * array.size:
         raise SubjectError(
             f"{path}: all but {foreground} of {array.size} voxels have the value {background:g}; "
-            "the image is as good as empty, export it again"
+            "the image is almost empty, export it again"
         )
     return volume.with_array(array)
 
@@ -91,8 +92,8 @@ def load_mask(path: str | Path, grid: Volume | None = None, name: str = "mask", 
     Args:
         path: NIfTI file.
         grid: the image the mask belongs to; a mask on another grid is refused.
-        name: what the mask is called in messages ("lesion mask", "brain mask").
-        labels: values that are inside; without them every value above 0 is.
+        name: name of the mask in messages ("lesion mask", "brain mask").
+        labels: values that are inside; if empty, every value above 0 is.
 
     Raises:
         SubjectError: as `load_image`, or the mask is empty or on another grid.
@@ -103,7 +104,7 @@ def load_mask(path: str | Path, grid: Volume | None = None, name: str = "mask", 
     if not inside.any():
         wanted = f" (none of the labels {', '.join(str(label) for label in labels)} is in it)" if labels else ""
         raise SubjectError(
-            f"{path}: the {name} is empty{wanted}; delete the file if the subject has none, or put the right mask in its place"
+            f"{path}: the {name} is empty{wanted}; delete the file if the subject has none, or replace it by the right mask"
         )
     if inside.all():
         raise SubjectError(f"{path}: the {name} marks every voxel; a mask is 0 outside and 1 inside")
@@ -115,7 +116,7 @@ def load_mask(path: str | Path, grid: Volume | None = None, name: str = "mask", 
 
 
 def _check_mask_values(path: str | Path, array: np.ndarray, name: str) -> None:
-    """Refuse what is not one value outside and others inside: what lies between 0 and 1 has no edge."""
+    """Refuse values that do not separate inside from outside: values between 0 and 1 have no edge."""
     if not np.isfinite(array).all():
         raise SubjectError(f"{path}: the {name} holds NaN or infinite values; a mask is 0 outside and 1 inside")
     if array.min() < 0:
@@ -128,7 +129,7 @@ def _check_mask_values(path: str | Path, array: np.ndarray, name: str) -> None:
 
 
 def save_volume(path: str | Path, volume: Volume) -> None:
-    """Write a NIfTI file; it appears under its name only when complete."""
+    """Write a NIfTI file, which appears under its name only when complete."""
     image = nib.Nifti1Image(volume.array, volume.affine)
     image.header.set_xyzt_units("mm")
     with complete(path) as partial:
@@ -136,7 +137,7 @@ def save_volume(path: str | Path, volume: Volume) -> None:
 
 
 def grid_difference(first: Volume, second: Volume) -> str | None:
-    """Say in words how two grids differ, or None when they are one grid."""
+    """Return a description of how two grids differ, or None when they are the same."""
     if first.array.shape != second.array.shape:
         return f"shape {first.array.shape} instead of {second.array.shape}"
     difference = first.affine - second.affine
@@ -150,14 +151,14 @@ def grid_difference(first: Volume, second: Volume) -> str | None:
 
 
 def check_header(path: str | Path, frame: int | None = None) -> Header:
-    """Read the header of a NIfTI file, not its voxels, and check that it holds one 3D image.
+    """Read the header of a NIfTI file without its voxels, and check that it holds one 3D image.
 
     Args:
         path: NIfTI file.
-        frame: which volume of a 4D file is meant, counted from 0; a file with several needs one.
+        frame: number of the volume in a 4D file, counted from 0; required if it holds several.
 
     Raises:
-        SubjectError: missing or unreadable file, not 3D, or a header that makes no sense; see `headers.read_header`.
+        SubjectError: missing or unreadable file, not 3D, or an invalid header; see `headers.read_header`.
     """
     header = read_header(path)
     frames = header.shape[3] if len(header.shape) > 3 else 1
@@ -173,7 +174,7 @@ def check_header(path: str | Path, frame: int | None = None) -> Header:
 
 
 def read_volume(path: str | Path, frame: int | None = None) -> Volume:
-    """The values of a NIfTI file as they are stored, scaled where the header says so, and not looked at.
+    """Read the values of a NIfTI file as they are stored, scaled where the header says so, without checking them.
 
     Raises:
         SubjectError: as `check_header`, or the file is cut short or damaged.
@@ -183,8 +184,8 @@ def read_volume(path: str | Path, frame: int | None = None) -> Volume:
     try:
         with (gzip.open if header.compressed else open)(path, "rb") as stream:
             stream.seek(header.offset + (frame or 0) * header.frame_bytes)
-            got = stream.readinto(stored)
-            # Only at the end of a gzip stream is its checksum compared.
+            got = stream.readinto(stored.data)
+            # The checksum of a gzip stream is compared only at its end.
             rest = 0 if not header.compressed else _bytes_after(stream, header)
     except (OSError, EOFError, zlib.error) as error:
         raise SubjectError(f"{path}: the file is truncated or damaged ({_first_line(error)}); copy it again") from None
@@ -197,8 +198,8 @@ def read_volume(path: str | Path, frame: int | None = None) -> Volume:
     return Volume(array, header.affine)
 
 
-def _bytes_after(stream: BinaryIO, header: Header) -> int:
-    """Bytes between the last voxel and the end of a stream, read a little at a time and no further than is too far."""
+def _bytes_after(stream: gzip.GzipFile | io.BufferedReader, header: Header) -> int:
+    """Return the number of bytes between the last voxel and the end of a stream, or the first that is too large."""
     while stream.read(READ_BYTES) and stream.tell() - header.total_bytes < header.slack_bytes:
         pass
     return stream.tell() - header.total_bytes

@@ -13,6 +13,7 @@ from madad.core.errors import UserError
 from madad.core.logs import progress
 from madad.core.provenance import complete
 from madad.core.seeds import numpy_generator
+from madad.core.shapes import Shape3, shape3
 from madad.data.anomalies.generator import Warped, draw_map, ground
 from madad.data.anomalies.lesion_masks import read_folder
 from madad.data.template import target, to_mni
@@ -25,7 +26,7 @@ DUST = 1e-3
 class Entry:
     """One map, cropped: its box's first voxel, its values float16 (s, h, w), and how it came about."""
 
-    start: tuple[int, int, int]
+    start: Shape3
     values: np.ndarray
     source: str
     mirrored: bool
@@ -121,14 +122,14 @@ def _write(out: Path, maps: Iterator[Warped], grid: dict[str, object]) -> None:
         store.create_dataset("time", data=np.array([warped.time for warped in rest], dtype=np.float32))
 
 
-def _read(path: Path) -> tuple[tuple[int, ...], list[np.ndarray], list[Entry]]:
+def _read(path: Path) -> tuple[Shape3, list[np.ndarray], list[Entry]]:
     try:
         with h5py.File(path, "r") as store:
             columns = {key: store[key][:] for key in ("values", "start", "size", "source", "mirrored", "time")}
-            shape = tuple(int(n) for n in store.attrs["shape"])
+            shape = shape3(store.attrs["shape"])
             matrices = [np.asarray(store.attrs[key]) for key in ("affine", "to_mni")]
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run the step that makes it") from None
+        raise UserError(f"{path}: no such file; run the step that writes it") from None
     except (OSError, KeyError) as error:
         raise UserError(f"{path}: not a readable bank of lesion maps ({error}); delete it and run again") from None
     ends = np.cumsum(columns["size"].prod(axis=1, dtype=np.int64))
@@ -136,7 +137,7 @@ def _read(path: Path) -> tuple[tuple[int, ...], list[np.ndarray], list[Entry]]:
     for number, (start, size, end) in enumerate(zip(columns["start"], columns["size"], ends, strict=True)):
         values = columns["values"][end - size.prod(dtype=np.int64) : end].reshape(size)
         source, mirrored, time = (columns[key][number] for key in ("source", "mirrored", "time"))
-        entries.append(Entry(tuple(int(n) for n in start), values, source.decode(), bool(mirrored), float(time)))
+        entries.append(Entry(shape3(start), values, source.decode(), bool(mirrored), float(time)))
     return shape, matrices, entries
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,7 +52,8 @@ def make_examples(pack: Path, banks: Sequence[Path], out: Path, options: dict) -
         brains = np.stack([opened.brain(index) for index in subjects])
         bank = Bank(banks)
         sign, spacing_mm = pack_sign(opened, bank.to_mni), opened.spacing_mm[0]
-    shown = _evolution(images[0], ground(brains[0], spacing_mm, options["boundary"]), options, numpy_generator(seed, "evolution"))
+    where = ground(brains[0], spacing_mm, options["boundary"])
+    shown: dict[str, Any] = _evolution(images[0], where, options, numpy_generator(seed, "evolution"))
     shown |= _samples(images, brains, bank, sign, spacing_mm, seed)
     with complete(out) as partial, open(partial, "wb") as stream:
         np.savez_compressed(stream, spacing_mm=spacing_mm, **shown)

@@ -15,7 +15,7 @@ steps: 0 ≤ P ≤ max P(0) holds by construction, in float32 as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ class Rates:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> Generator[None]:
     """Keep torch on one CPU thread: on windows this small a second one gains little, and stalls where cores are shared."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

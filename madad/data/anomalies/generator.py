@@ -37,6 +37,17 @@ class Ground:
     spacing_mm: float
     affine: np.ndarray | None = None
 
+    @property
+    def to_world(self) -> np.ndarray:
+        """`affine` of a 3D grid on which real masks and sites have a position.
+
+        Raises:
+            ValueError: the grid has none.
+        """
+        if self.affine is None:
+            raise ValueError("lesions can be placed by world coordinates only where the affine of the grid is known")
+        return self.affine
+
     def voxels(self, volume_ml: float) -> int:
         """Voxels of a lesion: of that volume in 3D, of a disc with the same radius in 2D; at least 1."""
         size = 1000 * volume_ml / self.spacing_mm**3

@@ -99,7 +99,7 @@ def implant(
     if centre is None:
         return None
     # neither fluid nor lesion crosses falx and tentorium
-    part = where.inside & compartment(where.affine, where.inside.shape, centre)
+    part = where.inside & compartment(where.to_world, where.inside.shape, centre)
     where = ground(part, where.spacing_mm, "box" if where.depth is None else "brain", where.affine)
     start, source, mirrored = _start(where, centre, recipe.volume_ml, lesions, options, generator)
     time = float(generator.uniform(*options["time"]))
@@ -151,10 +151,10 @@ def _start(
     inside, voxels = where.inside, where.voxels(volume_ml)
     if lesions and generator.random() >= options["random_shapes"]:
         piece = lesion_masks.nearest(lesions, volume_ml, generator)
-        target = (where.affine @ np.append(centre[::-1], 1.0))[:3]
+        target = (where.to_world @ np.append(centre[::-1], 1.0))[:3]
         drawn = lesion_masks.draw_pose(generator, target)
         pose = replace(drawn, scale=(volume_ml / piece.volume_ml) ** (1 / 3))
-        placed = np.where(inside, lesion_masks.place(piece, pose, inside.shape[::-1], where.affine).T, 0).astype(np.float32)
+        placed = np.where(inside, lesion_masks.place(piece, pose, inside.shape[::-1], where.to_world).T, 0).astype(np.float32)
         # a thin mask on a coarse grid may vanish between the voxels
         if placed.max() > VANISHED:
             return placed, piece.name, pose.mirrored

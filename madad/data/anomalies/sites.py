@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import Pack
+from madad.core.shapes import Shape3, shape3
 from madad.data.template import native_template, resample
 
 SITES = ("anywhere", "cortical", "white_matter", "deep_grey", "infratentorial")
@@ -20,7 +21,7 @@ DISTINCT = 0.5
 LEAST_TISSUE = 0.1
 
 
-def site_weights(affine: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+def site_weights(affine: np.ndarray, shape: Shape3) -> dict[str, np.ndarray]:
     """Weight of every voxel of a grid as a lesion's centre, (S, H, W) float32, by site.
 
     Sites are drawn from tissue probabilities, depth below the brain's surface and MNI coordinates: cortical (grey matter
@@ -47,13 +48,13 @@ def site_weights(affine: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.nda
     }
 
 
-def coordinates(affine: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
+def coordinates(affine: np.ndarray, shape: Shape3) -> list[np.ndarray]:
     """MNI coordinates in mm along (S, H, W) of a template grid, shaped to be broadcast over it."""
     lines = [affine[axis, axis] * np.arange(n) + affine[axis, 3] for axis, n in zip((2, 1, 0), shape, strict=True)]
     return list(np.ix_(*lines))
 
 
-def infratentorial(affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def infratentorial(affine: np.ndarray, shape: Shape3) -> np.ndarray:
     """Cerebellum and brainstem, about: what lies below two planes that fall off to the sides and the back, bool (S, H, W)."""
     z, y, x = coordinates(affine, shape)
     cerebellum = (z < -12 - 0.3 * np.abs(x) + 0.2 * (y + 40)) & (y < -30)
@@ -61,14 +62,14 @@ def infratentorial(affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return cerebellum | brainstem
 
 
-def compartment(affine: np.ndarray, shape: tuple[int, ...], centre: np.ndarray) -> np.ndarray:
+def compartment(affine: np.ndarray, shape: Shape3, centre: np.ndarray) -> np.ndarray:
     """The side of the falx (x = 0) and of the tentorium that a voxel lies on: most lesions cross neither, bool (S, H, W)."""
     right, below = coordinates(affine, shape)[2] > 0, infratentorial(affine, shape)
     at = tuple(int(c) for c in centre)
     return (right == right[0, 0, at[2]]) & (below == below[at])
 
 
-def tissue_maps(affine: np.ndarray, shape: tuple[int, ...], source: str) -> tuple[np.ndarray, np.ndarray]:
+def tissue_maps(affine: np.ndarray, shape: Shape3, source: str) -> tuple[np.ndarray, np.ndarray]:
     """Grey and white matter probabilities of ICBM152 on a grid, (S, H, W).
 
     Args:
@@ -79,19 +80,21 @@ def tissue_maps(affine: np.ndarray, shape: tuple[int, ...], source: str) -> tupl
     Raises:
         UserError: the grid lies elsewhere.
     """
-    grey, white, _ = _maps(tuple(shape), affine.tobytes())
+    grey, white, _ = _maps(shape, affine.tobytes())
     whole = (native_template().grey.array + native_template().white.array).sum()
     if (grey + white).sum() * abs(np.linalg.det(affine[:3, :3])) < LEAST_TISSUE * whole:
-        raise UserError(f"{source}: the template's brain does not lie on its grid {tuple(shape)}; make it again")
+        raise UserError(f"{source}: the template's brain does not lie on its grid {shape}; make it again")
     return grey, white
 
 
 @lru_cache(maxsize=2)
-def _maps(shape: tuple[int, ...], affine: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _maps(shape: Shape3, affine: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Grey matter, white matter and brain of ICBM152 on a grid, each (S, H, W)."""
     matrix, native = np.frombuffer(affine).reshape(4, 4), native_template()
     brain = native.brain.with_array(native.brain.array.astype(np.float32))
-    maps = (resample(volume, shape[::-1], matrix, _spacing_mm(matrix)) for volume in (native.grey, native.white, brain))
+    maps = (
+        resample(volume, shape3(reversed(shape)), matrix, _spacing_mm(matrix)) for volume in (native.grey, native.white, brain)
+    )
     grey, white, share = (one.transpose(2, 1, 0) for one in maps)
     return grey, white, share
 

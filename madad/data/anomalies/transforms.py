@@ -82,7 +82,7 @@ class RandFluidAnomalyd(RandomizableTransform, MapTransform):
         """Return a new dictionary; the given arrays are not changed."""
         result = dict(data)
         self.randomize()
-        first = torch.as_tensor(data[self.first_key(data)])
+        first = torch.as_tensor(data[self.first_key(result)])
         brain = first[0] > 0 if self.brain_key is None else torch.as_tensor(data[self.brain_key])[0] > 0
         generator = np.random.default_rng(self.seed)
         values = np.zeros(brain.shape, dtype=np.float32)

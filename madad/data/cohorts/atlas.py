@@ -18,13 +18,14 @@ def find(root: Path, options: dict) -> Layout:
     Raises:
         UserError: no such root, or none of its images below it.
     """
-    images, masks = [], {}
+    images, masks, sites = [], {}, {}
     for path in files(root, "sub-r*.nii", "sub-r*.nii.gz"):
         match = FILE.fullmatch(path.name)
         if not match or "Testing" in path.relative_to(root).parts:  # the lesions of the challenge's test scans are secret
             continue
         if match["what"] == "T1w":
             images.append(Image(match["subject"], match["session"], "T1w", path))
+            sites[match["subject"]] = f"R{match['site']}"
         else:
             masks.setdefault((match["subject"], match["session"]), []).append(path)
     if not images:
@@ -32,10 +33,7 @@ def find(root: Path, options: dict) -> Layout:
     found = collect(images)
     return Layout(
         images=found,
-        people={
-            subject: facts(site=f"R{FILE.fullmatch(scans[0].path.name)['site']}", group="patient", lesion_kind="stroke")
-            for subject, scans in found.items()
-        },
+        people={subject: facts(site=sites[subject], group="patient", lesion_kind="stroke") for subject in found},
         lesion_masks=lambda image: masks.get((image.subject, image.session), []),
         lesions_known=True,
     )

@@ -31,5 +31,5 @@ def find(root: Path, options: dict) -> Layout:
 
 
 def _masks(image: Image) -> list[Path]:
-    case = IMAGE.fullmatch(image.path.name)["case"]
+    case, _, _ = image.path.name.rpartition("_")
     return sorted(path for ending in ("nii", "nii.gz") for path in image.path.parent.glob(f"{case}_seg.{ending}"))

@@ -20,11 +20,7 @@ from madad.core.errors import UserError
 from madad.core.io.manifest import write_table
 from madad.core.io.volumes import Volume, save_volume
 from madad.core.seeds import numpy_generator
-from madad.data.cohorts.phantoms import contrast
-from madad.data.cohorts.phantoms import head as phantom_head
-from madad.data.cohorts.phantoms import lesions as phantom_lesions
-from madad.data.cohorts.phantoms import shape as phantom_shape
-from madad.data.cohorts.phantoms import tissue as phantom_tissue
+from madad.data.cohorts.phantoms import contrast, head, lesions, shape, tissue
 from madad.data.cohorts.phantoms.atlas import atlas
 from madad.data.cohorts.phantoms.subjects import Recipe, recipes
 
@@ -79,19 +75,19 @@ def synthesise(recipe: Recipe, options: dict) -> dict[str, Volume]:
     def stream(purpose: str) -> np.random.Generator:
         return numpy_generator(seed, "phantom", recipe.subject, purpose)
 
-    frame = phantom_shape.frame(recipe, maps, options["spacing_mm"], stream("shape"))
-    frame, lesion = phantom_lesions.place(recipe, maps, frame, stream("lesion"))
-    tissue = phantom_tissue.tissue(recipe, maps, frame, stream("tissue"))
-    lesion = phantom_lesions.grow(recipe, maps, frame, tissue, lesion, stream("growth"))
-    head = phantom_head.head(recipe, maps, frame, stream("head"))
+    frame = shape.lay_frame(recipe, maps, options["spacing_mm"], stream("shape"))
+    frame, mass = lesions.displace_by_tumour(recipe, maps, frame, stream("lesion"))
+    matter = tissue.make_tissue(recipe, maps, frame, stream("tissue"))
+    lesion = lesions.grow(recipe, maps, frame, matter, mass, stream("growth"))
+    around = head.make_surroundings(recipe, maps, frame, stream("head"))
     volumes = {}
     for modality in options["modalities"]:
-        clean = contrast.signal(modality, recipe, frame, tissue, head, stream(modality))
-        clean = phantom_lesions.show(lesion, modality, clean, stream(f"{modality} lesion"))
+        clean = contrast.signal(modality, recipe, frame, matter, around, stream(modality))
+        clean = lesions.show(lesion, modality, clean, stream(f"{modality} lesion"))
         volumes[modality] = frame.grid.with_array(contrast.acquire(clean, recipe, frame, stream(f"{modality} scan")))
-    shape = frame.grid.array.shape
-    masks = {"brain": tissue.brain > 0.5} | ({"lesion": lesion.mask} if lesion else {})
-    return volumes | {name: frame.grid.with_array(mask.astype(np.uint8).reshape(shape)) for name, mask in masks.items()}
+    size = frame.grid.array.shape
+    masks = {"brain": matter.brain > 0.5} | ({"lesion": lesion.mask} if lesion else {})
+    return volumes | {name: frame.grid.with_array(mask.astype(np.uint8).reshape(size)) for name, mask in masks.items()}
 
 
 def _mapped(make: partial, people: list[Recipe], workers: int) -> Iterator[None]:
@@ -122,10 +118,10 @@ def _is_complete(root: Path, recipe: Recipe, options: dict) -> bool:
 def _files(root: Path, recipe: Recipe, options: dict) -> dict[str, Path]:
     """Names of `synthesise` to the files that hold them."""
     name = recipe.subject
-    _, masks, lesions, raw = _folders(root, name)
+    _, brain_masks, lesion_masks, raw = _folders(root, name)
     files = {modality: raw / "anat" / f"{name}_{modality}.nii.gz" for modality in options["modalities"]}
-    files["brain"] = masks / "anat" / f"{name}_desc-brain_mask.nii.gz"
-    return files | ({"lesion": lesions / "anat" / f"{name}_label-lesion_mask.nii.gz"} if recipe.kind else {})
+    files["brain"] = brain_masks / "anat" / f"{name}_desc-brain_mask.nii.gz"
+    return files | ({"lesion": lesion_masks / "anat" / f"{name}_label-lesion_mask.nii.gz"} if recipe.kind else {})
 
 
 def _recipe_file(root: Path, subject: str) -> Path:

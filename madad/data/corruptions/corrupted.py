@@ -13,6 +13,7 @@ from madad.core.io.hdf5 import Pack, Sample, write_pack
 from madad.core.io.manifest import write_table
 from madad.core.logs import progress
 from madad.core.seeds import numpy_generator
+from madad.core.shapes import Vector3
 from madad.data.corruptions.severities import CORRUPTIONS, SEVERITIES, corrupt
 from madad.data.preprocessing.steps import intensity
 
@@ -98,7 +99,7 @@ def _row(sample: Sample, subject: str, kind: str, severity: int) -> dict[str, st
     }
 
 
-def _corrupted(sample: Sample, row: dict[str, str], spacing_mm: tuple[float, float, float], options: dict) -> Sample:
+def _corrupted(sample: Sample, row: dict[str, str], spacing_mm: Vector3, options: dict) -> Sample:
     # The severity is no coordinate: a subject's severities share the noise, the field and the movement.
     generator = numpy_generator(options["seed"], "corrupt", row["corruption"], sample.name)
     changed = corrupt(row["corruption"], int(row["severity"]), sample.image, sample.brain, spacing_mm, generator)

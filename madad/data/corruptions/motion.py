@@ -10,6 +10,8 @@ import numpy as np
 from scipy import fft, ndimage
 from scipy.spatial.transform import Rotation
 
+from madad.core.shapes import Vector3
+
 # Between two moves the head lies still. Severities differ in how far it moves, not in how often.
 MOVES = 8
 # The centre of k-space, below so many cycles a mm, is measured at rest. It holds the place and brightness of the anatomy, so
@@ -20,7 +22,7 @@ MM_PER_DEGREE = 1.0
 
 
 def motion(
-    image: np.ndarray, brain: np.ndarray, spacing_mm: tuple[float, float, float], strength: float, generator: np.random.Generator
+    image: np.ndarray, brain: np.ndarray, spacing_mm: Vector3, strength: float, generator: np.random.Generator
 ) -> np.ndarray:
     """Ghosts and ringing along a phase-encoding direction, left–right or anterior–posterior at random.
 
@@ -50,9 +52,7 @@ def motion(
     return np.abs(fft.ifft(k_space, axis=axis))
 
 
-def _moved(
-    image: np.ndarray, brain: np.ndarray, spacing_mm: tuple[float, float, float], turn: np.ndarray, step_mm: np.ndarray
-) -> np.ndarray:
+def _moved(image: np.ndarray, brain: np.ndarray, spacing_mm: Vector3, turn: np.ndarray, step_mm: np.ndarray) -> np.ndarray:
     """The volume after a rotation about the brain's centre (degrees about S, H, W) and a translation (mm along S, H, W)."""
     spacing = np.asarray(spacing_mm)
     rotation = Rotation.from_euler("xyz", turn, degrees=True).as_matrix()

@@ -11,11 +11,13 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
+from madad.core.shapes import Vector3
+
 SLICE_AXIS = 0
 
 
 def blur(
-    image: np.ndarray, brain: np.ndarray, spacing_mm: tuple[float, float, float], strength: float, generator: np.random.Generator
+    image: np.ndarray, brain: np.ndarray, spacing_mm: Vector3, strength: float, generator: np.random.Generator
 ) -> np.ndarray:
     """A Gaussian point spread, the same in all directions.
 
@@ -29,7 +31,7 @@ def blur(
 
 
 def thick_slices(
-    image: np.ndarray, brain: np.ndarray, spacing_mm: tuple[float, float, float], strength: float, generator: np.random.Generator
+    image: np.ndarray, brain: np.ndarray, spacing_mm: Vector3, strength: float, generator: np.random.Generator
 ) -> np.ndarray:
     """Contiguous axial slices of some thickness, each the average of what it covers, interpolated back to the grid.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from madad.core.shapes import Vector3
 from madad.data.corruptions.motion import motion
 from madad.data.corruptions.resolution import blur, thick_slices
 from madad.data.corruptions.signal import bias_field, contrast, noise
@@ -55,7 +56,7 @@ def corrupt(
     severity: int,
     image: np.ndarray,
     brain: np.ndarray,
-    spacing_mm: tuple[float, float, float],
+    spacing_mm: Vector3,
     generator: np.random.Generator,
 ) -> np.ndarray:
     """One corruption of one volume.

@@ -7,12 +7,14 @@ from itertools import product
 import numpy as np
 from numpy.polynomial import legendre
 
+from madad.core.shapes import Vector3
+
 # Highest total degree of the polynomial behind a bias field; more lets the field's extremes shrink into the brain's corners.
 DEGREE = 2
 
 
 def noise(
-    image: np.ndarray, brain: np.ndarray, spacing_mm: tuple[float, float, float], strength: float, generator: np.random.Generator
+    image: np.ndarray, brain: np.ndarray, spacing_mm: Vector3, strength: float, generator: np.random.Generator
 ) -> np.ndarray:
     """Rician noise, √((x + n₁)² + n₂²) with n₁, n₂ ~ N(0, σ²) (Gudbjartsson and Patz 1995, doi:10.1002/mrm.1910340618).
 
@@ -25,7 +27,7 @@ def noise(
 
 
 def bias_field(
-    image: np.ndarray, brain: np.ndarray, spacing_mm: tuple[float, float, float], strength: float, generator: np.random.Generator
+    image: np.ndarray, brain: np.ndarray, spacing_mm: Vector3, strength: float, generator: np.random.Generator
 ) -> np.ndarray:
     """A smooth multiplicative field whose values span 1 ± strength over the brain.
 
@@ -47,7 +49,7 @@ def bias_field(
 
 
 def contrast(
-    image: np.ndarray, brain: np.ndarray, spacing_mm: tuple[float, float, float], strength: float, generator: np.random.Generator
+    image: np.ndarray, brain: np.ndarray, spacing_mm: Vector3, strength: float, generator: np.random.Generator
 ) -> np.ndarray:
     """Another relation between the tissues' intensities: x^γ, γ = exp(± strength), brighter or darker at random.
 

@@ -1,4 +1,4 @@
-"""Where every image of a session lies: its brain, its way to the reference sequence, and from there to the template."""
+"""Location of every image of a session: its brain mask, its map to the reference sequence, and from there to the template."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from madad.core.io.volumes import Volume
 from madad.data import template
-from madad.data.preprocessing.session_log import Ledger
+from madad.data.preprocessing.session_log import SessionLog
 from madad.data.preprocessing.skull_stripping import strippers
 from madad.data.preprocessing.steps import bias_field, coregistration, orientation, registration
 from madad.data.preprocessing.steps.session_images import Head
@@ -36,15 +36,15 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where one image lies.
 
     Attributes:
         head: the image.
-        reference: whose brain mask and registration it uses; it may be its own.
+        reference: the image whose brain mask and registration are used; it may be the image itself.
         to_reference: (4, 4), points of the reference to points of this image; the identity for the reference itself.
         nmi: similarity to the reference, None for the reference itself.
-        warning: what did not go as it should.
+        warning: what went wrong without making the image unusable; empty if nothing did.
     """
 
     head: Head
@@ -60,57 +60,57 @@ class Place:
 
     @property
     def aligned_to(self) -> str:
-        """Modality of the reference; empty for an image that is its own."""
+        """Modality of the reference; empty for an image that is its own reference."""
         return "" if self.head is self.reference.head else self.reference.head.row["modality"]
 
     def brain_on(self, grid: Volume) -> np.ndarray:
-        """The brain mask on a grid in this image's own space, uint8."""
+        """Return the brain mask on a grid in this image's own space, uint8."""
         return registration.carry_label(self.reference.mask, np.linalg.inv(self.to_reference), grid)
 
 
-def place(heads: Sequence[Head], options: dict, ledger: Ledger) -> list[Place]:
-    """Find all images of a session.
+def locate(heads: Sequence[Head], options: dict, log: SessionLog) -> list[Location]:
+    """Locate the brains of all images of a session in the template.
 
-    `align: joint` finds the brain on one of them and brings the others to it; the next best is taken if the first has no
-    brain that can be found, and an image that fits none goes its own way, with a warning. `align: separate` lets every image
-    go its own way.
+    `align: joint` finds the brain on one image and aligns the others to it. If no brain is found on the first image, the next
+    best is the reference; an image that cannot be aligned is processed alone, with a warning. `align: separate` processes every
+    image alone.
     """
     order = sorted(heads, key=lambda head: _preference(head, options))
     reference = None
     if options.get("align", "joint") == "joint":
-        reference = next(filter(None, (_attempted(head, options, ledger) for head in order)), None)
+        reference = next(filter(None, (_attempted(head, options, log) for head in order)), None)
         if reference is None:
             return []
-    places = []
+    locations = []
     for head in order:
-        with ledger.working_on(head.row):
-            places.append(_place(head, reference, options))
-    return places
+        with log.working_on(head.row):
+            locations.append(_locate(head, reference, options))
+    return locations
 
 
 def _preference(head: Head, options: dict) -> tuple:
-    """Smaller is better: an image that has the mask it needs, then T1w, then fine voxels."""
+    """Return a sort key, smallest for the best reference: an image with the mask it needs, then T1w, then fine voxels."""
     modality = head.row["modality"]
     return (options["skull_strip"] == "given" and head.given is None, modality != PREFERRED, head.image.voxel_ml, modality)
 
 
-def _attempted(head: Head, options: dict, ledger: Ledger) -> Reference | None:
-    with ledger.working_on(head.row):
+def _attempted(head: Head, options: dict, log: SessionLog) -> Reference | None:
+    with log.working_on(head.row):
         return _reference(head, options)
     return None
 
 
-def _place(head: Head, reference: Reference | None, options: dict) -> Place:
+def _locate(head: Head, reference: Reference | None, options: dict) -> Location:
     if reference is None:
-        return Place(head, _reference(head, options), np.eye(4))
+        return Location(head, _reference(head, options), np.eye(4))
     if head is reference.head:
-        return Place(head, reference, np.eye(4))
+        return Location(head, reference, np.eye(4))
     try:
         found = coregistration.align(reference.head.flat, reference.brain, head.flat)
-    except Exception as error:  # whatever the optimiser stumbles over, the image may still be used alone
+    except Exception as error:  # whatever made the optimiser fail, the image may still be used alone
         warning = f"not aligned to {reference.head.row['modality']}, its brain was found on its own: {error}"
-        return Place(head, _reference(head, options), np.eye(4), warning=warning)
-    return Place(head, reference, found.matrix, found.nmi)
+        return Location(head, _reference(head, options), np.eye(4), warning=warning)
+    return Location(head, reference, found.matrix, found.nmi)
 
 
 def _reference(head: Head, options: dict) -> Reference:
@@ -122,12 +122,12 @@ def _reference(head: Head, options: dict) -> Reference:
 
 
 def field_in(working: Volume, brain: np.ndarray, options: dict) -> Volume | None:
-    """The bias field that N4 finds within the brain, or None when the pipeline wants none."""
+    """Return the bias field that N4 finds within the brain, or None when the pipeline does not correct it."""
     return bias_field.estimate(working, brain) if options["bias_field"] == "n4" else None
 
 
 def bias_corrected(image: Volume, bias: Volume | None) -> Volume:
-    """An image divided by a field on a grid of its own."""
+    """Return an image divided by a bias field on another grid."""
     return image if bias is None else image.with_array(image.array / bias_field.carry_field(bias, image))
 
 

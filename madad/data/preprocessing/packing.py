@@ -59,10 +59,9 @@ def pack(tables: Sequence[Path], split: str, modality: str, model: intensity.Mod
             f"excluded by the limits and lists of `quality` ({len(others) - failed}), the first because: "
             f"{others[0]['verdict_reason']}"
         )
-    first = load_image(ready[0]["image"]) if ready else None
-    affine = np.eye(4) if first is None else first.affine
-    samples = (_sample(row, model, first) for row in progress(ready, f"packing {cohort} {split} {modality}"))
-    count = write_pack(out, samples, affine=affine, modality=modality, cohort=cohort, split=split)
+    grid = load_image(ready[0]["image"]) if ready else Volume(np.zeros((0, 0, 0)), np.eye(4))
+    samples = (_sample(row, model, grid) for row in progress(ready, f"packing {cohort} {split} {modality}"))
+    count = write_pack(out, samples, affine=grid.affine, modality=modality, cohort=cohort, split=split)
     say(f"{out}: {count} images, {len(others)} left out")
 
 

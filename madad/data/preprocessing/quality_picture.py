@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +15,7 @@ from PIL import Image, ImageColor
 
 from madad.core.io.volumes import Volume
 from madad.core.provenance import complete
-from madad.data.preprocessing.skull_stripping import brain_mask as skull_strip
+from madad.data.preprocessing.skull_stripping import brain_mask
 from madad.data.template import Template
 
 # Where each view is cut: (axis, part of the brain's extent along it).
@@ -54,28 +56,44 @@ def draw(
     carried = Volume(template.brain.array.astype(np.float32), matrix @ template.brain.affine)
     marked = None if head_lesion is None else _onto(head_lesion, head)
     rows = (
-        (head.array, head_brain, _onto(carried, head), marked),
-        (image.array, brain > 0, template.brain.array > 0, None if lesion is None else lesion > 0),
+        _Row(head.array, head_brain, _onto(carried, head), marked),
+        _Row(image.array, brain > 0, template.brain.array > 0, None if lesion is None else lesion > 0),
     )
     size = (TILE_INCHES * len(CUTS), TILE_INCHES * len(rows))
-    figure = Figure(size, DPI, facecolor="black", layout="none")
-    FigureCanvasAgg(figure)
+    figure = Figure(size, DPI, facecolor="black")
+    figure.set_layout_engine("none")
+    canvas = FigureCanvasAgg(figure)
     grid = figure.subplots(len(rows), len(CUTS), gridspec_kw={"wspace": 0.02, "hspace": 0.02})
     figure.subplots_adjust(0, 0, 1, 1)
-    for axes, (array, *masks) in zip(grid, rows, strict=True):
-        brain_mask, outline, lesion_mask = masks
-        top = float(np.percentile(array[brain_mask], 99.5)) if brain_mask.any() else float(array.max())
-        outlines = ((outline, TEMPLATE_COLOUR), (brain_mask, BRAIN_COLOUR), (lesion_mask, LESION_COLOUR))
-        for number, place in enumerate(axes):
-            axis, part = CUTS[number]
-            shown = lesion_mask is not None and number == LESION_CUT and lesion_mask.any()
-            index = int(lesion_mask.sum(axis=(0, 1)).argmax()) if shown else _cut(brain_mask, axis, part)
-            cut = [(np.take(mask, index, axis=axis).T, colour) for mask, colour in outlines if mask is not None]
-            _tile(place, np.take(array, index, axis=axis).T, cut, top)
-    figure.canvas.draw()
-    pixels = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    for tiles, row in zip(grid, rows, strict=True):
+        _draw_row(tiles, row)
+    canvas.draw()
+    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     with complete(path) as partial:
         pixels.quantize(palette=_palette(), dither=Image.Dither.NONE).save(partial, format="png", optimize=True)
+
+
+class _Row(NamedTuple):
+    """What one row of slices shows, each (I, J, K): intensities, and the masks whose outlines are drawn."""
+
+    array: np.ndarray
+    brain: np.ndarray
+    template: np.ndarray
+    lesion: np.ndarray | None
+
+
+def _draw_row(tiles: Sequence[Axes], row: _Row) -> None:
+    """Draw the cuts of one row; one of the axial cuts shows the slice with most of the lesion."""
+    array, brain, template, lesion = row
+    top = float(np.percentile(array[brain], 99.5)) if brain.any() else float(array.max())
+    outlines = ((template, TEMPLATE_COLOUR), (brain, BRAIN_COLOUR), (lesion, LESION_COLOUR))
+    for number, (axes, (axis, part)) in enumerate(zip(tiles, CUTS, strict=True)):
+        if lesion is not None and number == LESION_CUT and lesion.any():
+            index = int(lesion.sum(axis=(0, 1)).argmax())
+        else:
+            index = _cut(brain, axis, part)
+        cut = [(np.take(mask, index, axis=axis).T, colour) for mask, colour in outlines if mask is not None]
+        _tile(axes, np.take(array, index, axis=axis).T, cut, top)
 
 
 @cache
@@ -100,7 +118,7 @@ def _cut(mask: np.ndarray, axis: int, part: float) -> int:
 
 def _onto(mask: Volume, grid: Volume) -> np.ndarray:
     """A mask on another grid; what covers half a voxel counts."""
-    return skull_strip.onto(mask.with_array(mask.array.astype(np.float32)), grid) > 0.5
+    return brain_mask.onto(mask.with_array(mask.array.astype(np.float32)), grid) > 0.5
 
 
 def _tile(axes: Axes, picture: np.ndarray, outlines: list[tuple[np.ndarray, str]], top: float) -> None:

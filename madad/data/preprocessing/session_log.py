@@ -1,10 +1,10 @@
-"""What was spent on each image of a session, and why one cannot be used: one bad image must not cost the others."""
+"""Time spent on each image of a session, and why an image failed: one bad image must not stop the others."""
 
 from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,23 +14,23 @@ from madad.core.logs import say
 
 
 @dataclass
-class Ledger:
+class SessionLog:
     """Times and failures of the images of a session, by modality.
 
     Attributes:
-        seconds: spent on each image.
-        reasons: why an image failed, in words for its user.
+        seconds: time spent on each image.
+        reasons: why an image failed, in words for the user.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
-    def working_on(self, row: Row) -> Iterator[None]:
-        """Count the time of the block for an image; an error in it is noted and ends the block alone.
+    def working_on(self, row: Row) -> Generator[None]:
+        """Add the time of the block to that of an image; record an error in it, which ends only the block.
 
         Raises:
-            UserError: what is wrong concerns every image, not this one.
+            UserError: the problem concerns every image, not only this one.
         """
         key, begun = row["modality"], time.monotonic()
         try:
@@ -39,7 +39,7 @@ class Ledger:
             self.reasons[key] = str(error)
         except UserError:
             raise
-        except Exception as error:  # whatever one image does to a library must not cost the others
+        except Exception as error:  # an error that one image causes in a library must not stop the others
             self.reasons[key] = f"{row['path']}: {type(error).__name__}: {error}"
             say(traceback.format_exc())
         else:

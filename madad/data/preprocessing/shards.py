@@ -11,8 +11,7 @@ from madad.core.io.manifest import Row, image_name, write_table
 from madad.core.logs import progress, say, warn
 from madad.core.provenance import content_hash, file_hash, fingerprint, write_json
 from madad.data import template
-from madad.data.preprocessing import derivative_names, peak_memory, quality_measures
-from madad.data.preprocessing import session as subject
+from madad.data.preprocessing import derivative_names, peak_memory, quality_measures, session
 from madad.data.preprocessing.skull_stripping import strippers
 
 # These come later and must not redo a registration.
@@ -29,18 +28,18 @@ def run(rows: Sequence[Row], shard: int, shards: int, folder: Path, options: dic
         rows: the whole manifest; sessions and modalities of a subject fall into one shard.
         shard, shards: which share, counted from 0, of how many.
         folder: where the files of every subject go.
-        options: see `subject.preprocess`; others are ignored.
-        table: tab-separated file with `quality.COLUMNS`, status "ok" or "failed".
+        options: as for `session.preprocess`; others are ignored.
+        table: tab-separated file with `quality_measures.COLUMNS`, status "ok" or "failed".
 
     Raises:
         UserError: something that no image can do without is missing.
     """
-    mine = [list(session) for _, session in groupby(share(rows, shard, shards), key=image_name)]
+    mine = [list(images) for _, images in groupby(share(rows, shard, shards), key=image_name)]
     if mine:
         strippers.check_ready(options)
     done: list[Row] = []
-    for session in progress(mine, f"preprocessing, shard {shard + 1} of {shards}"):
-        done += _session(session, Path(folder), options)
+    for images in progress(mine, f"preprocessing, shard {shard + 1} of {shards}"):
+        done += _session(images, Path(folder), options)
     write_table(table, done, quality_measures.COLUMNS)
     failed = sum(row["status"] == "failed" for row in done)
     say(f"{len(done) - failed} of {len(done)} images are ready, {failed} failed")
@@ -65,14 +64,15 @@ def _together(rows: Sequence[Row], folder: Path, options: dict) -> list[Row]:
     space = template.space(options)
     files = {row["modality"]: derivative_names.derivatives(folder, row, space) for row in rows}
     identity = _identity(rows, options)
-    results = [_recorded(files[row["modality"]], identity) for row in rows]
-    if None in results:
+    recorded = [_recorded(files[row["modality"]], identity) for row in rows]
+    results = [result for result in recorded if result is not None]
+    if len(results) < len(rows):
         for places in files.values():
             places["record"].parent.mkdir(parents=True, exist_ok=True)
             places["record"].unlink(missing_ok=True)
         peak_memory.forget_peak()
         results = [
-            {**result, "peak_memory_mb": f"{peak_memory.peak_mb():.0f}"} for result in subject.preprocess(rows, files, options)
+            {**result, "peak_memory_mb": f"{peak_memory.peak_mb():.0f}"} for result in session.preprocess(rows, files, options)
         ]
         for row, result in zip(rows, results, strict=True):
             _keep(row, result, files[row["modality"]]["record"], identity)

@@ -11,7 +11,7 @@ from madad.core.errors import SubjectError
 from madad.core.io.manifest import Row
 from madad.core.io.volumes import Volume, load_image, load_mask
 from madad.data.preprocessing import derivative_names
-from madad.data.preprocessing import session as subject
+from madad.data.preprocessing.session import preprocess
 from madad.data.preprocessing.skull_stripping import strippers
 from madad.data.preprocessing.steps import coregistration, registration
 from madad.data.preprocessing.steps.session_images import Head
@@ -49,7 +49,7 @@ def done(rows: list[Row], folder: Path, options: dict = MASKED) -> tuple[dict[st
     files = {r["modality"]: derivative_names.derivatives(folder, r) for r in rows}
     for places in files.values():
         places["image"].parent.mkdir(exist_ok=True)
-    return {r["modality"]: r for r in subject.preprocess(rows, files, options)}, files
+    return {r["modality"]: r for r in preprocess(rows, files, options)}, files
 
 
 def test_two_sequences_share_mask_and_way(session: list[Row], tmp_path: Path, known_way: None) -> None:

@@ -10,22 +10,22 @@ from madad.data.preprocessing import peak_memory
 
 # A process of its own: one that has run other tests may hand out memory it already holds, and its peak does not move.
 PEAKS = """
-from madad.preprocessing import memory
-memory.forget_peak()
-before = memory.peak_mb()
+from madad.data.preprocessing import peak_memory
+peak_memory.forget_peak()
+before = peak_memory.peak_mb()
 block = b"x" * (60 * 2**20)
 del block
-gone = memory.peak_mb()
-memory.forget_peak()
-print(before, gone, memory.peak_mb())
+gone = peak_memory.peak_mb()
+peak_memory.forget_peak()
+print(before, gone, peak_memory.peak_mb())
 """
 
 
 def test_the_peak_counts_what_is_gone_and_can_be_forgotten() -> None:
     if not peak_memory.CLEAR.exists():
         pytest.skip("no Linux")
-    said = subprocess.run([sys.executable, "-c", PEAKS], check=True, capture_output=True, text=True).stdout
-    before, gone, forgotten = map(float, said.split())
+    printed = subprocess.run([sys.executable, "-c", PEAKS], check=True, capture_output=True, text=True).stdout
+    before, gone, forgotten = map(float, printed.split())
     assert gone > before + 50
     assert forgotten < before + 50
 

@@ -6,9 +6,8 @@ import pytest
 
 from madad.core.errors import SubjectError, UserError
 from madad.core.io.manifest import Row, image_name, read_table
-from madad.data.preprocessing import quality_measures, shards
-from madad.data.preprocessing import session as subject
-from madad.data.preprocessing.session_log import Ledger
+from madad.data.preprocessing import quality_measures, session, shards
+from madad.data.preprocessing.session_log import SessionLog
 from tests.data.preprocessing.conftest import QUICK, SyntheticHead, row, written
 
 
@@ -31,17 +30,17 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def pretend(rows: list[Row], files: dict[str, dict[str, Path]], options: dict) -> list[Row]:
         seen.append(image_name(rows[0]))
-        ledger, results = Ledger(), []
+        log, results = SessionLog(), []
         for known in rows:
-            with ledger.working_on(known):
+            with log.working_on(known):
                 fail(known["site"])
             written = {key: path for key, path in files[known["modality"]].items() if key not in ("record", "lesion")}
             for key, path in written.items():
                 path.write_text(key)
-            results.append(subject._outcome(known, {known["modality"]: {"brain_volume_ml": "1400"}}, ledger))
+            results.append(session._outcome(known, {known["modality"]: {"brain_volume_ml": "1400"}}, log))
         return results
 
-    monkeypatch.setattr(subject, "preprocess", pretend)
+    monkeypatch.setattr(session, "preprocess", pretend)
     return seen
 
 

@@ -142,13 +142,12 @@ def _transfer(url: str, path: Path) -> None:
     Raises:
         _BrokenOffError: it may work when tried again. UserError: it will not.
     """
-    known, have = _known(url, path), _size(_unfinished(path))
+    known = _known(url, path)
+    have = _size(_unfinished(path)) if known else 0
     if known and have == known["size"]:
         return
-    if not known:
-        have = 0
     request = urllib.request.Request(url, headers={"User-Agent": "madad", "Accept-Encoding": "identity"})
-    if have:
+    if known and have:
         request.add_header("Range", f"bytes={have}-")
         validator = known["modified"] if known["etag"].startswith("W/") else known["etag"] or known["modified"]
         if validator:  # a weak ETag cannot stand for bytes (RFC 9110, section 13.1.5)

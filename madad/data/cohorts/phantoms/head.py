@@ -9,7 +9,7 @@ from madad.data.cohorts.phantoms.fields import random_field, sample, soft_step
 from madad.data.cohorts.phantoms.shape import Frame
 from madad.data.cohorts.phantoms.subjects import Recipe
 
-# Materials in the order of the shares returned by `head`.
+# Materials in the order of the shares returned by `make_surroundings`.
 MATERIALS = ("fluid", "bone", "marrow", "fat", "muscle", "air", "vitreous", "cord")
 # Masses that make up the rest of the head, as (centre, radii) in mm.
 FACE = (((0, 50, -62), (58, 46, 58)), ((0, 88, -52), (14, 20, 22)), ((0, 62, -108), (40, 36, 34)), ((0, 22, -58), (65, 64, 56)))
@@ -28,7 +28,7 @@ CANAL = ((0, -47, -140), (9, 8, 100))
 CORD = ((0, -47, -140), (5.5, 4.5, 100))
 
 
-def head(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def make_surroundings(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Materials around the brain.
 
     Returns:

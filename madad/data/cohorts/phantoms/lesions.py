@@ -14,7 +14,7 @@ from madad.data.cohorts.phantoms.shape import Frame
 from madad.data.cohorts.phantoms.subjects import Recipe
 from madad.data.cohorts.phantoms.tissue import Tissue
 
-# Signal of each part on the scale of `phantom_contrast.BRAIN`; T1w dark, T2w and FLAIR bright, fluid-like parts dark on FLAIR.
+# Signal of each part on the scale of `contrast.BRAIN`; T1w dark, T2w and FLAIR bright, fluid-like parts dark on FLAIR.
 SIGNAL = {
     "oedema": {"T1w": 0.72, "T2w": 1.10, "FLAIR": 1.25},
     "tumour": {"T1w": 0.58, "T2w": 0.98, "FLAIR": 1.12},
@@ -87,7 +87,7 @@ class Mass:
     oedema: float
 
 
-def place(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Generator) -> tuple[Frame, Mass | None]:
+def displace_by_tumour(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Generator) -> tuple[Frame, Mass | None]:
     """Choose a tumour's place and push the tissue around it away; other kinds displace nothing.
 
     The push r' = r (1 - m exp(-r^2 / 2 s^2)) is monotone for m < 1, so tissue neither folds nor vanishes.

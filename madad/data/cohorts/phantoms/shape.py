@@ -39,7 +39,7 @@ class Frame:
     voxel_mm: float
 
 
-def frame(recipe: Recipe, atlas: Atlas, spacing_mm: float, rng: np.random.Generator) -> Frame:
+def lay_frame(recipe: Recipe, atlas: Atlas, spacing_mm: float, rng: np.random.Generator) -> Frame:
     """Lay a random native grid over the subject's head and find the template coordinates of its voxels."""
     grid = native_grid(recipe, spacing_mm, rng)
     # World to head: undo shift, rotation and size.

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from madad.core.seeds import numpy_generator
+from madad.core.shapes import Vector3, vector3
 
 KINDS = ("tumour", "ms", "stroke", "wmh")
 # Ages in years in which each group is seen.
@@ -37,15 +38,15 @@ class Recipe:
     age: float
     sex: str
     site: str
-    scale: tuple[float, float, float]
+    scale: Vector3
     ventricles_mm: float
     sulci: float
     gap_mm: float
     skull_mm: float
     scalp_mm: float
-    warp_mm: tuple[float, float, float]
-    angles_deg: tuple[float, float, float]
-    shift_mm: tuple[float, float, float]
+    warp_mm: Vector3
+    angles_deg: Vector3
+    shift_mm: Vector3
     noise: float
     bias: float
     grey_contrast: float
@@ -86,15 +87,15 @@ def draw(seed: int, subject: str, kind: str) -> Recipe:
         age=round(age, 1),
         sex=sex,
         site=str(rng.choice(SITES)),
-        scale=tuple(float(s) for s in size * np.array([0.97, 1.02, 1.0]) * (1 + 0.025 * rng.standard_normal(3))),
+        scale=vector3(size * np.array([0.97, 1.02, 1.0]) * (1 + 0.025 * rng.standard_normal(3))),
         ventricles_mm=float(-0.7 + 2.6 * old**1.5 + 0.7 * rng.standard_normal()),
         sulci=float(-0.3 + 1.1 * old + 0.3 * rng.standard_normal()),
         gap_mm=float(1.2 + 1.8 * old + rng.uniform(0, 0.8)),
         skull_mm=float(rng.uniform(5.0, 7.5)),
         scalp_mm=float(rng.uniform(2.5, 5.5)),
-        warp_mm=tuple(float(a) for a in np.array([3.0, 1.6, 0.9]) * rng.uniform(0.75, 1.25, 3)),
-        angles_deg=tuple(float(a) for a in rng.normal(0, [7.0, 4.0, 4.0])),
-        shift_mm=tuple(float(s) for s in rng.normal(0, 6.0, 3)),
+        warp_mm=vector3(np.array([3.0, 1.6, 0.9]) * rng.uniform(0.75, 1.25, 3)),
+        angles_deg=vector3(rng.normal(0, [7.0, 4.0, 4.0])),
+        shift_mm=vector3(rng.normal(0, 6.0, 3)),
         noise=float(rng.uniform(0.012, 0.035)),
         bias=float(rng.uniform(0.08, 0.2)),
         grey_contrast=float(rng.uniform(0.85, 1.2) * (1 - 0.15 * old)),

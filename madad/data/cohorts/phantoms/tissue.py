@@ -38,7 +38,7 @@ class Tissue:
     detail: np.ndarray
 
 
-def tissue(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Generator) -> Tissue:
+def make_tissue(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Generator) -> Tissue:
     """Make the subject's tissue in template space and carry it to the native grid with partial volume."""
     grey, white = individual(recipe, atlas, rng)
     near = np.flatnonzero(sample(atlas.surface_mm, frame.origins) < 4)

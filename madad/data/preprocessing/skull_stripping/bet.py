@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
@@ -15,6 +16,9 @@ from scipy import ndimage
 
 from madad.core.errors import SubjectError
 from madad.core.io.volumes import Volume
+
+if TYPE_CHECKING:
+    from brainextractor import BrainExtractor
 
 STEPS = 150
 FRACTIONAL_THRESHOLD = 0.5
@@ -57,7 +61,7 @@ def inflate(head: Volume, first: np.ndarray) -> np.ndarray:
     return ndimage.binary_fill_holes(mask)[(slice(margin, -margin),) * 3]
 
 
-def _set_thresholds(balloon: object, around: np.ndarray, inside: np.ndarray) -> None:
+def _set_thresholds(balloon: BrainExtractor, around: np.ndarray, inside: np.ndarray) -> None:
     """Smith 2002, section 2.1, from the brain and its rim instead of the whole head."""
     balloon.t2, balloon.t98 = (np.float64(value) for value in np.percentile(around, (2, 98)))
     balloon.t = balloon.t2 + 0.1 * (balloon.t98 - balloon.t2)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pathlib import Path
 os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 
 import ants
+import ants.config
 import numpy as np
 
 from madad.core.io.volumes import Volume
@@ -52,7 +53,7 @@ def affine_matrix(transform: str | Path) -> np.ndarray:
 
 
 @contextmanager
-def scratch() -> Iterator[str]:
+def scratch() -> Generator[str]:
     """A prefix for ANTs' intermediate files, which are gone when the block ends."""
     with tempfile.TemporaryDirectory(prefix="madad-") as folder:
         yield f"{folder}/"

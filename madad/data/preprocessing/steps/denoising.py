@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from madad.core.io.volumes import Volume
+from madad.core.shapes import Vector3
 
 WAYS = ("none", "curvature_flow")
 # As in the released code of Behrendt et al. 2023 (pDDPM), on which cDDPM, mDDPM and MHD build.
@@ -87,7 +88,7 @@ def curvature_flow(volume: Volume, time_step: float = TIME_STEP, iterations: int
     return volume.with_array(array)
 
 
-def _curvature_speed(array: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+def _curvature_speed(array: np.ndarray, spacing_mm: Vector3) -> np.ndarray:
     """κ |∇I| = (Σ_i I_i² Σ_{j≠i} I_jj − 2 Σ_{i<j} I_i I_j I_ij) / |∇I|², 0 where the image is flat."""
     first = [_slope(array, axis, spacing_mm[axis]) for axis in range(3)]
     second = [_bend(array, axis, spacing_mm[axis]) for axis in range(3)]

@@ -20,6 +20,7 @@ import numpy as np
 from scipy import ndimage
 
 from madad.core.io.volumes import Volume
+from madad.core.shapes import Box3, box3
 from madad.data.preprocessing.steps.registration import field_of_view, index_map
 
 # A lesion of at least so many target voxels keeps one; less than half of one cannot be shown.
@@ -69,7 +70,7 @@ def fractions(lesion: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
     return total / np.float32(counts.prod())
 
 
-def cut(volume: Volume, box: tuple[slice, slice, slice]) -> Volume:
+def cut(volume: Volume, box: Box3) -> Volume:
     """A part of a volume, at its place in space."""
     affine = volume.affine.copy()
     affine[:3, 3] = (volume.affine @ [*(side.start for side in box), 1.0])[:3]
@@ -80,7 +81,7 @@ def _pieces(lesion: Volume) -> Iterator[Volume]:
     """Every connected piece (26 neighbours) of a mask, cut out with a margin of one voxel where the image has one."""
     labels, _ = ndimage.label(lesion.array > 0, np.ones((3, 3, 3)))
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
-        box = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in place)
+        box = box3(slice(max(0, side.start - 1), side.stop + 1) for side in place)
         yield cut(lesion, box).with_array((labels[box] == number).astype(np.uint8))
 
 
@@ -89,7 +90,7 @@ def volume_ml(lesion: Volume, matrix: np.ndarray) -> float:
     return float((lesion.array > 0).sum()) * lesion.voxel_ml / abs(float(np.linalg.det(matrix[:3, :3])))
 
 
-def _box(lesion: Volume, matrix: np.ndarray, grid: Volume) -> tuple[slice, slice, slice]:
+def _box(lesion: Volume, matrix: np.ndarray, grid: Volume) -> Box3:
     """The part of the grid that a lesion can reach."""
     found = ndimage.find_objects((lesion.array > 0).astype(np.uint8))[0]
     sides = [(side.start - 1.5, side.stop + 0.5) for side in found]
@@ -97,4 +98,4 @@ def _box(lesion: Volume, matrix: np.ndarray, grid: Volume) -> tuple[slice, slice
     index = corners @ (np.linalg.inv(grid.affine) @ np.linalg.inv(matrix) @ lesion.affine).T
     low, high = np.floor(index.min(axis=0)).astype(int), np.ceil(index.max(axis=0)).astype(int)
     shape = grid.array.shape
-    return tuple(slice(max(0, low[a]), max(0, min(shape[a], high[a] + 1))) for a in range(3))  # type: ignore[return-value]
+    return box3(slice(max(0, low[a]), max(0, min(shape[a], high[a] + 1))) for a in range(3))

@@ -6,6 +6,7 @@ every output is interpolated once, from the voxels of the file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import ants
@@ -50,7 +51,7 @@ def fit(
     fixed: ants.ANTsImage,
     moving: ants.ANTsImage,
     kind: str,
-    schedule: dict[str, tuple[int, ...]],
+    schedule: Mapping[str, tuple[int, ...]],
     start: np.ndarray | None = None,
     mask: ants.ANTsImage | None = None,
 ) -> np.ndarray:
