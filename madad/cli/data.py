@@ -1,4 +1,4 @@
-"""Verbs of the data stage: from a data set to packs of normalised images."""
+"""Commands of the data stage: from a data set to packs of normalised images."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import json
 from importlib import import_module
 from pathlib import Path
 
-from madad.cli.arguments import INTEGER, MANY, Arguments, Verbs, verb
+from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
 from madad.core import logs
 
 
-def declare(verbs: Verbs) -> None:
-    """Declare this stage's verbs."""
-    verb(verbs, download, "options", "folder", "out")
-    verb(verbs, cohort, "options", "folder", name={}, modalities={"type": json.loads}, workers=INTEGER)
-    verb(verbs, preprocess, "options", "manifest", "folder", "table", shard=INTEGER, shards=INTEGER)
-    verb(verbs, intensity, "options", "out", tables=MANY, modality={})
-    verb(verbs, pack, "out", "intensity", tables=MANY, cohort={}, modality={}, split={})
+def declare(commands: Commands) -> None:
+    """Declare the commands of this stage."""
+    command(commands, download, "options", "folder", "out")
+    command(commands, cohort, "options", "folder", name={}, modalities={"type": json.loads}, workers=INTEGER)
+    command(commands, preprocess, "options", "manifest", "folder", "table", shard=INTEGER, shards=INTEGER)
+    command(commands, intensity, "options", "out", tables=MANY, modality={})
+    command(commands, pack, "out", "intensity", tables=MANY, cohort={}, modality={}, split={})
 
 
 def download(arguments: Arguments) -> None:
-    """Fetch a data set that asks for no registration."""
+    """Download a data set that requires no registration."""
     from madad.core.provenance import write_json
     from madad.data.cohorts.finding.download import fetch_data_set
 
@@ -30,7 +30,7 @@ def download(arguments: Arguments) -> None:
 
 
 def cohort(arguments: Arguments) -> None:
-    """List a cohort's images; a phantom cohort is made first."""
+    """List the images of a cohort; a phantom cohort is generated first."""
     from madad.core.io.manifest import write_manifest, write_table
     from madad.data.cohorts.finding.manifest_rows import read
 
@@ -66,7 +66,7 @@ def intensity(arguments: Arguments) -> None:
 
 
 def pack(arguments: Arguments) -> None:
-    """Put the normalised images of a split into one file."""
+    """Write the normalised images of a split into one file."""
     from madad.data.preprocessing import packing
 
     model = json.loads(arguments.intensity.read_text())

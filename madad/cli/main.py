@@ -1,6 +1,6 @@
-"""`python -m madad <verb>`: one verb a stage, introducing the parts to each other.
+"""`python -m madad <command>`: one command per stage, which connects the packages that the stage needs.
 
-Every verb imports what it needs when it is called, so that a stage loads no library of another.
+Every command imports what it needs when it is called, so that a stage loads no library of another stage.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from madad.core.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. Returns the exit status; what a user can cause is told without a traceback."""
+    """Run one command and return the exit status; an error that a user can cause is reported without a traceback."""
     parsed = parser().parse_args(arguments)
     with logs.capture(parsed.log):
         try:
@@ -24,18 +24,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except UserError as error:
             logs.say(f"error: {error}")
             return 1
-        except Exception:  # a defect: its traceback belongs into the log as well
+        except Exception:  # a defect: its traceback belongs in the log as well
             logs.say(traceback.format_exc())
             return 1
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(prog="madad", description="Benchmark unsupervised anomaly detection in brain MRI.")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="verb")
+    commands = top.add_subparsers(dest="command", required=True, metavar="command")
     for stage in (data, test_sets, runs, results):
-        stage.declare(verbs)
+        stage.declare(commands)
     return top
 
 

@@ -1,39 +1,39 @@
-"""Verbs of the outcome: maps are scored and exported, and what made them is written down."""
+"""Commands for results: evaluate and export maps, and record what produced them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from madad.cli.arguments import INTEGER, MANY, Arguments, Verbs, verb
+from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
 from madad.cli.runs import identity
 from madad.core.errors import UserError
 
 
-def declare(verbs: Verbs) -> None:
-    """Declare this stage's verbs."""
+def declare(commands: Commands) -> None:
+    """Declare the commands of this stage."""
     run = {"cohort": {}, "modality": {}, "method": {}, "seed": INTEGER}
-    scoring = verb(verbs, evaluate, "options", "maps", "out", testset={}, packs=MANY, **run)
+    scoring = command(commands, evaluate, "options", "maps", "out", testset={}, packs=MANY, **run)
     for name, meaning in (
-        ("calibration-maps", "maps of a pack whose healthy subjects choose thresholds where the validation pack has none"),
-        ("calibration-pack", "that pack"),
-        ("thresholds", "long table of the test set that a corrupted one is made of: its thresholds are taken over"),
+        ("calibration-maps", "maps of a pack whose healthy subjects determine thresholds where the validation pack has none"),
+        ("calibration-pack", "the pack of these maps"),
+        ("thresholds", "long table of the test set that a corrupted one is made from, for its thresholds"),
     ):
         scoring.add_argument(f"--{name}", type=Path, nargs="?", help=meaning)
-    scoring.add_argument("--workers", type=int, default=1, help="processes")
-    verb(verbs, export, "maps", "folder", packs=MANY)
-    verb(verbs, provenance, "options", "out")
-    verb(verbs, cards, "out")
+    scoring.add_argument("--workers", type=int, default=1, help="number of processes")
+    command(commands, export, "maps", "folder", packs=MANY)
+    command(commands, provenance, "options", "out")
+    command(commands, cards, "out")
 
 
 def evaluate(arguments: Arguments) -> None:
-    """Score stored maps."""
+    """Evaluate stored maps under every protocol."""
     from madad.evaluation.protocol import run as protocol
     from madad.evaluation.protocol.inputs import Source
 
     scored = (arguments.maps, arguments.packs, arguments.options, identity(arguments), arguments.out)
     calibration = (arguments.calibration_maps, arguments.calibration_pack)
     if any(calibration) != all(calibration):
-        raise UserError("--calibration-maps, --calibration-pack: one without the other; give both or none")
+        raise UserError("--calibration-maps, --calibration-pack: one is given without the other; give both or none")
     if arguments.thresholds:
         protocol.evaluate_transferred(*scored, base=arguments.thresholds, workers=arguments.workers)
     else:
@@ -49,14 +49,14 @@ def export(arguments: Arguments) -> None:
 
 
 def provenance(arguments: Arguments) -> None:
-    """Write the effective configuration, the versions and the state of the code."""
+    """Write the effective configuration, the versions and the state of the code that produced the results."""
     from madad.core.provenance import environment, write_json
 
     write_json(arguments.out, {"configuration": arguments.options, "environment": environment()})
 
 
 def cards(arguments: Arguments) -> None:
-    """Write the page that lists every method, its settings and its deviations (docs/methods.md)."""
+    """Write docs/methods.md, the page of every method with its settings and deviations."""
     from madad.reporting.documentation import method_pages
 
     method_pages.write(arguments.out)

@@ -1,13 +1,14 @@
-"""Verbs of a run: a method is trained, and reconstructs and maps subjects."""
+"""Commands of a run: train a method, and apply it to subjects."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from madad.cli.arguments import INTEGER, MANY, Arguments, Verbs, verb
+from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
 from madad.configuration import cards
 from madad.configuration.schema import Options
 from madad.core.errors import UserError
@@ -16,23 +17,25 @@ if TYPE_CHECKING:
     import torch
 
 
-def declare(verbs: Verbs) -> None:
-    """Declare this stage's verbs."""
+def declare(commands: Commands) -> None:
+    """Declare the commands of this stage."""
     run = {"cohort": {}, "modality": {}, "method": {}, "seed": INTEGER}
-    training = verb(verbs, train, "options", "train", "validation", "checkpoints", **run)
+    training = command(commands, train, "options", "train", "validation", "checkpoints", **run)
     training.add_argument("--run", dest="run_folder", type=Path, required=True)
-    training.add_argument("--banks", type=Path, nargs="*", default=[], help="synthetic lesions to learn from")
-    training.add_argument("--parts", type=Path, nargs="*", default=[], help="models of its parts, by role")
-    verb(verbs, reuse, "source", **run).add_argument("--run", dest="run_folder", type=Path, required=True)
-    inference = verb(verbs, infer, "options", "model", "out", testset={}, packs=MANY, **run)
+    training.add_argument(
+        "--banks", type=Path, nargs="*", default=[], help="bank of synthetic lesions, for methods that learn from them"
+    )
+    training.add_argument("--parts", type=Path, nargs="*", default=[], help="models of its parts, in the order of their roles")
+    command(commands, reuse, "source", **run).add_argument("--run", dest="run_folder", type=Path, required=True)
+    inference = command(commands, infer, "options", "model", "out", testset={}, packs=MANY, **run)
     for parser in (training, inference):
         _add_machine(parser)
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default=os.environ.get("MADAD_DEVICE", "auto"), help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; all when 0")
-    parser.add_argument("--gpus", type=int, default=1, help="0 to share a GPU with other jobs")
+    parser.add_argument("--threads", type=int, default=0, help="number of CPU threads; 0 for all")
+    parser.add_argument("--gpus", type=int, default=1, help="number of GPUs; 0 to share one with other jobs")
 
 
 def train(arguments: Arguments) -> None:
@@ -67,7 +70,7 @@ def reuse(arguments: Arguments) -> None:
 
 
 def infer(arguments: Arguments) -> None:
-    """Reconstruct and map the subjects of packs."""
+    """Compute the reconstructions and anomaly maps of the subjects of packs."""
     from madad.engine.inference import infer as run_inference
 
     run_inference(
@@ -82,7 +85,7 @@ def infer(arguments: Arguments) -> None:
 
 
 def identity(arguments: Arguments) -> dict[str, str]:
-    """Coordinates of a run, as its records carry them."""
+    """Return the coordinates of a run as text, for its records."""
     keys = ("cohort", "modality", "testset", "method", "seed")
     return {key: str(getattr(arguments, key)) for key in keys if hasattr(arguments, key)}
 
@@ -93,8 +96,14 @@ def _device(arguments: Arguments) -> str:
     return SHARED if arguments.device == "auto" and not arguments.gpus else arguments.device
 
 
-def _method(arguments: Arguments, options: Options, parts: dict[str, str] | None = None) -> object:
-    """The method of some options. Where a dict is given its parts get their weights, and it the models' fingerprints."""
+def _method(arguments: Arguments, options: Options, parts: dict[str, str] | None = None) -> torch.nn.Module:
+    """Return the method that the options describe.
+
+    Args:
+        arguments: of the command.
+        options: base, parameters and parts of the method.
+        parts: an empty dict, to load the weights of the parts; it receives the fingerprint of every model by role.
+    """
     import torch
 
     from madad.engine.model_files import load_model
@@ -106,7 +115,7 @@ def _method(arguments: Arguments, options: Options, parts: dict[str, str] | None
         return registry.assemble(options, arguments.seed)
     roles = sorted(options["parts"])
     if len(roles) != len(arguments.parts):
-        raise UserError(f"--parts: {len(arguments.parts)} models for the parts {', '.join(roles) or 'none'}; give one for each")
+        raise UserError(f"--parts: {len(arguments.parts)} models for the parts {', '.join(roles) or 'none'}; give one per part")
     models = dict(zip(roles, arguments.parts, strict=True))
 
     def load_weights(role: str, part: torch.nn.Module) -> None:
@@ -118,8 +127,8 @@ def _method(arguments: Arguments, options: Options, parts: dict[str, str] | None
     return registry.assemble(options, arguments.seed, load_weights)
 
 
-def _pairs(arguments: Arguments, parts: dict[str, str]) -> object:
-    """Synthetic lesions for training images; bank and generator count among the parts that the training stands on."""
+def _pairs(arguments: Arguments, parts: dict[str, str]) -> Callable[[torch.Tensor, torch.Tensor, torch.Generator], Any]:
+    """Return the source of synthetic lesions for training images; bank and generator count among the parts of the training."""
     from madad.core.io.hdf5 import Pack
     from madad.core.provenance import content_hash, file_hash, fingerprint
     from madad.data.anomalies.appearance import Look
@@ -133,6 +142,7 @@ def _pairs(arguments: Arguments, parts: dict[str, str]) -> object:
     with Pack(arguments.train) as pack:
         if bank.shape != pack.shape:
             raise UserError(
-                f"{arguments.banks[0]}: lesions on a grid of {bank.shape}, {pack.path} has {pack.shape}; make the bank again"
+                f"{arguments.banks[0]}: lesions on a grid of {bank.shape}, {pack.path} has {pack.shape}; "
+                "delete the bank so that it is made again"
             )
         return Pairs(bank, [pack_sign(pack, bank.to_mni)], Look(preset=options["look"]), options["healthy_share"])

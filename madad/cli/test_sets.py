@@ -1,18 +1,18 @@
-"""Verbs of what is made from packs: synthetic lesions, and test sets with lesions or corruptions put in."""
+"""Commands for synthetic lesions, and for test sets with implanted lesions or artefacts."""
 
 from __future__ import annotations
 
 import json
 
-from madad.cli.arguments import INTEGER, MANY, Arguments, Verbs, verb
+from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
 
 
-def declare(verbs: Verbs) -> None:
-    """Declare this stage's verbs."""
-    verb(verbs, bank, "options", "out", shard=INTEGER, shards=INTEGER)
-    verb(verbs, implant, "options", "pack", "out", "table")
-    verb(verbs, corrupt, "options", "pack", "intensity", "out", "table")
-    verb(verbs, examples, "options", "pack", "out", banks=MANY)
+def declare(commands: Commands) -> None:
+    """Declare the commands of this stage."""
+    command(commands, bank, "options", "out", shard=INTEGER, shards=INTEGER)
+    command(commands, implant, "options", "pack", "out", "table")
+    command(commands, corrupt, "options", "pack", "intensity", "out", "table")
+    command(commands, examples, "options", "pack", "out", banks=MANY)
 
 
 def bank(arguments: Arguments) -> None:
@@ -23,14 +23,14 @@ def bank(arguments: Arguments) -> None:
 
 
 def implant(arguments: Arguments) -> None:
-    """Make the semi-synthetic version of a pack."""
+    """Implant synthetic lesions into the healthy subjects of a pack."""
     from madad.data.anomalies.implanted import implant_pack
 
     implant_pack(arguments.pack, arguments.out, arguments.table, arguments.options)
 
 
 def corrupt(arguments: Arguments) -> None:
-    """Make the corrupted version of a test pack."""
+    """Add artefacts to samples of a test pack."""
     from madad.data.corruptions.corrupted import corrupt_pack
 
     options = {**arguments.options, "intensity": json.loads(arguments.intensity.read_text())}
@@ -38,7 +38,7 @@ def corrupt(arguments: Arguments) -> None:
 
 
 def examples(arguments: Arguments) -> None:
-    """Make the report's examples of synthetic lesions."""
+    """Make the examples of synthetic lesions for the report."""
     from madad.data.anomalies.examples import make_examples
 
     make_examples(arguments.pack, arguments.banks, arguments.out, arguments.options)

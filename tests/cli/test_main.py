@@ -1,4 +1,4 @@
-"""What a user can cause is told in one line; a defect keeps its traceback; the log holds both."""
+"""An error that a user can cause is reported in one line; a defect keeps its traceback; the log holds both."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.data.anomalies.conftest import GENERATOR
 from tests.engine import toy
 
 ROOT = Path(__file__).resolve().parents[2]
-# Spark's patches fit into the toy packs; cDDPM learns so little that its encoder can be told to be Spark's.
+# Spark's patches fit into the toy packs; cDDPM learns so little that its encoder is recognisably Spark's.
 SMALL = {
     "spark": {"parameters": {"encoder_stages": 2}},
     "cddpm": {"parameters": {"encoder_stages": 2}, "training": {"learning_rate": 1e-12}, "parts": {"pretraining": "spark"}},
@@ -50,36 +50,37 @@ def test_provenance_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["download", "cohort", "preprocess", "intensity", "pack", "implant", "train", "infer", "evaluate", "export", "cards"]
+    "command",
+    ["download", "cohort", "preprocess", "intensity", "pack", "implant", "train", "infer", "evaluate", "export", "cards"],
 )
-def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main([verb, "--help"])
+        cli.main([command, "--help"])
     assert caught.value.code == 0 and len(capsys.readouterr().out.splitlines()) > 5
 
 
 def options(name: str, **method_options: dict) -> dict:
-    """What the command line is told of a method: the smoke preset with other options for some entries."""
+    """Options of a method for the command line: the smoke preset with other options for some entries."""
     default = yaml.safe_load((ROOT / "config.yaml").read_text())
     changed = {"preset": "smoke", "methods": ["mhd", "inpainting"], "method_options": {**SMALL, **method_options}}
     resolved = settings.resolve({**default, **changed})
     return {**resolved["methods"], **resolved["parts"]}[name]["options"]["FLAIR"]
 
 
-def common(name: str, told: dict) -> list[str]:
+def common(name: str, given_options: dict) -> list[str]:
     identity = ["--cohort", "toy", "--modality", "FLAIR", "--method", name, "--seed", "0"]
-    return [*identity, "--options", json.dumps(told), "--device", "cpu", "--threads", "1"]
+    return [*identity, "--options", json.dumps(given_options), "--device", "cpu", "--threads", "1"]
 
 
 def model(folder: Path, name: str) -> Path:
     return folder / name / "model.safetensors"
 
 
-def train(folder: Path, name: str, told: dict, *more: str | Path) -> int:
+def train(folder: Path, name: str, given_options: dict, *more: str | Path) -> int:
     """`madad train` on the packs of a folder, into a folder beside them."""
     packs = ["--train", folder / "train.h5", "--validation", folder / "validation.h5"]
     places = ["--run", folder / name, "--checkpoints", folder / "checkpoints" / name]
-    return cli.main([str(argument) for argument in ["train", *common(name, told), *packs, *places, *more]])
+    return cli.main([str(argument) for argument in ["train", *common(name, given_options), *packs, *places, *more]])
 
 
 @pytest.fixture(scope="module")
