@@ -13,6 +13,8 @@ Deviations from the paper: see `deviations` in the card.
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -22,7 +24,7 @@ from madad.models.diffusion import ancestral, v_prediction
 from madad.models.diffusion.forward import add_noise, draw_timesteps, to_signed
 from madad.models.diffusion.noise import NoiseLaw
 from madad.models.networks.tensor_layout import in_passes
-from madad.models.networks.unet import UNet
+from madad.models.networks.unet import UNet, UNetSizes
 
 # Squares are not taken to be smaller than this, whose logarithm is finite.
 SMALLEST = 1e-12
@@ -34,10 +36,6 @@ class ANDi(nn.Module):
     def __init__(
         self,
         *,
-        base_channels: int,
-        channel_multipliers: list[int],
-        blocks_per_level: int,
-        norm_groups: int,
         scale_shift: bool,
         num_train_timesteps: int,
         reference_side: int,
@@ -48,17 +46,10 @@ class ANDi(nn.Module):
         noise_octaves: int,
         noise_persistence: float,
         slices_per_pass: int,
+        **sizes: Unpack[UNetSizes],
     ) -> None:
         super().__init__()
-        self.unet = UNet(
-            in_channels=1,
-            out_channels=1,
-            base_channels=base_channels,
-            channel_multipliers=channel_multipliers,
-            blocks_per_level=blocks_per_level,
-            norm_groups=norm_groups,
-            scale_shift=scale_shift,
-        )
+        self.unet = UNet(in_channels=1, out_channels=1, scale_shift=scale_shift, **sizes)
         self.num_train_timesteps = num_train_timesteps
         self.reference_side = reference_side
         # counted from 1 in the paper and from 0 in the table

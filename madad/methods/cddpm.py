@@ -16,82 +16,53 @@ Deviations from the paper: see `deviations` in the card.
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
-from madad.models.diffusion import sampling, schedules
-from madad.models.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
-from madad.models.diffusion.losses import LOSSES
-from madad.models.diffusion.noise import NoiseLaw
-from madad.models.diffusion.residuals import residual
+from madad.models.diffusion import sampling
+from madad.models.diffusion.forward import from_signed, to_signed
+from madad.models.diffusion.one_step import OneStepDiffusion
 from madad.models.networks.resnet import ResNetEncoder, transfer
 from madad.models.networks.unet import UNet
 
 
-class CDDPM(nn.Module):
+class CDDPM(OneStepDiffusion):
     """One-step x_0 predictor with an encoded condition; hyper-parameters as in the card.
 
     Args:
         pretraining: a trained `madad.models.components.spark.SparK`, whose encoder is copied, or None to start at random.
+        shared: the hyper-parameters of `OneStepDiffusion`.
     """
 
     def __init__(
         self,
         *,
         pretraining: nn.Module | None,
-        base_channels: int,
-        channel_multipliers: list[int],
-        blocks_per_level: int,
-        norm_groups: int,
-        scale_shift: bool,
         condition_channels: int,
         encoder_depth: int,
         encoder_width: int,
         encoder_stages: int,
-        schedule: str,
-        num_train_timesteps: int,
-        test_timesteps: list[int],
-        loss: str,
-        noise_kind: str,
-        noise_shared: bool,
-        noise_octaves: int,
-        noise_persistence: float,
-        noise_scale: float,
-        slices_per_pass: int,
+        **shared: Any,
     ) -> None:
-        super().__init__()
+        super().__init__("cddpm", **shared)
         # As wide as the embedding of the noise level, unless set.
-        condition_channels = condition_channels or 4 * base_channels
+        condition_channels = condition_channels or 4 * self.unet_arguments["base_channels"]
         self.encoder = ResNetEncoder(depth=encoder_depth, width=encoder_width, stages=encoder_stages, outputs=condition_channels)
         if pretraining is not None:
             _check_alike(self.encoder, pretraining.encoder)
             transfer(pretraining.encoder, self.encoder)
-        self.unet = UNet(
-            in_channels=1,
-            out_channels=1,
-            base_channels=base_channels,
-            channel_multipliers=channel_multipliers,
-            blocks_per_level=blocks_per_level,
-            norm_groups=norm_groups,
-            scale_shift=scale_shift,
-            condition_channels=condition_channels,
-        )
-        self.alphas_cumprod = schedules.alphas_cumprod(schedule, num_train_timesteps)
-        self.test_indices = sampling.level_indices(test_timesteps, num_train_timesteps, "cddpm.parameters.test_timesteps")
-        self.loss = LOSSES[loss]
-        self.noise_law = NoiseLaw(noise_kind, noise_shared, noise_octaves, noise_persistence, noise_scale)
-        self.slices_per_pass = slices_per_pass
+        self.unet = UNet(**self.unet_arguments, condition_channels=condition_channels)
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Mean error of x_0 over the slices (B, 1, H, W), background included (arXiv 2312.04215, released code)."""
         x_0 = to_signed(batch["image"])
-        t = draw_timesteps(len(x_0), self.alphas_cumprod, generator)
-        x_t = add_noise(x_0, self.noise_law(x_0, generator), t, self.alphas_cumprod)
+        x_t, t = self.add_random_noise(x_0, generator)
         condition = self.encoder(batch["image"])  # in [0, 1], as released
-        return {"loss": self.loss(self.unet(x_t, t.to(x_0.device), condition), x_0)}
+        return {"loss": self.loss(self.unet(x_t, t, condition), x_0)}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
@@ -108,10 +79,6 @@ class CDDPM(nn.Module):
             for t, n in zip(self.test_indices, fields, strict=True)
         )
         return sampling.mean(estimates)
-
-    def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual |x - x'| in the brain (S, H, W)."""
-        return residual(volume, reconstruction) * brain
 
 
 def _check_alike(encoder: ResNetEncoder, pretrained: ResNetEncoder) -> None:

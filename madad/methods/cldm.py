@@ -15,69 +15,33 @@ Deviations from the paper: see `deviations` in the card.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from madad.core.interfaces import Batch
-from madad.models.diffusion import ancestral, sampling, schedules
-from madad.models.diffusion.forward import add_noise, draw_timesteps
-from madad.models.diffusion.residuals import shift_robust_residual
+from madad.models.diffusion import ancestral
+from madad.models.diffusion.latent import LatentDiffusion
 from madad.models.networks.adagn_unet import AdaGNUNet
-from madad.models.networks.latent_space import LatentSpace
 from madad.models.networks.tensor_layout import in_passes
 
 
-class CLDM(nn.Module):
+class CLDM(LatentDiffusion):
     """Denoiser of latents guided by an image; hyper-parameters as in the card.
 
     Args:
-        autoencoder: a trained `madad.core.interfaces.Autoencoder`.
+        shared: the trained autoencoder and the hyper-parameters of `LatentDiffusion`.
     """
 
-    def __init__(
-        self,
-        *,
-        autoencoder: nn.Module,
-        spatial_dims: int,
-        base_channels: int,
-        channel_multipliers: list[int],
-        blocks_per_level: int,
-        norm_groups: int,
-        schedule: str,
-        num_train_timesteps: int,
-        test_timestep: int,
-        sampling_steps: int,
-        residual_shift: int,
-        slices_per_pass: int,
-    ) -> None:
-        super().__init__()
-        levels, latent_channels = len(channel_multipliers), autoencoder.latent_channels
-        self.latents = LatentSpace(
-            autoencoder, spatial_dims=spatial_dims, levels=levels, slices_per_pass=slices_per_pass, method="cldm"
-        )
-        self.unet = AdaGNUNet(
-            spatial_dims=spatial_dims,
-            in_channels=2 * latent_channels,
-            out_channels=2 * latent_channels,
-            base_channels=base_channels,
-            channel_multipliers=channel_multipliers,
-            blocks_per_level=blocks_per_level,
-            norm_groups=norm_groups,
-        )
-        self.alphas_cumprod = schedules.alphas_cumprod(schedule, num_train_timesteps)
-        self.chain = ancestral.chain(self.alphas_cumprod)
-        (start,) = sampling.level_indices([test_timestep], num_train_timesteps, "cldm.parameters.test_timestep")
-        timesteps = ancestral.respaced(start, sampling_steps, "cldm.parameters.sampling_steps")
-        self.test_chain = ancestral.chain(self.alphas_cumprod, timesteps)
-        self.residual_shift = residual_shift
-        self.slices_per_pass = slices_per_pass
+    def __init__(self, **shared: Any) -> None:
+        super().__init__("cldm", **shared)
+        self.unet = AdaGNUNet(in_channels=2 * self.latents.channels, **self.unet_arguments)
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Hybrid loss on latents of healthy images, guided by the images with lesions, (B, 1, H, W) or (B, 1, S, H, W)."""
         z_0, z_p = self.latents.encode(batch["healthy"]), self.latents.encode(batch["image"])
-        t = draw_timesteps(len(z_0), self.alphas_cumprod, generator)
-        noise = ancestral.gaussian_like(z_0, generator)
-        z_t = add_noise(z_0, noise, t, self.alphas_cumprod)
+        z_t, noise, t = self.add_random_noise(z_0, generator)
         answer = self.unet(torch.cat([z_t, z_p], dim=1), t.to(z_0.device))
         return ancestral.hybrid_loss(answer, z_0, z_t, noise, t, self.chain)
 
@@ -88,8 +52,4 @@ class CLDM(nn.Module):
         def denoise(z_t: Tensor, t: Tensor) -> Tensor:
             return in_passes(self.unet, self.slices_per_pass, torch.cat([z_t, z_x], dim=1), t)
 
-        return self.latents.decode_volume(ancestral.denoise_from(denoise, z_x, self.test_chain, generator), len(volume))
-
-    def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual in the brain that forgives displacements (S, H, W)."""
-        return shift_robust_residual(volume, reconstruction, self.residual_shift, self.latents.spatial_dims) * brain
+        return self.restore(denoise, z_x, len(volume), generator)

@@ -15,85 +15,54 @@ In 2D, the rows of a latent slice are what the planes of the first axis are in 3
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
-from madad.models.diffusion import ancestral, sampling, schedules
-from madad.models.diffusion.forward import add_noise, draw_timesteps
-from madad.models.diffusion.residuals import shift_robust_residual
+from madad.models.diffusion import ancestral
+from madad.models.diffusion.latent import LatentDiffusion
 from madad.models.networks.adagn_unet import AdaGNUNet
-from madad.models.networks.latent_space import LatentSpace
 from madad.models.networks.semantic_encoder import SemanticEncoder
 from madad.models.networks.tensor_layout import in_passes
 
 
-class CondDiff(nn.Module):
+class CondDiff(LatentDiffusion):
     """Denoiser of latents guided by a vector; hyper-parameters as in the card.
 
     Args:
-        autoencoder: a trained `madad.core.interfaces.Autoencoder`.
+        shared: the trained autoencoder and the hyper-parameters of `LatentDiffusion`.
     """
 
     def __init__(
         self,
         *,
-        autoencoder: nn.Module,
-        spatial_dims: int,
-        base_channels: int,
-        channel_multipliers: list[int],
-        blocks_per_level: int,
-        norm_groups: int,
         encoder_base_channels: int,
         encoder_channel_multipliers: list[int],
         condition_channels: int,
         latent_rows: int,
-        schedule: str,
-        num_train_timesteps: int,
-        test_timestep: int,
-        sampling_steps: int,
-        residual_shift: int,
-        slices_per_pass: int,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        levels, latent_channels = len(channel_multipliers), autoencoder.latent_channels
-        self.latents = LatentSpace(
-            autoencoder, spatial_dims=spatial_dims, levels=levels, slices_per_pass=slices_per_pass, method="conddiff"
-        )
+        super().__init__("conddiff", **shared)
         self.encoder = SemanticEncoder(
-            spatial_dims=spatial_dims,
-            in_channels=latent_channels,
+            spatial_dims=self.latents.spatial_dims,
+            in_channels=self.latents.channels,
             base_channels=encoder_base_channels,
             channel_multipliers=encoder_channel_multipliers,
-            norm_groups=norm_groups,
+            norm_groups=self.unet_arguments["norm_groups"],
             outputs=condition_channels,
         )
         self.unet = AdaGNUNet(
-            spatial_dims=spatial_dims,
-            in_channels=latent_channels,
-            out_channels=2 * latent_channels,
-            base_channels=base_channels,
-            channel_multipliers=channel_multipliers,
-            blocks_per_level=blocks_per_level,
-            norm_groups=norm_groups,
-            condition_channels=condition_channels * latent_rows,
+            in_channels=self.latents.channels, condition_channels=condition_channels * latent_rows, **self.unet_arguments
         )
         self.latent_rows = latent_rows
-        self.alphas_cumprod = schedules.alphas_cumprod(schedule, num_train_timesteps)
-        self.chain = ancestral.chain(self.alphas_cumprod)
-        (start,) = sampling.level_indices([test_timestep], num_train_timesteps, "conddiff.parameters.test_timestep")
-        timesteps = ancestral.respaced(start, sampling_steps, "conddiff.parameters.sampling_steps")
-        self.test_chain = ancestral.chain(self.alphas_cumprod, timesteps)
-        self.residual_shift = residual_shift
-        self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Hybrid loss on latents of healthy images, guided by the images with lesions, (B, 1, H, W) or (B, 1, S, H, W)."""
         z_0, z_p = self.latents.encode(batch["healthy"]), self.latents.encode(batch["image"])
-        t = draw_timesteps(len(z_0), self.alphas_cumprod, generator)
-        noise = ancestral.gaussian_like(z_0, generator)
-        z_t = add_noise(z_0, noise, t, self.alphas_cumprod)
+        z_t, noise, t = self.add_random_noise(z_0, generator)
         answer = self.unet(z_t, t.to(z_0.device), self._condition(z_p))
         return ancestral.hybrid_loss(answer, z_0, z_t, noise, t, self.chain)
 
@@ -105,11 +74,7 @@ class CondDiff(nn.Module):
         def denoise(z_t: Tensor, t: Tensor) -> Tensor:
             return in_passes(self.unet, self.slices_per_pass, z_t, t, condition)
 
-        return self.latents.decode_volume(ancestral.denoise_from(denoise, z_x, self.test_chain, generator), len(volume))
-
-    def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual in the brain that forgives displacements (S, H, W)."""
-        return shift_robust_residual(volume, reconstruction, self.residual_shift, self.latents.spatial_dims) * brain
+        return self.restore(denoise, z_x, len(volume), generator)
 
     def _condition(self, z: Tensor) -> Tensor:
         """Condition (B, condition_channels * rows) of latents (B, L, rows, …)."""

@@ -14,6 +14,8 @@ Deviations from the paper: see `deviations` in the card.
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,7 +27,7 @@ from madad.models.diffusion.fused import fused, invert
 from madad.models.diffusion.residuals import residual
 from madad.models.networks.resnet import ResNetEncoder
 from madad.models.networks.tensor_layout import in_passes
-from madad.models.networks.unet import UNet
+from madad.models.networks.unet import UNet, UNetSizes
 
 BLUR = 5  # voxels, of the saliency and of the region
 
@@ -36,10 +38,6 @@ class DifFuse(nn.Module):
     def __init__(
         self,
         *,
-        base_channels: int,
-        channel_multipliers: list[int],
-        blocks_per_level: int,
-        norm_groups: int,
         classifier_width: int,
         schedule: str,
         num_train_timesteps: int,
@@ -47,17 +45,10 @@ class DifFuse(nn.Module):
         sampling_steps: int,
         salient_share: float,
         slices_per_pass: int,
+        **sizes: Unpack[UNetSizes],
     ) -> None:
         super().__init__()
-        self.unet = UNet(
-            in_channels=1,
-            out_channels=1,
-            base_channels=base_channels,
-            channel_multipliers=channel_multipliers,
-            blocks_per_level=blocks_per_level,
-            norm_groups=norm_groups,
-            scale_shift=True,
-        )
+        self.unet = UNet(in_channels=1, out_channels=1, scale_shift=True, **sizes)
         self.classifier = ResNetEncoder(depth=18, width=classifier_width, stages=4, outputs=1)
         self.alphas_cumprod = schedules.alphas_cumprod(schedule, num_train_timesteps)
         (start,) = sampling.level_indices([test_timestep], num_train_timesteps, "dif_fuse.parameters.test_timestep")

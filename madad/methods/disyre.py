@@ -14,6 +14,8 @@ Deviations from the paper: see `deviations` in the card.
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -23,7 +25,7 @@ from madad.core.interfaces import Batch
 from madad.models.diffusion import schedules
 from madad.models.diffusion.residuals import residual
 from madad.models.networks.tensor_layout import in_passes
-from madad.models.networks.unet import UNet
+from madad.models.networks.unet import UNet, UNetSizes
 
 
 class DISYRE(nn.Module):
@@ -32,26 +34,15 @@ class DISYRE(nn.Module):
     def __init__(
         self,
         *,
-        base_channels: int,
-        channel_multipliers: list[int],
-        blocks_per_level: int,
-        norm_groups: int,
         scale_shift: bool,
         num_train_timesteps: int,
         test_steps: int,
         restoration: str,
         slices_per_pass: int,
+        **sizes: Unpack[UNetSizes],
     ) -> None:
         super().__init__()
-        self.unet = UNet(
-            in_channels=1,
-            out_channels=1,
-            base_channels=base_channels,
-            channel_multipliers=channel_multipliers,
-            blocks_per_level=blocks_per_level,
-            norm_groups=norm_groups,
-            scale_shift=scale_shift,
-        )
+        self.unet = UNet(in_channels=1, out_channels=1, scale_shift=scale_shift, **sizes)
         self.severities = severities(num_train_timesteps)
         self.test_levels = trailing(test_steps, num_train_timesteps)
         self.restoration = restoration

@@ -14,32 +14,29 @@ Deviations: see `deviations` in the card.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from madad.core.interfaces import Batch
-from madad.models.diffusion import boxes, sampling, schedules
-from madad.models.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
-from madad.models.diffusion.noise import NoiseLaw
-from madad.models.diffusion.residuals import residual
+from madad.models.diffusion import boxes, sampling
+from madad.models.diffusion.forward import to_signed
+from madad.models.diffusion.one_step import OneStepDiffusion
 from madad.models.networks.token_unet import MaskedTokens, TokenUNet
 
 
-class MAEDiff(nn.Module):
-    """One-step x_0 predictor with a masked autoencoder; hyper-parameters as in the card."""
+class MAEDiff(OneStepDiffusion):
+    """One-step x_0 predictor with a masked autoencoder; hyper-parameters as in the card.
+
+    Args:
+        shared: the hyper-parameters of `OneStepDiffusion`, except `loss` and `noise_scale`, which are fixed.
+    """
 
     def __init__(
         self,
         *,
-        base_channels: int,
-        channel_multipliers: list[int],
-        blocks_per_level: int,
-        norm_groups: int,
-        scale_shift: bool,
-        schedule: str,
-        num_train_timesteps: int,
-        test_timesteps: list[int],
         patch_fraction: float,
         stride_fraction: float,
         token_side: int,
@@ -49,13 +46,9 @@ class MAEDiff(nn.Module):
         decoder_layers: int,
         hidden_share: float,
         mae_weight: float,
-        noise_kind: str,
-        noise_shared: bool,
-        noise_octaves: int,
-        noise_persistence: float,
-        slices_per_pass: int,
+        **shared: Any,
     ) -> None:
-        super().__init__()
+        super().__init__("maediff", loss="l1", noise_scale=1.0, **shared)
         self.tokens = MaskedTokens(
             side=token_side,
             channels=token_channels,
@@ -63,51 +56,26 @@ class MAEDiff(nn.Module):
             encoder_layers=encoder_layers,
             decoder_layers=decoder_layers,
         )
-        self.unet = TokenUNet(
-            feature_channels=token_channels,
-            in_channels=1,
-            out_channels=1,
-            base_channels=base_channels,
-            channel_multipliers=channel_multipliers,
-            blocks_per_level=blocks_per_level,
-            norm_groups=norm_groups,
-            scale_shift=scale_shift,
-        )
-        self.alphas_cumprod = schedules.alphas_cumprod(schedule, num_train_timesteps)
-        self.test_indices = sampling.level_indices(test_timesteps, num_train_timesteps, "maediff.parameters.test_timesteps")
+        self.unet = TokenUNet(**self.unet_arguments, feature_channels=token_channels)
         self.patch_fraction, self.stride_fraction = patch_fraction, stride_fraction
         self.hidden_share, self.mae_weight = hidden_share, mae_weight
-        self.noise_law = NoiseLaw(noise_kind, noise_shared, noise_octaves, noise_persistence, 1.0)
-        self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Errors in one box and at the hidden squares of each slice (B, 1, H, W); ours, after arXiv 2401.10561."""
         x_0 = to_signed(batch["image"])
         cover = self.cover(x_0)
         box = cover[torch.randint(len(cover), (len(x_0),), generator=generator).to(cover.device)]
-        t = draw_timesteps(len(x_0), self.alphas_cumprod, generator)
-        shown = torch.where(box, add_noise(x_0, self.noise_law(x_0, generator), t, self.alphas_cumprod), x_0)
+        x_t, t = self.add_random_noise(x_0, generator)
+        shown = torch.where(box, x_t, x_0)
         visible = untouched(box, self.tokens.side)
         visible &= (torch.rand(visible.shape, generator=generator) >= self.hidden_share).to(visible.device)
-        features, guess = self.tokens(shown, visible, t.to(x_0.device))
+        features, guess = self.tokens(shown, visible, t)
         hidden = functional.interpolate((~visible).float(), scale_factor=self.tokens.side)
         losses = {
-            "error": _mean_in(self.unet(shown, t.to(x_0.device), features) - x_0, box),
+            "error": _mean_in(self.unet(shown, t, features) - x_0, box),
             "guess": _mean_in(guess - x_0, hidden),
         }
         return {"loss": losses["error"] + self.mae_weight * losses["guess"], **losses}
-
-    def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
-        x_0 = to_signed(volume)
-        cover = self.cover(x_0)
-        fields = [self.noise_law(x_0, generator) for _ in self.test_indices]
-        estimates = (self._stitched(x_0, n, t, cover) for t, n in zip(self.test_indices, fields, strict=True))
-        return from_signed(sampling.mean(estimates))
-
-    def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual |x - x'| in the brain (S, H, W)."""
-        return residual(volume, reconstruction) * brain
 
     def cover(self, images: Tensor) -> Tensor:
         """The boxes, overlapping, as masks (N, 1, H, W) bool in the place of the images (B, 1, H, W)."""
@@ -115,8 +83,9 @@ class MAEDiff(nn.Module):
         corners = overlapping(height, width, self.patch_fraction, self.stride_fraction)
         return boxes.masks(corners, height, width).to(images.device)
 
-    def _stitched(self, x_0: Tensor, noise: Tensor, t: int, cover: Tensor) -> Tensor:
-        """Estimate of x_0 from one pass for every box, overlaps averaged."""
+    def estimate(self, x_0: Tensor, noise: Tensor, t: int) -> Tensor:
+        """Predict the clean slices (S, 1, H, W) in one pass for every box, overlaps averaged."""
+        cover = self.cover(x_0)
 
         def denoise_beside(box: Tensor) -> sampling.Denoise:
             visible = untouched(box.unsqueeze(0), self.tokens.side)

@@ -16,35 +16,29 @@ Deviations from the paper: see `deviations` in the card.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from madad.core.interfaces import Batch
-from madad.models.diffusion import sampling, schedules
 from madad.models.diffusion.boxes import WHOLE, Boxes
-from madad.models.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
-from madad.models.diffusion.losses import LOSSES
+from madad.models.diffusion.forward import to_signed
 from madad.models.diffusion.masking import Masking
-from madad.models.diffusion.noise import NoiseLaw
-from madad.models.diffusion.residuals import residual
+from madad.models.diffusion.one_step import OneStepDiffusion
 from madad.models.networks.unet import UNet
 
 
-class MDDPM(nn.Module):
-    """One-step x_0 predictor that learns from masked slices; hyper-parameters as in the card."""
+class MDDPM(OneStepDiffusion):
+    """One-step x_0 predictor that learns from masked slices; hyper-parameters as in the card.
+
+    Args:
+        shared: the hyper-parameters of `OneStepDiffusion`.
+    """
 
     def __init__(
         self,
         *,
-        base_channels: int,
-        channel_multipliers: list[int],
-        blocks_per_level: int,
-        norm_groups: int,
-        scale_shift: bool,
-        schedule: str,
-        num_train_timesteps: int,
-        test_timesteps: list[int],
-        loss: str,
         loss_region: str,
         noise_region: str,
         patch_fraction: float,
@@ -57,31 +51,13 @@ class MDDPM(nn.Module):
         mask_ratio: list[float],
         mask_frequencies: str,
         mask_half_widths: list[int],
-        noise_kind: str,
-        noise_shared: bool,
-        noise_octaves: int,
-        noise_persistence: float,
-        noise_scale: float,
-        slices_per_pass: int,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        self.unet = UNet(
-            in_channels=1,
-            out_channels=1,
-            base_channels=base_channels,
-            channel_multipliers=channel_multipliers,
-            blocks_per_level=blocks_per_level,
-            norm_groups=norm_groups,
-            scale_shift=scale_shift,
-        )
-        self.alphas_cumprod = schedules.alphas_cumprod(schedule, num_train_timesteps)
-        self.test_indices = sampling.level_indices(test_timesteps, num_train_timesteps, "mddpm.parameters.test_timesteps")
-        self.loss = LOSSES[loss]
+        super().__init__("mddpm", **shared)
+        self.unet = UNet(**self.unet_arguments)
         self.loss_region = loss_region
         self.boxes = Boxes(patch_fraction, box_sampling, aggregation) if noise_region == "box" else WHOLE
         self.masking = Masking(masking, mask_geometry, mask_patches, mask_length, mask_ratio, mask_frequencies, mask_half_widths)
-        self.noise_law = NoiseLaw(noise_kind, noise_shared, noise_octaves, noise_persistence, noise_scale)
-        self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Error of x_0 in one box of each slice (B, 1, H, W), counted over the whole slice (arXiv 2305.19867, released code).
@@ -90,24 +66,13 @@ class MDDPM(nn.Module):
         """
         x_0 = to_signed(batch["image"])
         u = to_signed(self.masking(batch["image"], batch["brain"], generator)) if self.training else x_0
-        t = draw_timesteps(len(x_0), self.alphas_cumprod, generator)
-        u_t = add_noise(u, self.noise_law(u, generator), t, self.alphas_cumprod)
+        u_t, t = self.add_random_noise(u, generator)
         box = self.boxes.draw(x_0, generator)
-        estimate = self.unet(torch.where(box, u_t, u), t.to(x_0.device))
+        estimate = self.unet(torch.where(box, u_t, u), t)
         if self.loss_region == "box":
             estimate = torch.where(box, estimate, u)
         return {"loss": self.loss(estimate, x_0)}
 
-    def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
-        x_0 = to_signed(volume)
-        fields = [self.noise_law(x_0, generator) for _ in self.test_indices]
-        estimates = (
-            self.boxes.one_step(self.unet, x_0, n, t, self.alphas_cumprod, self.slices_per_pass)
-            for t, n in zip(self.test_indices, fields, strict=True)
-        )
-        return from_signed(sampling.mean(estimates))
-
-    def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual |x - x'| in the brain (S, H, W)."""
-        return residual(volume, reconstruction) * brain
+    def estimate(self, x_0: Tensor, noise: Tensor, t: int) -> Tensor:
+        """Predict the clean slices (S, 1, H, W) box by box, all boxes with the same noise."""
+        return self.boxes.one_step(self.unet, x_0, noise, t, self.alphas_cumprod, self.slices_per_pass)

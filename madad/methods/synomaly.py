@@ -14,6 +14,8 @@ Deviations from the paper: see `deviations` in the card.
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +25,7 @@ from madad.models.diffusion.ancestral import gaussian_like
 from madad.models.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
 from madad.models.diffusion.synomaly import ShapeNoise, Stages, blur
 from madad.models.networks.tensor_layout import in_passes
-from madad.models.networks.unet import UNet
+from madad.models.networks.unet import UNet, UNetSizes
 
 
 class Synomaly(nn.Module):
@@ -32,10 +34,6 @@ class Synomaly(nn.Module):
     def __init__(
         self,
         *,
-        base_channels: int,
-        channel_multipliers: list[int],
-        blocks_per_level: int,
-        norm_groups: int,
         scale_shift: bool,
         schedule: str,
         num_train_timesteps: int,
@@ -52,17 +50,10 @@ class Synomaly(nn.Module):
         max_stages: int,
         score_sigma: float,
         slices_per_pass: int,
+        **sizes: Unpack[UNetSizes],
     ) -> None:
         super().__init__()
-        self.unet = UNet(
-            in_channels=1,
-            out_channels=1,
-            base_channels=base_channels,
-            channel_multipliers=channel_multipliers,
-            blocks_per_level=blocks_per_level,
-            norm_groups=norm_groups,
-            scale_shift=scale_shift,
-        )
+        self.unet = UNet(in_channels=1, out_channels=1, scale_shift=scale_shift, **sizes)
         self.alphas_cumprod = schedules.alphas_cumprod(schedule, num_train_timesteps)
         self.steps = ancestral.chain(self.alphas_cumprod)
         self.test_index = test_timestep - 1

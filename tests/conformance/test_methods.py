@@ -9,6 +9,7 @@ import copy
 import inspect
 from contextlib import suppress
 from pathlib import Path
+from typing import Unpack, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -134,12 +135,43 @@ def ready(name: str, twenty_steps: dict) -> torch.nn.Module:
     return method
 
 
+def constructor_parameters(method: type, depth: int = 0) -> list[inspect.Parameter]:
+    """Return what a constructor takes, with what its `**` stands for: the keys of a TypedDict, or what its base class takes."""
+    constructor = method.__mro__[depth].__init__
+    found = []
+    for parameter in list(inspect.signature(constructor).parameters.values())[1:]:
+        annotation = get_type_hints(constructor).get(parameter.name)
+        if parameter.kind is parameter.VAR_KEYWORD and get_origin(annotation) is Unpack:
+            keys = get_args(annotation)[0].__required_keys__
+            found += [inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY) for key in sorted(keys)]
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            found += constructor_parameters(method, depth + 1)
+        elif depth == 0 or parameter.kind is not parameter.POSITIONAL_ONLY:  # which the method itself passes to its base class
+            found.append(parameter)
+    return found
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_card_equals_signature(name: str) -> None:
-    parameters = list(inspect.signature(registry.load(name).__init__).parameters.values())[1:]
-    card = cards.load(name)
-    assert [parameter.name for parameter in parameters] == [*card["requires"], *card["parameters"]]
-    assert all(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters)
+    method, card = registry.load(name), cards.load(name)
+    parameters = {parameter.name: parameter for parameter in constructor_parameters(method)}
+    listed = [*card["requires"], *card["parameters"]]
+    assert set(listed) <= set(parameters)
+    assert all(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters.values())
+    own = [key for key, p in inspect.signature(method).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    assert own == [key for key in listed if key in own]
+    for fixed in set(parameters) - set(listed):  # the method itself passes them to its base class
+        with pytest.raises(TypeError, match=f"multiple values for .*'{fixed}'"):
+            build(name, **{fixed: None})
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_parameter_can_be_left_out(name: str) -> None:
+    options = cards.tiny_whole(name)
+    for key in options["parameters"]:
+        fewer = {other: value for other, value in options["parameters"].items() if other != key}
+        with pytest.raises((TypeError, KeyError), match=key):
+            registry.assemble({**options, "parameters": fewer}, 0)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from madad.models.networks.blocks import CONVOLUTIONS, check_groups, zero
-from madad.models.networks.unet import SelfAttention, sinusoids
+from madad.models.networks.unet import SelfAttention, sinusoids, walk_up
 
 NORM_EPSILON = 1e-6
 
@@ -81,13 +81,7 @@ class AdaGNUNet(nn.Module):
             for layer in stage:
                 h = layer(h, embedding, condition)
             skips.append(h)
-        for layer in self.middle:
-            h = layer(h, embedding, condition)
-        for stage in self.up:
-            h = torch.cat([h, skips.pop()], dim=1)
-            for layer in stage:
-                h = layer(h, embedding, condition)
-        return self.head(h)
+        return self.head(walk_up(self.middle, self.up, h, skips, embedding, condition))
 
 
 class AdaGNBlock(nn.Module):

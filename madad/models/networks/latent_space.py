@@ -35,6 +35,7 @@ class LatentSpace(nn.Module):
             )
         self.autoencoder = autoencoder
         self.spatial_dims = spatial_dims
+        self.channels = autoencoder.latent_channels
         self.multiple = autoencoder.downsampling * 2 ** (levels - 1)
         self.slices_per_pass = slices_per_pass
         self.method = method

@@ -13,7 +13,7 @@ from torch.nn import functional
 from madad.core.errors import UserError
 from madad.models.networks.blocks import zero
 from madad.models.networks.sequence import positions
-from madad.models.networks.unet import UNet, sinusoids
+from madad.models.networks.unet import UNet, sinusoids, walk_down, walk_up
 
 TOKEN_STD = 0.02
 
@@ -93,20 +93,11 @@ class TokenUNet(UNet):
     def forward(self, x_t: Tensor, t: Tensor, features: Tensor) -> Tensor:
         """Predict from x_t (B, C_in, H, W), t (B,) and features (B, F, h, w) on a grid of any size. Returns (B, C_out, H, W)."""
         embedding = functional.silu(self.embed_time(sinusoids(t, self.base_channels)))
-        h = self.stem(x_t)
-        skips = [h]
-        for layer in self.down:
-            h = layer(h, embedding)
-            skips.append(h)
+        skips = walk_down(self.down, self.stem(x_t), embedding)
+        h = skips[-1]
         larger = functional.interpolate(features.to(h.dtype), size=h.shape[2:], mode="bilinear", align_corners=False)
         h = h + self.guide(torch.cat([h, larger], dim=1))
-        for layer in self.middle:
-            h = layer(h, embedding)
-        for stage in self.up:
-            h = torch.cat([h, skips.pop()], dim=1)
-            for layer in stage:
-                h = layer(h, embedding)
-        return self.head(h)
+        return self.head(walk_up(self.middle, self.up, h, skips, embedding))
 
 
 def positions_2d(rows: int, columns: int, channels: int) -> Tensor:

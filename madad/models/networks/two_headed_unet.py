@@ -10,13 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from madad.core.errors import UserError
 from madad.models.networks.blocks import check_groups, zero
-from madad.models.networks.unet import ResidualBlock, SelfAttention, decoder_stages, encoder_layers, sinusoids
+from madad.models.networks.unet import (
+    ResidualBlock,
+    SelfAttention,
+    decoder_stages,
+    encoder_layers,
+    sinusoids,
+    walk_down,
+    walk_up,
+)
 
 
 class TwoHeadedUNet(nn.Module):
@@ -79,17 +86,8 @@ class TwoHeadedUNet(nn.Module):
             the clean latents (B, C, h, w); the logit of every cell being clean already (B, 1, h, w).
         """
         embedding = functional.silu(self.embed_time(sinusoids(t, self.base_channels)))
-        h = self.stem(z_t)
-        skips = [h]
-        for layer in self.down:
-            h = layer(h, embedding)
-            skips.append(h)
-        for layer in self.middle:
-            h = layer(h, embedding)
-        for layers in self.up:
-            h = torch.cat([h, skips.pop()], dim=1)
-            for layer in layers:
-                h = layer(h, embedding)
+        skips = walk_down(self.down, self.stem(z_t), embedding)
+        h = walk_up(self.middle, self.up, skips[-1], skips, embedding)
         return self.clean_head(h), self.keep_head(h)
 
 

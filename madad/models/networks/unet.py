@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,15 @@ from madad.models.networks.blocks import check_groups, zero
 
 MAX_HEAD_CHANNELS = 64
 MAX_PERIOD = 10_000
+
+
+class UNetSizes(TypedDict):
+    """Sizes of a diffusion U-Net under the names of the cards; see `UNet`. A method passes them on unread."""
+
+    base_channels: int
+    channel_multipliers: list[int]
+    blocks_per_level: int
+    norm_groups: int
 
 
 class UNet(nn.Module):
@@ -79,18 +89,8 @@ class UNet(nn.Module):
         if self.embed_condition is not None:
             embedding = torch.cat([embedding, self.embed_condition(condition)], dim=1)
         embedding = functional.silu(embedding)
-        h = self.stem(x_t)
-        skips = [h]
-        for layer in self.down:
-            h = layer(h, embedding)
-            skips.append(h)
-        for layer in self.middle:
-            h = layer(h, embedding)
-        for stage in self.up:
-            h = torch.cat([h, skips.pop()], dim=1)
-            for layer in stage:
-                h = layer(h, embedding)
-        return self.head(h)
+        skips = walk_down(self.down, self.stem(x_t), embedding)
+        return self.head(walk_up(self.middle, self.up, skips[-1], skips, embedding))
 
 
 class ResidualBlock(nn.Module):
@@ -164,6 +164,33 @@ def sinusoids(t: Tensor, channels: int) -> Tensor:
     frequencies = torch.exp(-math.log(MAX_PERIOD) * torch.arange(half, dtype=torch.float32, device=t.device) / half)
     angles = t[:, None].float() * frequencies
     return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+def walk_down(layers: nn.ModuleList, h: Tensor, embedding: Tensor) -> list[Tensor]:
+    """Run the layers of the way down on the stem's features; return the features of every skip connection, the stem's first."""
+    skips = [h]
+    for layer in layers:
+        skips.append(layer(skips[-1], embedding))
+    return skips
+
+
+def walk_up(middle: nn.ModuleList, stages: nn.ModuleList, h: Tensor, skips: Sequence[Tensor], *signals: Tensor | None) -> Tensor:
+    """Run the middle layers and the stages of the way up on the deepest features; return those of the finest level.
+
+    Args:
+        middle: layers at the deepest level.
+        stages: from `decoder_stages`; each takes one skip connection.
+        h: (B, C, …), the deepest features.
+        skips: features of the skip connections, the stem's first.
+        signals: what every layer takes beside the features, such as the embedding of the noise level.
+    """
+    for layer in middle:
+        h = layer(h, *signals)
+    for stage, skip in zip(stages, reversed(skips), strict=True):
+        h = torch.cat([h, skip], dim=1)
+        for layer in stage:
+            h = layer(h, *signals)
+    return h
 
 
 def encoder_layers(block, channels: int, levels: list[int], blocks: int) -> tuple[nn.ModuleList, list[int]]:
