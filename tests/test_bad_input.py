@@ -268,7 +268,7 @@ FOLDERS = {
     "table of Excel": (data_set(people=b"PK\x03\x04\x14\x00\x8c\xff"), "not UTF-8 text.*save it again"),
     "table in UTF-16": (data_set(people="participant_id\n01\n".encode("utf-16")), "not UTF-8 text.*save it again"),
     "table with spaces": (data_set(people=b"participant_id\tage\n01 30\n"), "line 2: the number of fields.*by tabs"),
-    "table without ids": (data_set(people=b"id\n01\n"), "no column participant_id; name the first column so"),
+    "table without ids": (data_set(people=b"id\n01\n"), "no column participant_id; give the first column that name"),
     "folder as table": (table_is_a_folder, "cannot be read as a table.*replace it by tab-separated text"),
     "table of one endless line": (
         data_set(people=b"participant_id\n" + b"x" * 200_000),

@@ -131,7 +131,7 @@ def _pairs(arguments: Arguments, parts: dict[str, str]) -> Callable[[torch.Tenso
     """Return the source of synthetic lesions for training images; bank and generator count among the parts of the training."""
     from madad.core.io.hdf5 import Pack
     from madad.core.provenance import content_hash, file_hash, fingerprint
-    from madad.data.anomalies.appearance import Look
+    from madad.data.anomalies.appearance import Appearance
     from madad.data.anomalies.bank import Bank
     from madad.data.anomalies.pairs import Pairs
     from madad.data.anomalies.sites import pack_sign
@@ -145,4 +145,4 @@ def _pairs(arguments: Arguments, parts: dict[str, str]) -> Callable[[torch.Tenso
                 f"{arguments.banks[0]}: lesions on a grid of {bank.shape}, {pack.path} has {pack.shape}; "
                 "delete the bank so that it is made again"
             )
-        return Pairs(bank, [pack_sign(pack, bank.to_mni)], Look(preset=options["look"]), options["healthy_share"])
+        return Pairs(bank, [pack_sign(pack, bank.to_mni)], Appearance(preset=options["look"]), options["healthy_share"])

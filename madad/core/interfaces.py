@@ -28,6 +28,15 @@ class Batch(TypedDict):
     map: NotRequired[Tensor]  # (B, 1, H, W) float32, share of the lesion in each pixel
 
 
+class Pair(TypedDict):
+    """One batch of pairs with and without a synthetic lesion; 2D (B, C, H, W) or 3D (B, C, S, H, W)."""
+
+    image: Tensor  # with a lesion; equal to `healthy` where there is none
+    healthy: Tensor  # the given image
+    lesion: Tensor  # (B, 1, …) bool
+    map: Tensor  # (B, 1, …) float32, 0 outside the brain
+
+
 @runtime_checkable
 class Trainable(Protocol):
     """A method or a component: an `nn.Module` that the training loop can train.

@@ -1,7 +1,7 @@
-"""The template of a pipeline, and the grid that all of its images are brought onto.
+"""The template of a pipeline, and the grid that all of its images are resampled to.
 
 ICBM152 needs no download: ICBM 152 nonlinear symmetric 2009a (Fonov et al. 2011, doi:10.1016/j.neuroimage.2010.07.033),
-as shipped at 1 mm inside nilearn. Any other template is a file of the user's.
+as shipped at 1 mm inside nilearn. Any other template is a file that the user names.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from madad.core.io.volumes import Volume, load_image, load_mask
 from madad.core.shapes import Shape3, shape3
 
 SLICE_MULTIPLE = 8
-# Room around the brain on either side.
+# Margin around the brain on either side.
 MARGIN_MM = 4.0
-# Percentile of the brain that becomes 1, so that single bright vessels do not make the rest dark.
+# Percentile of the brain that is scaled to 1, so that single bright vessels do not darken the rest.
 BRIGHTEST = 99.9
-# A brain alone covers no more of any face of its image (a cut brainstem touches one), and no more in all.
+# A stripped brain covers at most this part of any face of its image (a cut brainstem touches one), and at most this volume.
 MOST_TOUCHING = 0.05
 LARGEST_BRAIN_ML = 2500.0
 
@@ -39,7 +39,8 @@ class Template:
     Attributes:
         t1w: brain-only intensities in [0, 1]; T1w for ICBM152, the contrast of the file for any other.
         brain: uint8 brain mask.
-        grey, white: tissue probabilities in [0, 1]; None where only a file is known.
+        grey: probability of grey matter in [0, 1]; None for a template from a file.
+        white: probability of white matter in [0, 1]; None for a template from a file.
     """
 
     t1w: Volume
@@ -57,11 +58,11 @@ class TissueTemplate(Template):
 
 
 def target(options: Mapping[str, Any]) -> Template:
-    """The template on the grid of a pipeline.
+    """Return the template on the grid of a pipeline.
 
     Args:
-        options: spacing_mm; template ("icbm152" or the path of a NIfTI file), template_brain (path of its mask or None)
-            and shape ([I, J, K] voxels centred on the template's brain, or None for all of the brain) may be left out.
+        options: spacing_mm; optionally template ("icbm152" or the path of a NIfTI file), template_brain (path of its mask or
+            None) and shape ([I, J, K] voxels centred on the template's brain, or None for the whole brain).
 
     Raises:
         UserError: the template's files cannot be used.
@@ -71,7 +72,7 @@ def target(options: Mapping[str, Any]) -> Template:
 
 
 def native(options: Mapping[str, Any]) -> Template:
-    """The template at its own resolution.
+    """Return the template at its own resolution.
 
     Args:
         options: template and template_brain as for `target`.
@@ -83,7 +84,7 @@ def native(options: Mapping[str, Any]) -> Template:
 
 
 def space(options: Mapping[str, Any]) -> str:
-    """Label of the template's space for file names, letters and digits alone: "MNI152", or a file's name."""
+    """Return the label of the template's space in file names, only letters and digits: "MNI152", or a file's name."""
     name, _ = _files(options)
     if name == ICBM152:
         return "MNI152"
@@ -91,11 +92,11 @@ def space(options: Mapping[str, Any]) -> str:
 
 
 def to_mni(options: Mapping[str, Any]) -> np.ndarray:
-    """Matrix (4, 4) from the template's points to those of ICBM152, both in RAS+ mm: where its anatomy lies, about.
+    """Return an approximate matrix (4, 4) from the template's points to those of ICBM152, both in RAS+ mm.
 
-    The identity for ICBM152. For a file, the shift and the scale along each axis that bring centre and spread (standard
-    deviation) of its brain to those of ICBM152's. Bounding boxes would move with the cut through the brainstem: measured on
-    the masks of six heads, with and without 30 mm cut off below, Dice 0.90 by spread and 0.86 by boxes.
+    It is the identity for ICBM152. For a file it is the shift and the scale along each axis that map the centre and the spread
+    (standard deviation) of its brain to those of ICBM152. Bounding boxes would depend on the cut through the brainstem: on the
+    masks of six heads, with and without the lowest 30 mm, Dice is 0.90 by spread and 0.86 by boxes.
 
     Args:
         options: template and template_brain as for `target`.
@@ -121,7 +122,7 @@ def _files(options: Mapping[str, Any]) -> tuple[str, str | None]:
 
 @lru_cache(maxsize=4)
 def native_template() -> TissueTemplate:
-    """The template at 1 mm, as shipped: (197, 233, 189) voxels."""
+    """Return ICBM152 at 1 mm, as shipped: (197, 233, 189) voxels."""
     from nilearn import datasets  # slow to import
 
     def volume(load: Callable[..., Any], dtype: type = np.float32) -> Volume:
@@ -137,7 +138,7 @@ def native_template() -> TissueTemplate:
 
 
 def template_on_grid(spacing_mm: float) -> Template:
-    """ICBM152 resampled to an isotropic grid that holds the brain centred, square in the axial plane.
+    """Return ICBM152 on an isotropic grid centred on the brain and square in the axial plane.
 
     At 1, 2, 3 and 4 mm the axial sides are 192, 96, 64 and 48 voxels.
     """
@@ -145,10 +146,10 @@ def template_on_grid(spacing_mm: float) -> Template:
 
 
 def brain_grid(brain: Volume, spacing_mm: float, shape: Shape3 | None = None) -> tuple[Shape3, np.ndarray]:
-    """Shape and affine of an isotropic RAS+ grid centred on the brain's bounding box.
+    """Return shape and affine of an isotropic RAS+ grid centred on the brain's bounding box.
 
     Args:
-        shape: voxels along x, y, z; by default as many as hold the brain with a margin of 4 mm a side, square in the
+        shape: voxels along x, y, z; by default enough for the brain with a margin of 4 mm on each side, square in the
             axial plane.
     """
     axes = brain.affine[:3, :3]
@@ -164,7 +165,7 @@ def brain_grid(brain: Volume, spacing_mm: float, shape: Shape3 | None = None) ->
 
 
 def resample(volume: Volume, shape: Shape3, affine: np.ndarray, spacing_mm: float) -> np.ndarray:
-    """Linear resampling onto a coarser or equal grid, smoothed first against aliasing. Returns float32 of `shape`."""
+    """Resample linearly to a coarser or equal grid, smoothing first against aliasing. Returns float32 of `shape`."""
     ratio = spacing_mm / np.array(volume.spacing_mm)
     # A Gaussian whose full width at half maximum spans the lost resolution
     # (Cardoso et al. 2015, doi:10.1007/978-3-319-24571-3_81).
@@ -199,7 +200,7 @@ def _native(name: str, brain_file: str | None) -> Template:
         image = load_image(name)
         brain = load_mask(brain_file, image, "template's brain mask") if brain_file else _stripped(image, name)
     except SubjectError as error:
-        # Nobody's image can be registered to it: the run ends, not one subject.
+        # No image can be registered to it: the whole run ends, not one subject.
         raise UserError(f"pipelines.template: {error}") from None
     image, brain = _to_ras(image), _to_ras(brain)
     values = np.clip(image.array, 0, None) / max(np.percentile(image.array[brain.array > 0], BRIGHTEST), 1e-6)
@@ -208,14 +209,14 @@ def _native(name: str, brain_file: str | None) -> Template:
 
 
 def _stripped(image: Volume, name: str) -> Volume:
-    """The brain of a template without a mask: what is not zero, if that can be a brain alone."""
+    """Return the brain of a template without a mask: the voxels that are not zero, if they can be a stripped brain."""
     inside = ndimage.binary_fill_holes(image.array > 0)
     touching = max(float((np.take(image.array, index, axis) != 0).mean()) for axis in range(3) for index in (0, -1))
     volume_ml = float(inside.sum()) * image.voxel_ml
     if touching > MOST_TOUCHING or volume_ml > LARGEST_BRAIN_ML:
         raise UserError(
-            f"pipelines.template: {name} does not look like a brain alone: {volume_ml:.0f} ml are not zero, and {touching:.0%} "
-            "of one face of the image; give its brain mask as template_brain"
+            f"pipelines.template: {name} does not look like a stripped brain: {volume_ml:.0f} ml are not zero, and "
+            f"{touching:.0%} of one face of the image; set template_brain to its brain mask"
         )
     return image.with_array(inside.astype(np.uint8))
 

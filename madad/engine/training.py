@@ -18,7 +18,7 @@ from lightning.fabric.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
 from madad.core.errors import UserError
-from madad.core.interfaces import Batch, Trainable, conforming
+from madad.core.interfaces import Batch, Pair, Trainable, conforming
 from madad.core.logs import progress, say, warn
 from madad.core.seeds import seed_from, torch_generator
 from madad.engine import devices
@@ -30,8 +30,8 @@ from madad.engine.outputs import Outcome, Record, write_outputs
 from madad.engine.signals import Interruption
 from madad.engine.training_data import Images, read_images
 
-# Maps (image, brain, generator) to the further entries of a batch.
-Pairs = Callable[[Tensor, Tensor, torch.Generator], dict[str, Tensor]]
+# Puts synthetic lesions into images: (image, brain, generator) to the pairs.
+Pairs = Callable[[Tensor, Tensor, torch.Generator], Pair]
 
 # AMSGrad: Reddi, Kale & Kumar 2018 (arXiv 1904.09237); betas for GANs: Gulrajani et al. 2017 (arXiv 1704.00028), algorithm 1
 OPTIMISERS = {

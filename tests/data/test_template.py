@@ -80,7 +80,7 @@ def test_a_head_needs_its_brain_mask(moved: Volume, tmp_path: Path) -> None:
     save_volume(head, moved.with_array(moved.array + 50))
     save_volume(mask, moved.with_array((moved.array > 0).astype(np.uint8)))
     with pytest.raises(
-        UserError, match=r"head\.nii\.gz does not look like a brain alone: .* give its brain mask as template_brain"
+        UserError, match=r"head\.nii\.gz does not look like a stripped brain: .* set template_brain to its brain mask"
     ):
         template.target({"spacing_mm": 4.0, "template": head})
     found = template.target({"spacing_mm": 4.0, "template": head, "template_brain": mask})
@@ -103,7 +103,7 @@ def test_a_brain_cut_at_the_border_is_a_brain_and_a_large_head_is_none(tmp_path:
     found = template.native({"template": tmp_path / "cut.nii.gz"}).brain.array
     assert int(found.sum()) == pytest.approx(int(known.brain.array.sum()), rel=0.01)
     save_volume(tmp_path / "large.nii.gz", Volume(brain[:, :, 8:], np.diag([1.2, 1.2, 1.2, 1])))
-    with pytest.raises(UserError, match=r"large\.nii\.gz does not look like a brain alone: 3[0-9]{3} ml"):
+    with pytest.raises(UserError, match=r"large\.nii\.gz does not look like a stripped brain: 3[0-9]{3} ml"):
         template.native({"template": tmp_path / "large.nii.gz"})
 
 

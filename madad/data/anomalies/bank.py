@@ -1,4 +1,4 @@
-"""A bank of warped lesion maps in template space: seeded, made in shards, stored as cropped float16 boxes."""
+"""A bank of warped lesion maps in template space: seeded, built in shards, stored as cropped float16 boxes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,25 @@ from madad.core.logs import progress
 from madad.core.provenance import complete
 from madad.core.seeds import numpy_generator
 from madad.core.shapes import Shape3, shape3
-from madad.data.anomalies.generator import Warped, draw_map, ground
+from madad.data.anomalies.generator import Warped, describe_region, draw_map
 from madad.data.anomalies.lesion_masks import read_folder
 from madad.data.template import target, to_mni
 
-# Values below this share of the peak are numerical dust and widen the boxes for nothing.
+# Values below this share of the peak are rounding errors, which would only enlarge the boxes.
 DUST = 1e-3
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One map, cropped: its box's first voxel, its values float16 (s, h, w), and how it came about."""
+    """One cropped map.
+
+    Attributes:
+        start: first voxel of its box.
+        values: (s, h, w) float16.
+        source: name of the real mask, or "perlin".
+        mirrored: whether the mask was reflected.
+        time: duration of the flow.
+    """
 
     start: Shape3
     values: np.ndarray
@@ -34,27 +42,29 @@ class Entry:
 
 
 def build(out: Path, shard: int, shards: int, options: dict) -> None:
-    """Make every `shards`-th map of a bank, beginning with number `shard`.
+    """Draw every `shards`-th map of a bank, beginning with number `shard`.
 
-    A map depends on the seed and its own number alone, not on how the bank is divided.
+    A map depends only on the seed and its own number, not on the number of shards.
 
     Args:
         out: HDF5 file to write.
+        shard: number of the shard, counted from 0.
+        shards: number of shards.
         options: `bank` {size, seed}, `lesion_masks`, `boundary`, `grid` (options of `madad.data.template.target`) and the options
-            of `randomizer.draw_map`.
+            of `generator.draw_map`.
 
     Raises:
         UserError: the folder of lesion masks or the template cannot be used.
     """
     brain, placement = target(options["grid"]).brain, to_mni(options["grid"])
     inside = brain.array.transpose(2, 1, 0) > 0
-    where = ground(inside, brain.spacing_mm[0], options["boundary"], placement @ brain.affine)
+    region = describe_region(inside, brain.spacing_mm[0], options["boundary"], placement @ brain.affine)
     folder, bank = options["lesion_masks"], options["bank"]
     lesions = read_folder(folder, options["volume_ml"]) if folder else []
 
     def maps() -> Iterator[Warped]:
         for number in progress(range(shard, bank["size"], shards), "warping lesion maps"):
-            yield draw_map(where, lesions, options, numpy_generator(bank["seed"], "bank", number))
+            yield draw_map(region, lesions, options, numpy_generator(bank["seed"], "bank", number))
 
     _write(out, maps(), {"affine": brain.affine, "shape": inside.shape, "to_mni": placement})
 
@@ -84,14 +94,14 @@ class Bank:
         return len(self.entries)
 
     def volume(self, index: int) -> np.ndarray:
-        """One map on the whole grid, (S, H, W) float32."""
+        """Return one map on the whole grid, (S, H, W) float32."""
         entry = self.entries[index]
         whole = np.zeros(self.shape, dtype=np.float32)
         whole[tuple(slice(a, a + n) for a, n in zip(entry.start, entry.values.shape, strict=True))] = entry.values
         return whole
 
     def slice(self, index: int, generator: np.random.Generator) -> np.ndarray:
-        """One axial slice of a map, drawn by how much of the map lies in it, (H, W) float32; empty for an empty map."""
+        """Draw one axial slice of a map by the amount of lesion in it, (H, W) float32; 0 everywhere for an empty map."""
         entry = self.entries[index]
         whole = np.zeros(self.shape[1:], dtype=np.float32)
         amounts = entry.values.sum(axis=(1, 2), dtype=np.float64)
@@ -142,7 +152,7 @@ def _read(path: Path) -> tuple[Shape3, list[np.ndarray], list[Entry]]:
 
 
 def _support(array: np.ndarray) -> tuple[slice, ...]:
-    """Box of the values worth keeping; one voxel for an empty map."""
+    """Return the box of all values that are stored; one voxel for an empty map."""
     inside = array > DUST * array.max()
     if not inside.any():
         return tuple(slice(0, 1) for _ in array.shape)

@@ -1,4 +1,4 @@
-"""What the report shows of the generator: one lesion at several times, and pairs under every preset."""
+"""Examples of the generator for the report: one lesion at several times, and pairs under every preset."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from madad.core.errors import UserError
 from madad.core.io.hdf5 import Pack
 from madad.core.provenance import complete
 from madad.core.seeds import numpy_generator, torch_generator
-from madad.data.anomalies.appearance import PRESETS, Look
+from madad.data.anomalies.appearance import PRESETS, Appearance
 from madad.data.anomalies.bank import Bank
 from madad.data.anomalies.fluid import evolve
-from madad.data.anomalies.generator import RIM, Ground, ground
+from madad.data.anomalies.generator import RIM, Region, describe_region
 from madad.data.anomalies.pairs import Pairs
 from madad.data.anomalies.shapes import blob
 from madad.data.anomalies.sites import pack_sign
@@ -26,18 +26,19 @@ from madad.data.anomalies.velocity import draw_flow
 TIMES = (0.0, 0.1, 0.3, 0.6, 0.9, 1.9)
 EVOLVED_ML = 12.0
 SAMPLES = 4
-# Noise inside the lesions shown, so that they are no snow as in the authors' code: features in mm.
+# Feature size (mm) of the noise inside the lesions; that of the authors' code is white.
 TEXTURE_MM = 6.0
 
 
 def make_examples(pack: Path, banks: Sequence[Path], out: Path, options: dict) -> None:
-    """Write the figure's pictures as one npz file, so that drawing needs no torch.
+    """Write the images of the figure as one npz file, so that drawing it needs no torch.
 
     Args:
         pack: healthy images, on the bank's grid.
         banks: files of a bank.
         out: npz with `evolution` (K, H, W), `times` (K,), `anatomy` (H, W), and for the samples `healthy`, `lesioned` and
-            `map` (looks · samples, H, W) and `preset`: the presets, and `blended`, the paper's with half of the anatomy replaced.
+            `map` (presets · samples, H, W) and `preset`; the preset `blended` is that of the paper with half of the anatomy
+            replaced.
         options: `multiplier`, `diffusivity`, `boundary` and `bank.seed`.
 
     Raises:
@@ -52,21 +53,21 @@ def make_examples(pack: Path, banks: Sequence[Path], out: Path, options: dict) -
         brains = np.stack([opened.brain(index) for index in subjects])
         bank = Bank(banks)
         sign, spacing_mm = pack_sign(opened, bank.to_mni), opened.spacing_mm[0]
-    where = ground(brains[0], spacing_mm, options["boundary"])
-    shown: dict[str, Any] = _evolution(images[0], where, options, numpy_generator(seed, "evolution"))
+    region = describe_region(brains[0], spacing_mm, options["boundary"])
+    shown: dict[str, Any] = _evolution(images[0], region, options, numpy_generator(seed, "evolution"))
     shown |= _samples(images, brains, bank, sign, spacing_mm, seed)
     with complete(out) as partial, open(partial, "wb") as stream:
         np.savez_compressed(stream, spacing_mm=spacing_mm, **shown)
 
 
-def _evolution(image: np.ndarray, where: Ground, options: dict, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """One blob deep in the brain, carried along one flow for several times."""
-    depth = ndimage.distance_transform_edt(where.inside)
+def _evolution(image: np.ndarray, region: Region, options: dict, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Move one blob deep in the brain along one flow for several times."""
+    depth = ndimage.distance_transform_edt(region.inside)
     candidates = np.argwhere(depth >= 0.5 * depth.max())
-    start = blob(where.inside, candidates[generator.integers(len(candidates))], where.voxels(EVOLVED_ML), RIM, generator)
+    start = blob(region.inside, candidates[generator.integers(len(candidates))], region.voxels(EVOLVED_ML), RIM, generator)
     flow = draw_flow(3, [generator], multiplier=options["multiplier"], diffusivity=options["diffusivity"])
     # one at a time: a batch of volumes would take as many times the memory
-    maps = [evolve(torch.from_numpy(start)[None], flow, torch.tensor([time]), where.depth)[0].numpy() for time in TIMES]
+    maps = [evolve(torch.from_numpy(start)[None], flow, torch.tensor([time]), region.depth)[0].numpy() for time in TIMES]
     at = int(start.sum(axis=(1, 2)).argmax())
     return {"evolution": np.stack([one[at] for one in maps]), "times": np.array(TIMES), "anatomy": image[at]}
 
@@ -74,12 +75,12 @@ def _evolution(image: np.ndarray, where: Ground, options: dict, generator: np.ra
 def _samples(
     images: np.ndarray, brains: np.ndarray, bank: Bank, sign: int, spacing_mm: float, seed: int
 ) -> dict[str, np.ndarray]:
-    """Pairs under every preset, each at the slice with most of its lesion."""
+    """Draw pairs under every preset, each at the slice with most of its lesion."""
     columns: dict[str, list] = {"healthy": [], "lesioned": [], "map": [], "preset": []}
-    looks = {preset: Look(preset, texture=TEXTURE_MM / spacing_mm) for preset in PRESETS}
-    looks["blended"] = Look("una_paper", bias=0.2, blend=0.5)
-    for preset, look in looks.items():
-        pairs = Pairs(bank, [sign], look, healthy=0.0)
+    appearances = {preset: Appearance(preset, texture=TEXTURE_MM / spacing_mm) for preset in PRESETS}
+    appearances["blended"] = Appearance("una_paper", bias=0.2, blend=0.5)
+    for preset, appearance in appearances.items():
+        pairs = Pairs(bank, [sign], appearance, healthy=0.0)
         for number in range(SAMPLES):
             image, brain = (torch.from_numpy(stack[number % len(stack)])[None, None] for stack in (images, brains))
             pair = pairs(image, brain, torch_generator(seed, "sample", preset, number))

@@ -3,7 +3,7 @@
 Source: Liu et al. 2025, arXiv:2501.13370, equation 3; first-order upwind in space, SSP-RK3 in time (Shu and Osher 1988,
 doi:10.1016/0021-9991(88)90177-5).
 
-Both boundary models and both terms are one stencil: in a unit of time a voxel takes the share `below` from its lower
+Both boundary models and both terms are one stencil: in a unit of time a voxel receives the share `below` from its lower
 neighbour and `above` from its upper one,
 
     dP_i/dt = Σ_d below_d,i (P_{i−1} − P_i) + above_d,i (P_{i+1} − P_i),     below, above ≥ 0.
@@ -26,9 +26,9 @@ from madad.data.anomalies.velocity import Box, Flow, diffusivity, face_velocity,
 
 # Courant number: at most 1 for the bounds; at 0.8 the error of time stepping stays below 1e-3 of the peak.
 CFL = 0.8
-# Short ways take at least this many steps: their fronts are still sharp, and errors in time larger.
+# Short flows take at least this many steps: their fronts are still sharp, and their errors in time larger.
 FEWEST_STEPS = 6
-# A voxel is reached by a number of jumps that is about Poisson: this many standard deviations beyond the mean are kept.
+# The number of jumps to a voxel is about Poisson: this many standard deviations beyond the mean are kept.
 TAIL = 4.0
 # Velocities seldom exceed this many times multiplier / cell (measured: 2.4 to 2.8).
 FASTEST = 3.0
@@ -39,19 +39,24 @@ Face = tuple[int, int, int, Tensor]
 
 @dataclass(frozen=True)
 class Rates:
-    """What a voxel takes from its neighbours in a unit of time; D tensors (B, *size) each, 0 at the window's ends."""
+    """Shares that a voxel receives from its neighbours in a unit of time, 0 at the ends of the window.
+
+    Attributes:
+        below: from the lower neighbour along each axis, D tensors (B, *size).
+        above: from the upper neighbour along each axis, D tensors (B, *size).
+    """
 
     below: list[Tensor]
     above: list[Tensor]
 
     def total(self) -> Tensor:
-        """Largest sum over neighbours, (B,): the longest stable step is its inverse."""
+        """Return the largest sum over neighbours, (B,); the longest stable step is its inverse."""
         return sum(self.below[1:] + self.above, start=self.below[0]).flatten(1).amax(1)
 
 
 @contextmanager
 def one_thread() -> Generator[None]:
-    """Keep torch on one CPU thread: on windows this small a second one gains little, and stalls where cores are shared."""
+    """Keep torch on one CPU thread: for such small windows a second one gains little, and stalls where cores are shared."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -63,12 +68,12 @@ def one_thread() -> Generator[None]:
 @one_thread()
 @torch.no_grad()
 def evolve(start: Tensor, flow: Flow, time: Tensor, depth: Tensor | None = None, cfl: float = CFL) -> Tensor:
-    """Carry maps along a flow. Returns (B, *grid) float32 with 0 ≤ P ≤ max P(0), the input where nothing moves.
+    """Move maps along a flow. Returns (B, *grid) float32 with 0 ≤ P ≤ max P(0), the input where nothing moves.
 
     Args:
         start: non-negative maps P(0), (B, *grid), 2D or 3D.
-        flow: one flow a map, on the maps' device.
-        time: how long, (B,), at least 0.
+        flow: one flow per map, on the maps' device.
+        time: duration of each flow, (B,), at least 0.
         depth: distance to the nearest voxel outside the brain in voxels, 0 outside, (B or 1, *grid). With it nothing
             crosses the brain's contour and mass is kept (finite volumes, tapered potentials). Without it the array's
             outer shell repeats its inner neighbour, as in the authors' code, and mass can leave through the box.
@@ -87,13 +92,13 @@ def evolve(start: Tensor, flow: Flow, time: Tensor, depth: Tensor | None = None,
     steps = _steps(float((time * rates.total()).max()), cfl)
     shell = _shell(box, time > 0) if depth is None else []
     state = _integrate(box.crop(start), rates, time / steps, steps, shell)
-    # rounding alone lifts a value above the peak, by less than one part in a million
+    # a value exceeds the peak only by rounding, by less than one part in a million
     peak = start.flatten(1).amax(1).view(-1, *[1] * box.dims)
     return box.paste(torch.minimum(state, peak))
 
 
 def stencil(flow: Flow, box: Box, depth: Tensor | None) -> Rates:
-    """Rates of exchange in a window: upwind advection and flux-form diffusion, under either boundary model."""
+    """Return the rates of exchange in a window: upwind advection and flux-form diffusion, for either boundary model."""
     if depth is None:
         velocity = node_velocity(flow, box)
         inside = torch.ones(1, *box.grid, device=flow.lattice.device)
@@ -113,14 +118,14 @@ def stencil(flow: Flow, box: Box, depth: Tensor | None) -> Rates:
 
 
 def derivative(state: Tensor, rates: Rates) -> Tensor:
-    """dP/dt of the stencil, (B, *size)."""
+    """Return dP/dt of the stencil, (B, *size)."""
     return euler_step(state, rates, torch.empty_like(state), torch.empty_like(state)) - state
 
 
 def euler_step(state: Tensor, rates: Rates, out: Tensor, scratch: Tensor) -> Tensor:
-    """state + Σ rates · differences, into `out`; rates are shares a step.
+    """Write state + Σ rates · differences into `out` and return it; rates are shares per step.
 
-    Neighbours are reached in the flattened array: where a shift wraps around an edge of the window the rate is 0.
+    Neighbours are read from the flattened array: where a shift wraps around an edge of the window the rate is 0.
     """
     out.copy_(state)
     flat, target, work = state.view(-1), out.view(-1), scratch.view(-1)
@@ -135,7 +140,7 @@ def euler_step(state: Tensor, rates: Rates, out: Tensor, scratch: Tensor) -> Ten
 
 
 def _integrate(state: Tensor, rates: Rates, step: Tensor, steps: int, shell: list[Face]) -> Tensor:
-    """SSP-RK3 (Shu and Osher 1988, equation 2.18) with one step length a sample."""
+    """Integrate by SSP-RK3 (Shu and Osher 1988, equation 2.18) with one step length per sample."""
     length = step.view(-1, *[1] * (state.ndim - 1))
     shares = Rates(*([(rate * length).contiguous() for rate in side] for side in (rates.below, rates.above)))
     state, first, second, scratch = state.contiguous(), *(torch.empty_like(state) for _ in range(3))
@@ -152,12 +157,12 @@ def _integrate(state: Tensor, rates: Rates, step: Tensor, steps: int, shell: lis
 
 
 def _steps(jumps: float, cfl: float) -> int:
-    """Number of time steps for a way on which the busiest voxel exchanges its content `jumps` times."""
+    """Return the number of time steps for a flow in which the busiest voxel exchanges its content `jumps` times."""
     return max(1, math.ceil(jumps / cfl), min(FEWEST_STEPS, math.ceil(FEWEST_STEPS * jumps)))
 
 
 def _shell(box: Box, moving: Tensor) -> list[Face]:
-    """Faces of the windows that lie on the array's border, as (axis, voxel, its inner neighbour, samples)."""
+    """Return the faces of the windows on the array's border, as (axis, voxel, its inner neighbour, samples)."""
     faces = []
     for axis, (length, size) in enumerate(zip(box.grid, box.size, strict=True)):
         starts = box.start[:, axis]
@@ -169,14 +174,14 @@ def _shell(box: Box, moving: Tensor) -> list[Face]:
 
 
 def _repeat_shell(state: Tensor, faces: list[Face]) -> Tensor:
-    """Give the array's outermost voxels their inner neighbours' values, in place."""
+    """Set the array's outermost voxels to the values of their inner neighbours, in place."""
     for axis, at, inner, samples in faces:
         state.select(axis, at)[samples] = state.select(axis, inner)[samples]
     return state
 
 
 def _add_diffusion(below: list[Tensor], above: list[Tensor], spread: Tensor, inside: Tensor) -> None:
-    """Add D at the faces between voxels of the brain, the mean of both sides: the flux form, symmetric and mass-keeping."""
+    """Add D at the faces between voxels of the brain, the mean of both sides: the flux form, which conserves mass."""
     for d in range(len(below)):
         length = spread.shape[d + 1]
         low, high = (0, length - 1), (1, length - 1)
@@ -187,9 +192,9 @@ def _add_diffusion(below: list[Tensor], above: list[Tensor], spread: Tensor, ins
 
 
 def _reach(start: Tensor, flow: Flow, time: Tensor, depth: Tensor | None) -> Box | None:
-    """Window that holds everything the maps can reach; None when all are empty or no time passes.
+    """Return a window with everything the maps can reach; None when all are empty or no time passes.
 
-    A first window is sized by the usual speed; it grows until the rates found in it no longer lead out of it.
+    The first window is sized by the usual speed; it grows until the rates in it no longer lead out of it.
     """
     support = _support(start, time)
     if support is None:
@@ -209,12 +214,12 @@ def _reach(start: Tensor, flow: Flow, time: Tensor, depth: Tensor | None) -> Box
 
 
 def _fastest(rates: list[Tensor]) -> Tensor:
-    """Largest rate along every axis, (B, D) on the CPU."""
+    """Return the largest rate along every axis, (B, D) on the CPU."""
     return torch.stack([rate.flatten(1).amax(1) for rate in rates], 1).cpu()
 
 
 def _support(start: Tensor, time: Tensor) -> tuple[Tensor, Tensor] | None:
-    """First and last non-zero voxel along every axis, (B, D) each on the CPU; an empty map counts as its middle voxel."""
+    """Return the first and last non-zero voxel along every axis, (B, D) each on the CPU; the middle one for an empty map."""
     inside = start > 0
     if not (inside.flatten(1).any(1) & (time > 0)).any():
         return None
@@ -228,12 +233,12 @@ def _support(start: Tensor, time: Tensor) -> tuple[Tensor, Tensor] | None:
 
 
 def _jumps(mean: Tensor) -> Tensor:
-    """How far a voxel's content goes when it jumps `mean` times on average; two more where few jumps are expected."""
+    """Return how far a voxel's content moves when it jumps `mean` times on average, with a margin."""
     return torch.ceil(mean + TAIL * mean.sqrt()).long() + 2 * (mean > 0)
 
 
 def _window(low: Tensor, high: Tensor, grid: tuple[int, ...]) -> Box:
-    """Smallest windows of one size that hold low … high of every sample, shifted to lie inside the grid."""
+    """Return the smallest windows of one size that hold low … high of every sample, shifted to lie inside the grid."""
     shape = torch.tensor(grid)
     low, high = low.clamp(min=0), torch.minimum(high, shape - 1)
     size = (high - low + 1).amax(0)

@@ -1,4 +1,4 @@
-"""The generator as a whole: a random start, a random flow, a random time."""
+"""The complete lesion generator: a random starting shape, a random flow and a random time."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from madad.data.anomalies.velocity import draw_flow
 
 # Width of a starting shape's rim in voxels: that of a binary mask's partial volume.
 RIM = 1.5
-# An empty map (a mask that fell outside the brain) is drawn again so many times.
+# Number of times that a map is drawn if it is empty (a mask outside the brain).
 ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
-class Ground:
+class Region:
     """Where lesions may lie.
 
     Attributes:
         inside: bool, (*grid), 2D or 3D.
-        depth: distance to the nearest voxel outside in voxels, (1, *grid); None for the box model.
+        depth: distance to the nearest voxel outside, in voxels, (1, *grid); None for the box model.
         spacing_mm: edge length of the voxels, isotropic.
         affine: (I, J, K) index to world mm of a 3D grid (K, J, I); None where real masks cannot be placed.
     """
@@ -49,20 +49,20 @@ class Ground:
         return self.affine
 
     def voxels(self, volume_ml: float) -> int:
-        """Voxels of a lesion: of that volume in 3D, of a disc with the same radius in 2D; at least 1."""
+        """Return the number of voxels of a lesion of that volume in 3D, of a disc of the same radius in 2D; at least 1."""
         size = 1000 * volume_ml / self.spacing_mm**3
         return max(1, round(size if self.inside.ndim == 3 else np.pi * radius(size, 3) ** 2))
 
 
 @dataclass(frozen=True)
 class Warped:
-    """A lesion map and how it came about.
+    """A lesion map and its history.
 
     Attributes:
         array: P(T), float32 in [0, 1], 0 outside the brain, (*grid).
         source: name of the real mask, or "perlin".
         mirrored: whether the mask was reflected.
-        time: how long the fluid moved.
+        time: duration of the flow.
     """
 
     array: np.ndarray
@@ -71,60 +71,69 @@ class Warped:
     time: float
 
 
-def ground(inside: np.ndarray, spacing_mm: float, boundary: str, affine: np.ndarray | None = None) -> Ground:
-    """Describe where lesions may lie; `boundary` is "brain" (nothing crosses the contour) or "box"."""
-    depth = None
-    if boundary == "brain":
-        # what lies beyond the array counts as outside
-        distance = ndimage.distance_transform_edt(np.pad(inside, 1))[(slice(1, -1),) * inside.ndim]
-        depth = torch.from_numpy(distance.astype(np.float32))[None]
-    return Ground(inside, depth, spacing_mm, affine)
-
-
-def draw_map(where: Ground, lesions: Sequence[Lesion], options: dict, generator: np.random.Generator) -> Warped:
-    """One warped lesion map inside the brain; empty only where no lesion meets the brain.
+def describe_region(inside: np.ndarray, spacing_mm: float, boundary: str, affine: np.ndarray | None = None) -> Region:
+    """Return the region where lesions may lie.
 
     Args:
+        inside: bool, (*grid), 2D or 3D.
+        spacing_mm: edge length of the voxels.
+        boundary: "brain" (nothing crosses the contour) or "box".
+        affine: (I, J, K) index to world mm of a 3D grid, if known.
+    """
+    depth = None
+    if boundary == "brain":
+        # voxels beyond the array count as outside
+        distance = ndimage.distance_transform_edt(np.pad(inside, 1))[(slice(1, -1),) * inside.ndim]
+        depth = torch.from_numpy(distance.astype(np.float32))[None]
+    return Region(inside, depth, spacing_mm, affine)
+
+
+def draw_map(region: Region, lesions: Sequence[Lesion], options: dict, generator: np.random.Generator) -> Warped:
+    """Draw one warped lesion map inside the brain; it is empty only if no lesion lies in the brain.
+
+    Args:
+        region: where the lesion may lie.
         lesions: real masks, or none.
         options: `random_shapes`, `volume_ml`, `components`, `time`, `multiplier`, `diffusivity`.
+        generator: source of all random numbers.
     """
     for _ in range(ATTEMPTS):
-        start, source, mirrored = _draw_start(where, lesions, options, generator)
+        start, source, mirrored = _draw_start(region, lesions, options, generator)
         if start.any():
             break
     time = float(generator.uniform(*options["time"]))
-    array = flow_map(start, where, options, time, generator)
+    array = flow_map(start, region, options, time, generator)
     return Warped(array, source, mirrored, time)
 
 
-def flow_map(start: np.ndarray, where: Ground, options: dict, time: float, generator: np.random.Generator) -> np.ndarray:
-    """Carry a map along a random flow and keep what lies inside the brain, float32."""
+def flow_map(start: np.ndarray, region: Region, options: dict, time: float, generator: np.random.Generator) -> np.ndarray:
+    """Move a map along a random flow and keep the part inside the brain, float32."""
     flow = draw_flow(start.ndim, [generator], multiplier=options["multiplier"], diffusivity=options["diffusivity"])
-    moved = evolve(torch.from_numpy(start)[None], flow, torch.tensor([time]), where.depth)[0].numpy()
-    return np.where(where.inside, moved, 0).astype(np.float32)
+    moved = evolve(torch.from_numpy(start)[None], flow, torch.tensor([time]), region.depth)[0].numpy()
+    return np.where(region.inside, moved, 0).astype(np.float32)
 
 
 def _draw_start(
-    where: Ground, lesions: Sequence[Lesion], options: dict, generator: np.random.Generator
+    region: Region, lesions: Sequence[Lesion], options: dict, generator: np.random.Generator
 ) -> tuple[np.ndarray, str, bool]:
-    if not lesions or where.affine is None or generator.random() < options["random_shapes"]:
-        return _blobs(where, options, generator), "perlin", False
+    if not lesions or region.affine is None or generator.random() < options["random_shapes"]:
+        return _blobs(region, options, generator), "perlin", False
     lesion = lesions[int(generator.integers(len(lesions)))]
     pose = lesion_masks.draw_pose(generator)
-    placed = lesion_masks.place(lesion, pose, where.inside.shape[::-1], where.affine).T
-    return np.where(where.inside, placed, 0).astype(np.float32), lesion.name, pose.mirrored
+    placed = lesion_masks.place(lesion, pose, region.inside.shape[::-1], region.affine).T
+    return np.where(region.inside, placed, 0).astype(np.float32), lesion.name, pose.mirrored
 
 
-def _blobs(where: Ground, options: dict, generator: np.random.Generator) -> np.ndarray:
-    """One or more blobs that share a volume drawn evenly on a logarithmic scale."""
+def _blobs(region: Region, options: dict, generator: np.random.Generator) -> np.ndarray:
+    """Draw one or more blobs that share a volume drawn uniformly on a logarithmic scale."""
     low, high = options["volume_ml"]
     volume = float(np.exp(generator.uniform(np.log(low), np.log(high))))
     shares = generator.dirichlet(np.full(int(generator.integers(1, options["components"] + 1)), 2.0))
-    total = np.zeros(where.inside.shape, dtype=np.float32)
-    voxels = np.flatnonzero(where.inside)
+    total = np.zeros(region.inside.shape, dtype=np.float32)
+    voxels = np.flatnonzero(region.inside)
     if not voxels.size:
         return total
     for share in shares:
-        centre = np.array(np.unravel_index(generator.choice(voxels), where.inside.shape))
-        total = np.maximum(total, blob(where.inside, centre, where.voxels(volume * share), RIM, generator))
+        centre = np.array(np.unravel_index(generator.choice(voxels), region.inside.shape))
+        total = np.maximum(total, blob(region.inside, centre, region.voxels(volume * share), RIM, generator))
     return total

@@ -1,4 +1,4 @@
-"""Semi-synthetic test sets: held-out healthy subjects, each as it is and with implanted lesions of known truth."""
+"""Semi-synthetic test sets: held-out healthy subjects, each unchanged and with implanted lesions of known extent."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from madad.core.io.hdf5 import Pack, Sample, write_pack
 from madad.core.io.manifest import write_table
 from madad.core.logs import progress, warn
 from madad.core.seeds import numpy_generator
-from madad.data.anomalies.generator import ground
+from madad.data.anomalies.generator import describe_region
 from madad.data.anomalies.insertion import Implant, Recipe, implant
 from madad.data.anomalies.lesion_masks import Lesion, main_piece, read_folder
 from madad.data.anomalies.sites import pack_sign, site_weights, tissue_maps, without_fluid
 from madad.data.template import to_mni
 
-# Columns of the table; those from `volume_ml` on are numbers.
+# Columns of the table: texts and numbers.
 TEXTS = ("name", "subject", "site", "source")
 NUMBERS = (
     "volume_ml",
@@ -38,9 +38,16 @@ NUMBERS = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What every lesion of a test set shares: grey and white matter, site weights, real masks and options.
+    """Everything that the lesions of a test set share.
 
-    `affine` maps the pack's indices to MNI mm, `to_mni` its world to MNI mm.
+    Attributes:
+        grey: probability of grey matter, (S, H, W).
+        white: probability of white matter, (S, H, W).
+        sites: weight of every voxel as a centre, by site.
+        lesions: real masks.
+        affine: (4, 4), index (I, J, K) of the pack to MNI mm.
+        to_mni: (4, 4), world mm of the pack to MNI mm.
+        options: see `implant_pack`.
     """
 
     grey: np.ndarray
@@ -53,14 +60,14 @@ class Plan:
 
 
 def implant_pack(source: Path, out: Path, table: Path, options: dict) -> None:
-    """Make the semi-synthetic version of a pack.
+    """Write the semi-synthetic version of a pack.
 
     Args:
         source: pack of a cohort's validation or test split; its healthy subjects are used.
         out: pack to write: every healthy subject, and `per_subject` lesioned copies of it.
-        table: what was implanted, one row a lesion.
+        table: table of the implanted lesions, one row per lesion.
         options: `volumes_ml`, `contrasts`, `sign`, `sites`, `per_subject`, `seed`, `generator` (the options of
-            `randomizer.draw_map`, `lesion_masks` and `boundary`), and `grid` (options of `madad.data.template.target`).
+            `generator.draw_map`, `lesion_masks` and `boundary`), and `grid` (options of `madad.data.template.target`).
 
     Raises:
         UserError: the pack has no healthy subject, or the folder of lesion masks cannot be used.
@@ -90,7 +97,7 @@ def implant_pack(source: Path, out: Path, table: Path, options: dict) -> None:
 
 
 def recipes(options: dict, signs: list[int], count: int, generator: np.random.Generator) -> list[Recipe]:
-    """`count` recipes in which every combination of volume, contrast, sign and site appears equally often, give or take one."""
+    """Draw `count` recipes in which every combination of volume, contrast, sign and site appears equally often, or once more."""
     product = itertools.product(options["volumes_ml"], options["contrasts"], signs, options["sites"])
     grid = [Recipe(*values) for values in product]
     drawn: list[Recipe] = []
@@ -100,7 +107,7 @@ def recipes(options: dict, signs: list[int], count: int, generator: np.random.Ge
 
 
 def _signs(pack: Pack, plan: Plan) -> list[int]:
-    """Signs of the grid; "auto" asks the images."""
+    """Return the signs of the recipes; "auto" is decided by the images."""
     known = {"brighter": [1], "darker": [-1], "both": [1, -1]}
     return known.get(plan.options["sign"]) or [pack_sign(pack, plan.to_mni)]
 
@@ -113,13 +120,13 @@ def _samples(pack: Pack, plan: Plan, rows: list[dict[str, str]]) -> Iterator[Sam
     for position, index in enumerate(progress(healthy, f"implanting lesions ({pack.split})")):
         sample = pack.sample(index)
         yield sample
-        where = ground(sample.brain, pack.spacing_mm[0], options["generator"]["boundary"], plan.affine)
+        region = describe_region(sample.brain, pack.spacing_mm[0], options["generator"]["boundary"], plan.affine)
         tissue = without_fluid(sample.image, sample.brain, plan.grey, plan.white)
         for copy in range(copies):
             recipe = wanted[position * copies + copy]
             generator = numpy_generator(seed, "implant", pack.cohort, pack.split, sample.name, copy)
             site = plan.sites[recipe.site]
-            made = implant(sample.image, tissue, where, site, recipe, plan.lesions, options["generator"], generator)
+            made = implant(sample.image, tissue, region, site, recipe, plan.lesions, options["generator"], generator)
             if made is None:
                 warn(f"{sample.name}: no room in the brain for a lesion of {recipe.volume_ml:g} ml ({recipe.site}); left out")
                 continue

@@ -1,4 +1,4 @@
-"""Real lesion masks of any folder, checked, and brought onto a grid by an affine placement."""
+"""Real lesion masks from any folder, checked, and resampled to a grid by an affine placement."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class Pose:
 
     Attributes:
         mirrored: reflected across the mid-sagittal plane x = 0.
-        rotation: (3, 3).
+        rotation: rotation matrix, (3, 3).
         scale: factor on every length.
-        centre_mm: where the centre of mass goes; None leaves it at its (mirrored) place, moved by `shift_mm`.
-        shift_mm: (3,).
+        centre_mm: new position of the centre of mass, (3,); None keeps the (mirrored) position, moved by `shift_mm`.
+        shift_mm: shift of the centre, (3,).
     """
 
     mirrored: bool = False
@@ -60,7 +60,7 @@ class Pose:
 
 
 def read_lesion(path: str | Path) -> Lesion:
-    """Read a lesion mask whatever its grid and orientation.
+    """Read a lesion mask of any grid and orientation.
 
     Raises:
         SubjectError: unreadable, not 3D, not finite, empty or not binary.
@@ -78,15 +78,16 @@ def read_lesion(path: str | Path) -> Lesion:
 
 
 def read_folder(folder: str | Path, volume_ml: Sequence[float] = (0.0, np.inf)) -> list[Lesion]:
-    """Every lesion mask (`*.nii`, `*.nii.gz`) of a folder and its subfolders, in the order of their paths.
+    """Read every lesion mask (`*.nii`, `*.nii.gz`) of a folder and its subfolders, in the order of their paths.
 
-    A mask that cannot be used is left out and named in a warning; so are those smaller or larger than wanted, together.
+    A mask that cannot be used is left out with a warning; masks outside the range of volumes are left out and counted.
 
     Args:
-        volume_ml: smallest and largest lesion wanted.
+        folder: folder of NIfTI files.
+        volume_ml: smallest and largest volume to use.
 
     Raises:
-        UserError: no such folder, or none of its masks can be used.
+        UserError: no such folder, or no mask in it can be used.
     """
     lesions: list[Lesion] = []
     refused: list[str] = []
@@ -106,7 +107,7 @@ def read_folder(folder: str | Path, volume_ml: Sequence[float] = (0.0, np.inf)) 
 
 
 def mask_files(folder: str | Path) -> list[Path]:
-    """NIfTI files below a folder, sorted.
+    """Return the NIfTI files below a folder, sorted.
 
     Raises:
         UserError: no such folder.
@@ -117,7 +118,7 @@ def mask_files(folder: str | Path) -> list[Path]:
 
 
 def main_piece(lesion: Lesion) -> Lesion:
-    """The largest connected piece of a lesion."""
+    """Return the largest connected piece of a lesion."""
     labels, count = ndimage.label(lesion.mask.array, np.ones((3, 3, 3)))
     if count < 2:
         return lesion
@@ -126,14 +127,14 @@ def main_piece(lesion: Lesion) -> Lesion:
 
 
 def nearest(lesions: Sequence[Lesion], volume_ml: float, generator: np.random.Generator, among: int = 20) -> Lesion:
-    """One of the lesions whose volumes are nearest to the wanted one, by ratio."""
+    """Draw one of the lesions whose volumes are nearest to the given one, by ratio."""
     ratios = [abs(np.log(lesion.volume_ml / volume_ml)) for lesion in lesions]
     close = np.argsort(ratios, kind="stable")[:among]
     return lesions[int(close[generator.integers(len(close))])]
 
 
 def draw_pose(generator: np.random.Generator, centre_mm: np.ndarray | None = None) -> Pose:
-    """A small random rotation, scale and shift, mirrored in half of the cases."""
+    """Draw a small random rotation, scale and shift, mirrored in half of the cases."""
     axis = generator.standard_normal(3)
     axis /= np.linalg.norm(axis)
     angle = np.deg2rad(ROTATION_DEG) * generator.standard_normal()
@@ -145,10 +146,13 @@ def draw_pose(generator: np.random.Generator, centre_mm: np.ndarray | None = Non
 
 
 def place(lesion: Lesion, pose: Pose, shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
-    """A lesion's share of every voxel of a grid, float32 in [0, 1], by linear interpolation in world coordinates.
+    """Return a lesion's share of every voxel of a grid, float32 in [0, 1], by linear interpolation in world coordinates.
 
     Args:
-        shape, affine: the grid (I, J, K) and its index to world matrix.
+        lesion: the mask to place.
+        pose: its placement.
+        shape: size of the grid, (I, J, K).
+        affine: (4, 4), index of the grid to world mm.
     """
     reflection = np.diag([-1.0 if pose.mirrored else 1.0, 1.0, 1.0])
     target = reflection @ lesion.centre_mm + pose.shift_mm if pose.centre_mm is None else np.asarray(pose.centre_mm, dtype=float)

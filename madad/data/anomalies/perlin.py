@@ -2,7 +2,7 @@
 
 Source: Perlin 2002, doi:10.1145/566654.566636 (quintic fade). One octave is a sum over lattice nodes n of
 w(x − n) · g_n·(x − n), where w is a product of one-dimensional fades; it is therefore a few products of small matrices,
-and only the box that is wanted is ever computed.
+and only the requested box is ever computed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CELLS = 2
 
 
 def draw_lattice(fields: int, dims: int, generator: np.random.Generator, cells: int = CELLS) -> Tensor:
-    """Independent unit gradients at the nodes of a lattice.
+    """Draw independent unit gradients at the nodes of a lattice.
 
     Directions are uniform on the circle or the sphere, so that no axis is favoured.
 
@@ -34,7 +34,7 @@ def draw_lattice(fields: int, dims: int, generator: np.random.Generator, cells: 
 
 
 def noise(lattice: Tensor, coordinates: list[Tensor]) -> Tensor:
-    """Noise on the product grid of coordinates.
+    """Return noise on the product grid of coordinates.
 
     Zero at the nodes, continuously differentiable, within ±1 (2D, scaled by √2 as is customary) or ±√3/2 (3D).
 
@@ -54,21 +54,21 @@ def noise(lattice: Tensor, coordinates: list[Tensor]) -> Tensor:
 
 
 def fade(t: Tensor) -> Tensor:
-    """6t⁵ − 15t⁴ + 10t³ on [0, 1]: 0 to 1 with vanishing first and second derivatives at both ends."""
+    """Return 6t⁵ − 15t⁴ + 10t³ for t in [0, 1]: from 0 to 1 with vanishing first and second derivatives at both ends."""
     return t * t * t * (t * (t * 6 - 15) + 10)
 
 
 def _basis(points: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
-    """Weights of the nodes and weights times offsets, each (B, n, nodes)."""
+    """Return the weights of the nodes, and the weights times offsets, each (B, n, nodes)."""
     offsets = points[..., None] - torch.arange(nodes, device=points.device, dtype=points.dtype)
     weights = 1 - fade(offsets.abs().clamp(max=1))
     return weights, weights * offsets
 
 
 def _contract(gradients: Tensor, bases: list[tuple[Tensor, Tensor]], direction: int) -> Tensor:
-    """Sum over nodes of g_n · Π_d w(x_d − n_d) · (x_direction − n_direction); gradients (B, F, nodes, …).
+    """Return the sum over nodes of g_n · Π_d w(x_d − n_d) · (x_direction − n_direction); gradients (B, F, nodes, …).
 
-    The last axis goes first, so that the large product comes only at the end.
+    The last axis is contracted first, so that the large product comes only at the end.
     """
     values = gradients
     for axis in reversed(range(len(bases))):

@@ -1,4 +1,4 @@
-"""Where a lesion starts from: random blobs of Perlin noise, and maps brought to an exact volume.
+"""Starting shapes of lesions: random blobs of Perlin noise, and maps of an exact volume.
 
 All arrays here are numpy, 2D or 3D; lengths are in voxels of an isotropic grid.
 """
@@ -20,18 +20,19 @@ WINDOW_RADII = 6.0
 
 
 def radius(voxels: float, dims: int) -> float:
-    """Radius in voxels of a disc or ball of that many voxels."""
+    """Return the radius in voxels of a disc or ball of that many voxels."""
     return float((voxels / np.pi) ** 0.5 if dims == 2 else (3 * voxels / (4 * np.pi)) ** (1 / 3))
 
 
 def blob(inside: np.ndarray, centre: np.ndarray, voxels: int, rim: float, generator: np.random.Generator) -> np.ndarray:
-    """A random shape around a centre: a stretched ball whose surface is made irregular by two octaves of Perlin noise.
+    """Draw a random shape around a centre: a stretched ball with a surface made irregular by two octaves of Perlin noise.
 
     Args:
-        inside: voxels the shape may take, bool.
+        inside: voxels that the shape may occupy, bool.
         centre: voxel index, (D,).
-        voxels: its size.
+        voxels: size of the shape.
         rim: width in voxels over which the share falls from 1 to 0.
+        generator: source of all random numbers.
 
     Returns:
         Share of every voxel, as `exact_share`.
@@ -46,15 +47,15 @@ def blob(inside: np.ndarray, centre: np.ndarray, voxels: int, rim: float, genera
 
 
 def exact_share(field: np.ndarray, inside: np.ndarray, voxels: int, rim: float) -> np.ndarray:
-    """Turn a field into a lesion of an exact size with a rim of a given width. Returns float32 in [0, 1].
+    """Convert a field to a lesion of an exact size with a rim of a given width. Returns float32 in [0, 1].
 
     The share is at least 0.5 in exactly `voxels` voxels (all of `inside` if there are fewer), those of the largest field,
     and 0 outside `inside`. The field's slope at that level sets how fast the share falls.
 
     Args:
-        field: larger where more lesion.
-        inside: voxels the lesion may take, bool.
-        voxels: wanted size.
+        field: values that are larger where there is more lesion.
+        inside: voxels that the lesion may occupy, bool.
+        voxels: size of the lesion.
         rim: width of the rim in voxels.
     """
     share = np.zeros(field.shape, dtype=np.float32)
@@ -73,7 +74,7 @@ def exact_share(field: np.ndarray, inside: np.ndarray, voxels: int, rim: float) 
 
 
 def _slope(field: np.ndarray, level: float) -> float:
-    """Median length of the gradient at the surface where the field passes the level."""
+    """Return the median length of the gradient at the surface where the field crosses the level."""
     above = np.pad(field >= level, 1, mode="edge")
     surface = (above & ~ndimage.binary_erosion(above, border_value=1))[(slice(1, -1),) * field.ndim]
     squares = sum(np.gradient(field, axis=axis) ** 2 for axis in range(field.ndim) if field.shape[axis] > 1)
@@ -86,17 +87,17 @@ def _window(grid: tuple[int, ...], centre: np.ndarray, reach: float) -> tuple[sl
 
 
 def _ball(offsets: list[np.ndarray], size: float, generator: np.random.Generator) -> np.ndarray:
-    """Squared distance from the centre in a random ellipsoid's metric, 1 on its surface."""
+    """Return the squared distance from the centre in a random ellipsoid's metric, 1 on its surface."""
     dims = len(offsets)
     axes = np.exp(generator.uniform(-ELONGATION, ELONGATION, size=dims))
     rotation, _ = np.linalg.qr(generator.standard_normal((dims, dims)))
     metric = np.diag(np.prod(axes) ** (1 / dims) / axes / size) @ rotation
-    places = np.stack(np.meshgrid(*offsets, indexing="ij")).astype(np.float32)
-    return (np.tensordot(metric.astype(np.float32), places, axes=1) ** 2).sum(axis=0)
+    points = np.stack(np.meshgrid(*offsets, indexing="ij")).astype(np.float32)
+    return (np.tensordot(metric.astype(np.float32), points, axes=1) ** 2).sum(axis=0)
 
 
 def _roughness(offsets: list[np.ndarray], size: float, generator: np.random.Generator) -> np.ndarray:
-    """Two octaves of Perlin noise whose cells are a little smaller than the radius."""
+    """Draw two octaves of Perlin noise whose cells are a little smaller than the radius."""
     total = np.zeros([len(axis) for axis in offsets], dtype=np.float32)
     for cells, weight in ((WINDOW_CELLS, ROUGHNESS), (2 * WINDOW_CELLS, ROUGHNESS / 2)):
         lattice = draw_lattice(1, len(offsets), generator, cells)[None]

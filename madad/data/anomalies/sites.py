@@ -1,4 +1,4 @@
-"""Regions of the template in which a lesion's centre is drawn, and what of a brain is fluid."""
+"""Regions of the template in which a lesion's centre is drawn, and the fluid of a brain."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from madad.core.shapes import Shape3, shape3
 from madad.data.template import native_template, resample
 
 SITES = ("anywhere", "cortical", "white_matter", "deep_grey", "infratentorial")
-# Healthy subjects of a pack that decide whether lesions are dark or bright in it.
-JUDGES = 5
-# Fluid can be told from tissue when it is so many times as far from it as grey from white matter.
+# Number of healthy subjects of a pack that decide whether lesions are dark or bright in it.
+VOTERS = 5
+# Fluid is distinct from tissue if their difference is at least this part of that of grey and white matter.
 DISTINCT = 0.5
-# Part of the template's grey and white matter that lies on every grid made here, cropped or not.
+# Least part of the template's grey and white matter on any grid of a pipeline, cropped or not.
 LEAST_TISSUE = 0.1
 
 
 def site_weights(affine: np.ndarray, shape: Shape3) -> dict[str, np.ndarray]:
-    """Weight of every voxel of a grid as a lesion's centre, (S, H, W) float32, by site.
+    """Return the weight of every voxel of a grid as a lesion's centre, (S, H, W) float32, by site.
 
-    Sites are drawn from tissue probabilities, depth below the brain's surface and MNI coordinates: cortical (grey matter
+    Sites are defined by tissue probabilities, depth below the brain's surface and MNI coordinates: cortical (grey matter
     within 15 mm of the surface), white_matter (deeper than 10 mm), deep_grey (basal ganglia and thalamus),
     infratentorial (cerebellum and brainstem), anywhere (all tissue).
 
@@ -49,13 +49,13 @@ def site_weights(affine: np.ndarray, shape: Shape3) -> dict[str, np.ndarray]:
 
 
 def coordinates(affine: np.ndarray, shape: Shape3) -> list[np.ndarray]:
-    """MNI coordinates in mm along (S, H, W) of a template grid, shaped to be broadcast over it."""
+    """Return the MNI coordinates in mm along (S, H, W) of a template grid, shaped to be broadcast over it."""
     lines = [affine[axis, axis] * np.arange(n) + affine[axis, 3] for axis, n in zip((2, 1, 0), shape, strict=True)]
     return list(np.ix_(*lines))
 
 
 def infratentorial(affine: np.ndarray, shape: Shape3) -> np.ndarray:
-    """Cerebellum and brainstem, about: what lies below two planes that fall off to the sides and the back, bool (S, H, W)."""
+    """Return the approximate cerebellum and brainstem, below planes that fall to the sides and the back, bool (S, H, W)."""
     z, y, x = coordinates(affine, shape)
     cerebellum = (z < -12 - 0.3 * np.abs(x) + 0.2 * (y + 40)) & (y < -30)
     brainstem = (np.abs(x) < 18) & (y > -45) & (y < -12) & (z < -12)
@@ -63,14 +63,17 @@ def infratentorial(affine: np.ndarray, shape: Shape3) -> np.ndarray:
 
 
 def compartment(affine: np.ndarray, shape: Shape3, centre: np.ndarray) -> np.ndarray:
-    """The side of the falx (x = 0) and of the tentorium that a voxel lies on: most lesions cross neither, bool (S, H, W)."""
+    """Return the side of the falx (x = 0) and of the tentorium that a voxel lies on, bool (S, H, W).
+
+    Most lesions cross neither.
+    """
     right, below = coordinates(affine, shape)[2] > 0, infratentorial(affine, shape)
     at = tuple(int(c) for c in centre)
     return (right == right[0, 0, at[2]]) & (below == below[at])
 
 
 def tissue_maps(affine: np.ndarray, shape: Shape3, source: str) -> tuple[np.ndarray, np.ndarray]:
-    """Grey and white matter probabilities of ICBM152 on a grid, (S, H, W).
+    """Return the probabilities of grey and white matter of ICBM152 on a grid, (S, H, W).
 
     Args:
         affine: (4, 4), index (I, J, K) = (W, H, S) to MNI mm; see `madad.data.template.to_mni`.
@@ -89,7 +92,7 @@ def tissue_maps(affine: np.ndarray, shape: Shape3, source: str) -> tuple[np.ndar
 
 @lru_cache(maxsize=2)
 def _maps(shape: Shape3, affine: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Grey matter, white matter and brain of ICBM152 on a grid, each (S, H, W)."""
+    """Return grey matter, white matter and brain of ICBM152 on a grid, each (S, H, W)."""
     matrix, native = np.frombuffer(affine).reshape(4, 4), native_template()
     brain = native.brain.with_array(native.brain.array.astype(np.float32))
     maps = (
@@ -104,20 +107,22 @@ def _spacing_mm(affine: np.ndarray) -> float:
 
 
 def tissue_levels(image: np.ndarray, brain: np.ndarray, grey: np.ndarray, white: np.ndarray) -> np.ndarray:
-    """Intensities of pure grey matter, white matter and fluid, (3,): least squares of a linear partial-volume model.
+    """Return the intensities of pure grey matter, white matter and fluid, (3,), by a linear partial-volume model.
 
-    Means over voxels would not do: the cortex is a few millimetres thin and takes its neighbours' intensities.
+    Means over voxels would be wrong: the cortex is a few millimetres thin and mixes with its neighbours.
 
     Args:
-        image, grey, white: intensities and tissue probabilities, (S, H, W); what is neither grey nor white is fluid.
-        brain: bool.
+        image: intensities, (S, H, W).
+        brain: brain mask, (S, H, W) bool.
+        grey: probability of grey matter, (S, H, W); what is neither grey nor white is fluid.
+        white: probability of white matter, (S, H, W).
     """
     parts = np.stack([grey[brain], white[brain], np.clip(1 - grey[brain] - white[brain], 0, 1)], axis=1)
     return np.linalg.lstsq(parts, image[brain], rcond=None)[0]
 
 
 def tissue_sign(levels: np.ndarray) -> int:
-    """Sign of a lesion's contrast: −1 where white matter is brighter than grey (T1w), else +1 (T2w, FLAIR).
+    """Return the sign of a lesion's contrast: −1 where white matter is brighter than grey (T1w), else +1 (T2w, FLAIR).
 
     Source: Liu et al. 2025, arXiv:2501.13370.
     """
@@ -125,22 +130,23 @@ def tissue_sign(levels: np.ndarray) -> int:
 
 
 def pack_sign(pack: Pack, to_mni: np.ndarray) -> int:
-    """Sign of lesions in a pack's modality, learnt from its healthy images.
+    """Return the sign of lesions in a pack's modality, decided by its healthy images.
 
     Args:
+        pack: pack with healthy images.
         to_mni: (4, 4), world mm of the pack to MNI mm.
     """
     grey, white = tissue_maps(to_mni @ pack.affine, pack.shape, str(pack.path))
-    judged = pack.healthy()[:JUDGES]
-    votes = sum(tissue_sign(tissue_levels(pack.image(index), pack.brain(index), grey, white)) for index in judged)
+    voters = pack.healthy()[:VOTERS]
+    votes = sum(tissue_sign(tissue_levels(pack.image(index), pack.brain(index), grey, white)) for index in voters)
     return 1 if votes > 0 else -1
 
 
 def without_fluid(image: np.ndarray, brain: np.ndarray, grey: np.ndarray, white: np.ndarray) -> np.ndarray:
-    """Brain voxels that are no cerebrospinal fluid, bool: lesions grow in tissue, not in ventricles.
+    """Return the brain voxels that are no cerebrospinal fluid, bool: lesions grow in tissue, not in ventricles.
 
-    A voxel is fluid when its intensity is nearer to that of fluid than to that of the tissue nearest to it; a median filter
-    drops single voxels. Where fluid looks like tissue, all of the brain is kept.
+    A voxel is fluid if its intensity is nearer to that of fluid than to that of the more similar tissue; a median filter removes
+    single voxels. Where fluid looks like tissue, the whole brain is kept.
     """
     *solids, fluid = tissue_levels(image, brain, grey, white)
     nearest = min(solids, key=lambda level: abs(level - fluid))

@@ -1,4 +1,4 @@
-"""The generator as a MONAI dictionary transform, for anybody's training.
+"""The generator as a MONAI dictionary transform, for use in any training.
 
 Compose([LoadImaged(...), EnsureChannelFirstd(...), RandFluidAnomalyd("image", brain_key="brain", sign=-1, prob=0.8)])
 """
@@ -13,16 +13,16 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform, RandomizableTransform
 
-from madad.data.anomalies.appearance import Look, draw_change, encode, lesion_mask
-from madad.data.anomalies.generator import draw_map, ground
+from madad.data.anomalies.appearance import Appearance, draw_change, encode, lesion_mask
+from madad.data.anomalies.generator import describe_region, draw_map
 from madad.data.anomalies.velocity import MULTIPLIER
 
 
 class RandFluidAnomalyd(RandomizableTransform, MapTransform):
-    """Put a fluid-driven random lesion into healthy images (Liu et al. 2025, arXiv:2501.13370), 2D or 3D.
+    """Add a fluid-driven random lesion to healthy images (Liu et al. 2025, arXiv:2501.13370), 2D or 3D.
 
     For every key the healthy image stays in the dictionary as `<key>_healthy`; the lesion (bool) and its soft map are
-    added under `lesion_key` and `map_key`. All keys share one lesion. Where nothing is implanted the image is untouched
+    added under `lesion_key` and `map_key`. All keys share one lesion. Where nothing is implanted the image is unchanged
     and lesion and map are empty.
 
     Args:
@@ -37,7 +37,7 @@ class RandFluidAnomalyd(RandomizableTransform, MapTransform):
         multiplier: of the potentials, on a grid 200 voxels wide.
         diffusivity: largest D, about; 0 for pure advection.
         boundary: "brain": nothing crosses the brain's contour; "box": the authors' code, masked afterwards.
-        look: how the lesion is shown.
+        appearance: how the lesion changes the intensities.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class RandFluidAnomalyd(RandomizableTransform, MapTransform):
         multiplier: float = MULTIPLIER,
         diffusivity: float = 0.0,
         boundary: str = "brain",
-        look: Look | None = None,
+        appearance: Appearance | None = None,
         lesion_key: Hashable = "lesion",
         map_key: Hashable = "lesion_map",
         allow_missing_keys: bool = False,
@@ -62,7 +62,7 @@ class RandFluidAnomalyd(RandomizableTransform, MapTransform):
         MapTransform.__init__(self, keys, allow_missing_keys)
         RandomizableTransform.__init__(self, prob)
         self.brain_key, self.sign, self.spacing_mm, self.boundary = brain_key, sign, spacing_mm, boundary
-        self.look, self.lesion_key, self.map_key = look or Look(), lesion_key, map_key
+        self.appearance, self.lesion_key, self.map_key = appearance or Appearance(), lesion_key, map_key
         self.options = {
             "random_shapes": 1.0,
             "volume_ml": tuple(volume_ml),
@@ -79,7 +79,7 @@ class RandFluidAnomalyd(RandomizableTransform, MapTransform):
         self.seed = int(self.R.randint(2**31))
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return a new dictionary; the given arrays are not changed."""
+        """Return a new dictionary; the given arrays are not modified."""
         result = dict(data)
         self.randomize()
         first = torch.as_tensor(data[self.first_key(result)])
@@ -87,8 +87,8 @@ class RandFluidAnomalyd(RandomizableTransform, MapTransform):
         generator = np.random.default_rng(self.seed)
         values = np.zeros(brain.shape, dtype=np.float32)
         if self._do_transform and bool(brain.any()):
-            where = ground(brain.cpu().numpy(), self.spacing_mm, self.boundary)
-            values = draw_map(where, [], self.options, generator).array
+            region = describe_region(brain.cpu().numpy(), self.spacing_mm, self.boundary)
+            values = draw_map(region, [], self.options, generator).array
         maps = torch.from_numpy(values).to(first.device)
         for key in self.key_iterator(data):
             result[f"{key}_healthy"] = data[key]
@@ -100,6 +100,6 @@ class RandFluidAnomalyd(RandomizableTransform, MapTransform):
         healthy = torch.as_tensor(image)
         repeated = maps[None].expand(len(healthy), *maps.shape)
         signs = torch.full((len(healthy),), float(self.sign))
-        change = draw_change(healthy, repeated, signs, self.look, [generator] * len(healthy))
+        change = draw_change(healthy, repeated, signs, self.appearance, [generator] * len(healthy))
         lesioned = encode(healthy, repeated, change)
         return lesioned.cpu().numpy() if isinstance(image, np.ndarray) else lesioned

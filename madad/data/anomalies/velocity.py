@@ -48,7 +48,7 @@ class Box:
         return len(self.grid)
 
     def crop(self, array: Tensor, margin: int = 0) -> Tensor:
-        """The window, grown by `margin` (zeros outside the grid), of an array (B or 1, *grid). Returns (B, *size)."""
+        """Crop an array (B or 1, *grid) to the window, grown by `margin` (zeros outside the grid). Returns (B, *size)."""
         padded = functional.pad(array, [margin] * (2 * self.dims)) if margin else array
         windows = []
         for sample, start in enumerate(self.start.tolist()):
@@ -57,7 +57,7 @@ class Box:
         return torch.stack(windows)
 
     def paste(self, windows: Tensor) -> Tensor:
-        """Arrays (B, *grid) that hold the windows (B, *size) and are 0 elsewhere."""
+        """Return arrays (B, *grid) that contain the windows (B, *size) and are 0 elsewhere."""
         whole = windows.new_zeros(len(windows), *self.grid)
         for sample, start in enumerate(self.start.tolist()):
             index = tuple(slice(low, low + size) for low, size in zip(start, self.size, strict=True))
@@ -67,12 +67,12 @@ class Box:
 
 @dataclass(frozen=True)
 class Flow:
-    """The random draws behind a flow and the scale they are used at.
+    """The random numbers that define a flow, and their scale.
 
     Attributes:
         lattice: (B, F + 1, nodes, …, D) Perlin gradients: F potentials, then Φ.
-        multiplier: of the potentials, on a grid 200 voxels wide.
-        diffusivity: largest D, about, in voxel² a unit of time on a grid 200 voxels wide; 0 for pure advection.
+        multiplier: factor of the potentials, on a grid 200 voxels wide.
+        diffusivity: approximate largest D, in voxel² per unit of time on a grid 200 voxels wide; 0 for pure advection.
     """
 
     lattice: Tensor
@@ -80,23 +80,23 @@ class Flow:
     diffusivity: float = 0.0
 
     def to(self, device: torch.device) -> Flow:
-        """The same flow on a device."""
+        """Return the same flow on a device."""
         return Flow(self.lattice.to(device), self.multiplier, self.diffusivity)
 
 
 def draw_flow(dims: int, generators: list[np.random.Generator], **scale: float) -> Flow:
-    """One flow a generator, every potential an independent field; Φ is always drawn, so that D does not change V."""
+    """Draw one flow per generator with independent potentials; Φ is always drawn, so that D does not change V."""
     lattices = [draw_lattice(POTENTIALS[dims] + 1, dims, generator, CELLS) for generator in generators]
     return Flow(torch.stack(lattices), **scale)
 
 
 def scaled(value: float, grid: tuple[int, ...]) -> float:
-    """A multiplier or diffusivity, stated for a grid 200 voxels wide, on another grid: the picture stays the same."""
+    """Scale a multiplier or diffusivity from a grid 200 voxels wide to another grid, so that the pattern stays the same."""
     return value * (max(grid) / REFERENCE_WIDTH) ** 2
 
 
 def node_velocity(flow: Flow, box: Box) -> list[Tensor]:
-    """Velocity at voxel centres by central differences of the potentials, voxels a unit of time: D tensors (B, *size).
+    """Return the velocity at voxel centres by central differences, in voxels per unit of time: D tensors (B, *size).
 
     Its central-difference divergence is 0 to rounding, because central differences commute.
     """
@@ -112,12 +112,14 @@ def node_velocity(flow: Flow, box: Box) -> list[Tensor]:
 
 
 def face_velocity(flow: Flow, box: Box, depth: Tensor) -> list[Tensor]:
-    """Velocity through voxel faces, no-flux on the contour: D tensors (B, *size), one longer along their own axis.
+    """Return the velocity through voxel faces, 0 on the contour: D tensors (B, *size), one longer along their own axis.
 
-    The potentials sit on the voxels' edges (corners in 2D) and fade to 0 towards the contour, so that the fluxes of
-    every voxel add up to 0 and no face of the contour lets anything through.
+    The potentials are defined on the voxels' edges (corners in 2D) and fade to 0 towards the contour, so that the fluxes of
+    every voxel add up to 0 and nothing crosses the contour.
 
     Args:
+        flow: the random flow.
+        box: the window.
         depth: distance to the nearest voxel outside the brain, in voxels, 0 outside, (B or 1, *grid).
     """
     width = max(TAPER * max(box.grid), 2.0)
@@ -134,7 +136,7 @@ def face_velocity(flow: Flow, box: Box, depth: Tensor) -> list[Tensor]:
 
 
 def diffusivity(flow: Flow, box: Box) -> Tensor | None:
-    """D = κ (2Φ)² at voxel centres, (B, *size), voxel² a unit of time; None for pure advection."""
+    """Return D = κ (2Φ)² at voxel centres, (B, *size), in voxel² per unit of time; None for pure advection."""
     if flow.diffusivity <= 0:
         return None
     points = [_points(box, axis, 0, 1) for axis in range(box.dims)]
@@ -147,7 +149,7 @@ def _potentials(flow: Flow, box: Box, points: list[Tensor]) -> list[Tensor]:
 
 
 def _fields(lattice: Tensor, box: Box, points: list[Tensor]) -> Tensor:
-    """Noise at voxel positions; the lattice spans a cube as wide as the grid's longest side, centred on the grid."""
+    """Return noise at voxel positions; the lattice spans a cube as wide as the grid's longest side, centred on the grid."""
     width = max(box.grid)
     cell = width / (lattice.shape[2] - 1)
     positions = [(at.to(lattice.device) + 0.5 + (width - n) / 2) / cell for at, n in zip(points, box.grid, strict=True)]
@@ -155,7 +157,7 @@ def _fields(lattice: Tensor, box: Box, points: list[Tensor]) -> Tensor:
 
 
 def _points(box: Box, axis: int, first: float, beyond: float) -> Tensor:
-    """Positions along an axis from `first` to below size − 1 + `beyond`, relative to the window, (B, n)."""
+    """Return the positions along an axis from `first` to below size − 1 + `beyond`, relative to the window, (B, n)."""
     steps = torch.arange(first, box.size[axis] - 1 + beyond, dtype=torch.float32)
     return box.start[:, axis, None] + steps
 
@@ -170,7 +172,7 @@ def _curl(potentials: list[Tensor], derivative: Callable[[Tensor, int], Tensor])
 
 
 def _shallowest(depth: Tensor, corners: list[int]) -> Tensor:
-    """Minimum over the voxels around an edge; the input carries a margin of one voxel, (B, *size + 2)."""
+    """Return the minimum over the voxels around an edge; the input has a margin of one voxel, (B, *size + 2)."""
     for axis in range(depth.ndim - 1):
         length = depth.shape[axis + 1]
         if axis in corners:

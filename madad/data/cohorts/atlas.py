@@ -13,15 +13,17 @@ FILE = re.compile(
 
 
 def find(root: Path, options: dict) -> Layout:
-    """Find the scans of ATLAS and their traced lesions, which lie beside them or, in another release, under derivatives.
+    """Find the scans of ATLAS and their lesion masks, which lie beside them or, in another release, below derivatives.
 
     Raises:
-        UserError: no such root, or none of its images below it.
+        UserError: no such root, or no image of ATLAS below it.
     """
     images, masks, sites = [], {}, {}
     for path in files(root, "sub-r*.nii", "sub-r*.nii.gz"):
         match = FILE.fullmatch(path.name)
-        if not match or "Testing" in path.relative_to(root).parts:  # the lesions of the challenge's test scans are secret
+        if (
+            not match or "Testing" in path.relative_to(root).parts
+        ):  # the lesion masks of the challenge's test scans are not public
             continue
         if match["what"] == "T1w":
             images.append(Image(match["subject"], match["session"], "T1w", path))

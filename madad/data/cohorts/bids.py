@@ -20,7 +20,7 @@ def find(root: Path, options: dict) -> Layout:
         options: brain_masks and lesion_masks, glob patterns below the root.
 
     Raises:
-        UserError: no such root, or no subjects in it.
+        UserError: no such root, or no subject in it.
     """
     folders, misnamed = subject_folders(root)
     known, conflicts = read_participants(root)

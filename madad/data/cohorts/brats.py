@@ -1,4 +1,4 @@
-"""The cohort `brats`: gliomas of the BraTS challenge of 2021, and of earlier years with the same names of files."""
+"""The cohort `brats`: gliomas of the BraTS challenge of 2021, and of earlier years with the same file names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MODALITIES = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1ce", "t2": "T2w"}
 
 
 def find(root: Path, options: dict) -> Layout:
-    """Find the images of BraTS; the lesion is the file `<case>_seg.nii.gz` beside them, whatever its labels above 0.
+    """Find the images of BraTS; the lesion mask is the file `<case>_seg.nii.gz` beside them, with every label above 0.
 
     Raises:
-        UserError: no such root, or none of its images below it.
+        UserError: no such root, or no image of BraTS below it.
     """
     images = []
     for path in files(root, "BraTS*.nii", "BraTS*.nii.gz"):

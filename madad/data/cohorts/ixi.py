@@ -1,4 +1,4 @@
-"""The cohort `ixi`: healthy heads of three hospitals (brain-development.org), as its archives unpack."""
+"""The cohort `ixi`: healthy heads from three hospitals (brain-development.org), in the layout of its archives."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ SEXES = {"1": "M", "2": "F"}
 
 
 def find(root: Path, options: dict) -> Layout:
-    """Find the images of IXI, in whatever folders they lie; the site is in their names, age and sex in the table IXI.xls.
+    """Find the images of IXI in any folders; the site is in their names, age and sex are in the table IXI.xls.
 
     Raises:
-        UserError: no such root, none of its images below it, or a table that cannot be read.
+        UserError: no such root, no image of IXI below it, or a table that cannot be read.
     """
     layout = Layout(images={})
     images, sites = [], {}
     for path in files(root, "IXI*.nii", "IXI*.nii.gz"):
         match = IMAGE.fullmatch(path.name)
         if not match:
-            layout.exclude(path.name, path, "the name, unlike IXI012-HH-1211-T1.nii.gz, tells no subject and no sequence")
+            layout.exclude(path.name, path, "the name is not like IXI012-HH-1211-T1.nii.gz, so subject and sequence are unknown")
             continue
         modality = modality_of(MODALITIES, match["sequence"])
         if modality:  # else an angiography or diffusion image
@@ -52,11 +52,11 @@ def find(root: Path, options: dict) -> Layout:
 def read_people(root: Path) -> dict[str, Row]:
     """Read IXI.xls, or the same table saved as IXI.tsv or IXI.csv.
 
-    The table holds some people twice, mostly as one row and an emptied copy of it; what is known is put together. Where two
-    rows say different things of a person, that thing is unknown.
+    Some people have two rows, usually one complete and one with missing values, which are merged. A value that differs
+    between two rows of a person is unknown.
 
     Returns:
-        Age (years) and sex by subject label, empty where unknown. Nothing at all without a table, which is said.
+        Age (years) and sex by subject label, empty where unknown. An empty dict, with a warning, if there is no table.
 
     Raises:
         UserError: a table that cannot be read or has other columns.
@@ -79,7 +79,7 @@ def read_people(root: Path) -> dict[str, Row]:
 
 
 def _rows(path: Path) -> list[Row]:
-    """Rows with the columns id, sex and age, every value as text."""
+    """Read the columns id, sex and age of all rows, every value as text."""
     header, *lines = _excel(path) if path.suffix == ".xls" else _text(path)
     columns = {}
     for key, start in (("id", "IXI_ID"), ("sex", "SEX"), ("age", "AGE")):
@@ -91,14 +91,14 @@ def _rows(path: Path) -> list[Row]:
 
 
 def _excel(path: Path) -> list[list[str]]:
-    import xlrd  # for this table alone
+    import xlrd  # only this table needs it
 
     try:
         with xlrd.open_workbook(path) as book:
             sheet = book.sheet_by_index(0)
             return [[str(cell.value) for cell in sheet.row(number)] for number in range(sheet.nrows)] or [[]]
     except (xlrd.XLRDError, OSError, ValueError, IndexError) as error:
-        raise UserError(f"{path}: not a readable Excel 97 table ({error}); fetch it again, or save it as IXI.csv") from None
+        raise UserError(f"{path}: not a readable Excel 97 table ({error}); download it again, or save it as IXI.csv") from None
 
 
 def _text(path: Path) -> list[list[str]]:
@@ -108,7 +108,7 @@ def _text(path: Path) -> list[list[str]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not a readable table ({error}); save it again as UTF-8") from None
     for number, line in enumerate(lines, start=1):
-        if line and len(line) != len(lines[0]):  # a comma in the name of the column of sexes, if not in quotes, shifts all others
+        if line and len(line) != len(lines[0]):  # an unquoted comma in the name of the column of sexes shifts all others
             raise UserError(
                 f"{path}, line {number}: {len(line)} fields under {len(lines[0])} columns; put texts with commas in quotes"
             )
@@ -118,16 +118,16 @@ def _text(path: Path) -> list[list[str]]:
 def _number(text: str) -> int:
     whole = _whole(text).removeprefix("IXI")
     if not whole.isdigit():
-        raise UserError(f"IXI table: the IXI_ID '{text}' is no number; correct it or fetch the table again")
+        raise UserError(f"IXI table: the IXI_ID '{text}' is not a number; correct it or download the table again")
     return int(whole)
 
 
 def _whole(text: str) -> str:
-    """Excel holds every number with a point: "12.0" is 12."""
+    """Remove the decimal point that Excel adds to every number: "12.0" is 12."""
     return text.removesuffix(".0")
 
 
 def _age(text: str) -> str:
-    """Years with two decimals; empty for none or 0."""
+    """Return years with two decimals; empty if there is no age or it is 0."""
     age = age_in_years(text)
     return f"{float(age):.2f}" if age and float(age) > 0 else ""

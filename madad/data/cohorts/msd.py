@@ -15,10 +15,10 @@ MODALITIES = {"flair": "FLAIR", "t1w": "T1w", "t1gd": "T1ce", "t2w": "T2w"}
 
 
 def find(root: Path, options: dict) -> Layout:
-    """Find the images of Task01_BrainTumour; `dataset.json` says which frame is which sequence.
+    """Find the images of Task01_BrainTumour; `dataset.json` names the sequence of each frame.
 
     Raises:
-        UserError: no such root, none of its images in imagesTr, or a dataset.json that does not say the order of frames.
+        UserError: no such root, no images in imagesTr, or a dataset.json that does not name the sequences of the frames.
     """
     images, frames_of = [], cache(_frames)
     for path in files(root, "imagesTr/*.nii", "imagesTr/*.nii.gz"):
@@ -40,14 +40,14 @@ def _masks(image: Image) -> list[Path]:
 
 
 def _frames(path: Path) -> dict[str, str]:
-    """Number of every frame, as text, to its sequence."""
+    """Return the sequence of every frame by its number as text."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))["modality"]
-        frames = {str(int(number)): modality_of(MODALITIES, name) for number, name in told.items()}
+        listed = json.loads(path.read_text(encoding="utf-8"))["modality"]
+        frames = {str(int(number)): modality_of(MODALITIES, name) for number, name in listed.items()}
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; it says which frame is which sequence, so unpack the whole archive") from None
+        raise UserError(f"{path}: no such file; it names the sequence of each frame, so unpack the whole archive") from None
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise UserError(f"{path}: does not say which frame is which sequence ({error!r}); unpack the archive again") from None
+        raise UserError(f"{path}: does not name the sequence of each frame ({error!r}); unpack the archive again") from None
     if "" in frames.values() or len(set(frames.values())) < len(frames):
-        raise UserError(f"{path}: `modality` is {told}; known are {', '.join(MODALITIES)}, each once; correct the file")
+        raise UserError(f"{path}: `modality` is {listed}; known are {', '.join(MODALITIES)}, each once; correct the file")
     return frames

@@ -1,4 +1,4 @@
-"""The cohort `mslub`: multiple sclerosis, with lesions by the consensus of three raters (Lesjak et al. 2017, Ljubljana)."""
+"""The cohort `mslub`: multiple sclerosis, with lesion masks by consensus of three raters (Lesjak et al. 2017, Ljubljana)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def find(root: Path, options: dict) -> Layout:
 
     Args:
         root: the data set's folder.
-        options: variant, "preprocessed" or "raw": as scanned, in folders called raw.
+        options: variant, "preprocessed", or "raw" for the images as scanned, in folders called raw.
 
     Raises:
-        UserError: no such root, none of the variant's images below it, or a patient in several folders.
+        UserError: no such root, no image of the variant below it, or a patient in several folders.
     """
     raw = options.get("variant") == RAW
     images, masks = [], {}
@@ -50,7 +50,7 @@ def find(root: Path, options: dict) -> Layout:
 
 
 def _nearest(masks: list[Path], image: Image) -> list[Path]:
-    """Those in the image's own folder, else those above it."""
+    """Return the masks in the image's own folder, else those in the folders above it."""
     beside = [path for path in masks if path.parent == image.path.parent]
     return beside or [path for path in masks if path.parent in image.path.parents]
 
@@ -59,4 +59,6 @@ def _check_one_folder(root: Path, found: dict[str, list[Image]]) -> None:
     for subject, images in found.items():
         folders = sorted({str(image.path.parent) for image in images})
         if len(folders) > 1:
-            raise UserError(f"root: {root} holds {subject} in {' and in '.join(folders)}; set it to the folder above one of them")
+            raise UserError(
+                f"root: {root} contains {subject} in {' and in '.join(folders)}; set it to the folder above one of them"
+            )

@@ -1,6 +1,6 @@
-"""The embedded cohort: heads made from the ICBM152 template, written as a BIDS data set, so that nothing need be downloaded.
+"""The built-in cohort: heads generated from the ICBM152 template and written as a BIDS data set, without any download.
 
-It exists to try the pipeline and to test it. Everything after it is the same code as for real data.
+It serves to try and test the pipeline. All later stages are the same as for real data.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ testing a pipeline. Nothing here says anything about people. `derivatives/recipe
 
 
 def build(root: Path, options: dict, workers: int = 1) -> None:
-    """Write the cohort as a BIDS data set; subjects that are there and were made alike are kept.
+    """Write the cohort as a BIDS data set; existing subjects with the same fingerprint are kept.
 
     Args:
         root: folder of the data set.
-        options: healthy, patients (numbers of subjects), seed, spacing_mm (about; each subject varies), modalities.
-        workers: processes.
+        options: healthy and patients (numbers of subjects), seed, spacing_mm (approximate, as each subject varies), modalities.
+        workers: number of processes.
 
     Raises:
-        UserError: a modality the phantom does not know, or `root` holds another data set.
+        UserError: a modality that the phantom does not know, or `root` contains another data set.
     """
     root = Path(root)
     _check(root, options)
     people = recipes(options["healthy"], options["patients"], options["seed"])
     _write_descriptions(root)
-    _remove_strangers(root, {person.subject for person in people})
+    _remove_surplus(root, {person.subject for person in people})
     missing = [person for person in people if not _is_complete(root, person, options)]
     make = partial(make_subject, root, options)
     done = len(people) - len(missing)
@@ -56,10 +56,10 @@ def build(root: Path, options: dict, workers: int = 1) -> None:
 
 
 def make_subject(root: Path, options: dict, recipe: Recipe) -> None:
-    """Make one subject and write its files, the recipe last: where it is, the subject is complete."""
+    """Generate one subject and write its files, the recipe last, as a sign that the subject is complete."""
     for folder in _folders(root, recipe.subject):
         shutil.rmtree(folder, ignore_errors=True)
-    # Marks the subject as ours from the start, so that one left half-made is known as a stranger later.
+    # Marks the subject as generated from the start, so that an incomplete one is recognised later.
     _recipe_file(root, recipe.subject).parent.mkdir(parents=True)
     volumes = synthesise(recipe, options)
     for name, path in _files(root, recipe, options).items():
@@ -69,7 +69,7 @@ def make_subject(root: Path, options: dict, recipe: Recipe) -> None:
 
 
 def synthesise(recipe: Recipe, options: dict) -> dict[str, Volume]:
-    """One subject: an image a modality, the "brain" mask, and the "lesion" mask of a patient, all on one native grid."""
+    """Generate one subject: an image per modality, the "brain" mask and a patient's "lesion" mask, all on one native grid."""
     seed, maps = options["seed"], atlas()
 
     def stream(purpose: str) -> np.random.Generator:
@@ -94,14 +94,14 @@ def _mapped(make: partial, people: list[Recipe], workers: int) -> Iterator[None]
     if workers <= 1 or len(people) <= 1:
         yield from map(make, people)
         return
-    # Spawned, not forked: a fork would copy the threads' locks of libraries already loaded.
+    # Spawned, not forked: a fork would copy the locks held by threads of loaded libraries.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(people)), mp_context=context) as pool:
         yield from pool.map(make, people)
 
 
 def _fingerprint(recipe: Recipe, options: dict) -> str:
-    """What a subject is made from: code, recipe and the options that shape it, not the number of subjects."""
+    """Return a hash of everything that determines a subject: code, recipe and options, but not the number of subjects."""
     kept = [options["seed"], options["spacing_mm"], sorted(options["modalities"])]
     return provenance.content_hash([provenance.fingerprint(__name__), recipe.as_dict(), *kept])
 
@@ -116,7 +116,7 @@ def _is_complete(root: Path, recipe: Recipe, options: dict) -> bool:
 
 
 def _files(root: Path, recipe: Recipe, options: dict) -> dict[str, Path]:
-    """Names of `synthesise` to the files that hold them."""
+    """Return the files of a subject by the names of `synthesise`."""
     name = recipe.subject
     _, brain_masks, lesion_masks, raw = _folders(root, name)
     files = {modality: raw / "anat" / f"{name}_{modality}.nii.gz" for modality in options["modalities"]}
@@ -129,7 +129,7 @@ def _recipe_file(root: Path, subject: str) -> Path:
 
 
 def _folders(root: Path, subject: str) -> tuple[Path, ...]:
-    """The subject's folders, that of the recipe first."""
+    """Return the subject's folders, that of the recipe first."""
     derivatives = root / "derivatives"
     return (
         _recipe_file(root, subject).parent,
@@ -139,8 +139,8 @@ def _folders(root: Path, subject: str) -> tuple[Path, ...]:
     )
 
 
-def _remove_strangers(root: Path, subjects: set[str]) -> None:
-    """Remove phantom subjects of an earlier, larger cohort; only folders that a recipe shows to be ours."""
+def _remove_surplus(root: Path, subjects: set[str]) -> None:
+    """Remove phantom subjects of an earlier, larger cohort; only folders that a recipe shows to be generated."""
     for folder in sorted((root / "derivatives" / "recipes").glob("sub-*")):
         if folder.name not in subjects:
             for path in reversed(_folders(root, folder.name)):
@@ -153,7 +153,7 @@ def _check(root: Path, options: dict) -> None:
         raise UserError(f"modalities: the phantom cannot make {', '.join(unknown)}; it makes {', '.join(contrast.MODALITIES)}")
     description = root / "dataset_description.json"
     if description.exists() and GENERATOR not in description.read_text():
-        raise UserError(f"{description}: this folder holds another data set; give the phantom a folder of its own")
+        raise UserError(f"{description}: this folder contains another data set; give the phantom a folder of its own")
 
 
 def _write_descriptions(root: Path) -> None:

@@ -13,14 +13,14 @@ PARTS = ("training", "test")
 
 
 def find(root: Path, options: dict) -> Layout:
-    """Find the images of one variant of the WMH challenge; site and scanner are the folders above a person's.
+    """Find the images of one variant of the WMH challenge; site and scanner are the folders above that of a person.
 
     Args:
         root: the data set's folder.
-        options: variant, "preprocessed" (folders `pre`) or "raw" (`orig`). The T1w image is the one aligned with FLAIR.
+        options: variant, "preprocessed" (folders `pre`) or "raw" (`orig`). The T1w image is the one that is aligned with FLAIR.
 
     Raises:
-        UserError: no such root, or none of the variant's images below it.
+        UserError: no such root, or no image of the variant below it.
     """
     variant = FOLDERS[options.get("variant") or "preprocessed"]
     images, sites = [], {}
@@ -43,7 +43,7 @@ def find(root: Path, options: dict) -> Layout:
 
 
 def _site(root: Path, person: Path) -> str:
-    """The folders between training or test and the person; a root set to one site alone tells it by its own name."""
+    """Return the folders between training or test and the person; if the root is that of one site, its name."""
     above = list(person.relative_to(root).parts[:-1]) or [root.name]
-    places = [place for place, part in enumerate(above) if part.lower() in PARTS]
-    return " ".join(above[places[-1] + 1 :] if places else above)
+    parts = [position for position, name in enumerate(above) if name.lower() in PARTS]
+    return " ".join(above[parts[-1] + 1 :] if parts else above)

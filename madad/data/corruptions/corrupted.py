@@ -1,4 +1,4 @@
-"""Corrupted test sets: some samples of a test set, each under every artefact at every severity; the truth stays."""
+"""Corrupted test sets: some samples of a test set, each with every artefact at every severity and its own lesion mask."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ COLUMNS = ("name", "base", "subject", "group", "corruption", "severity", "streng
 
 
 def corrupt_pack(source: Path, out: Path, table: Path, options: dict) -> None:
-    """Make the corrupted version of a test pack.
+    """Write the corrupted version of a test pack.
 
-    The artefact is laid over the preprocessed image, and the last step of the preprocessing, the normalisation of each image's
-    intensities, is repeated on the result; skull stripping, bias-field correction and registration are not.
+    The artefact is added to the preprocessed image. Of the preprocessing only the last step, the normalisation of intensities, is
+    repeated; skull stripping, bias-field correction and registration are not.
 
     Args:
         source: test pack of a cohort or of its implanted version.
-        out: pack to write; it holds the corrupted samples alone, each with the covariates of its base.
-        table: what was made of what, one row a sample.
-        options: `kinds`, `severities`, `samples` (how many of the pack), `seed`, and `intensity`, the model that the
+        out: pack to write; it contains only the corrupted samples, each with the covariates of its base.
+        table: table of the samples and their bases, one row per sample.
+        options: `kinds`, `severities`, `samples` (number of samples of the pack), `seed`, and `intensity`, the model that the
             pack's images were normalised with.
 
     Raises:
@@ -40,7 +40,9 @@ def corrupt_pack(source: Path, out: Path, table: Path, options: dict) -> None:
     with Pack(source) as pack:
         if not len(pack):
             name = f"{pack.cohort}-corrupted"
-            raise UserError(f"{source}: holds no image to corrupt; take '{name}' out of test_on or give the cohort test subjects")
+            raise UserError(
+                f"{source}: contains no image to corrupt; take '{name}' out of test_on or give the cohort test subjects"
+            )
         write_pack(
             out,
             _samples(pack, options, rows),
@@ -53,14 +55,16 @@ def corrupt_pack(source: Path, out: Path, table: Path, options: dict) -> None:
 
 
 def choose(groups: Sequence[str], subjects: Sequence[str], number: int, seed: int) -> list[int]:
-    """Indices of the samples to corrupt, in the order of the pack.
+    """Choose the samples to corrupt and return their indices in the order of the pack.
 
-    Healthy samples and samples with lesions take turns while there are both; within each, always one of the subjects that
+    Healthy samples and samples with lesions alternate while there are both; within each, the next one is from a subject that
     was chosen least often so far, in a random but fixed order.
 
     Args:
-        groups, subjects: one text a sample.
-        number: how many; all when there are fewer.
+        groups: group of every sample.
+        subjects: subject of every sample.
+        number: number of samples; all if there are fewer.
+        seed: seed of the random order.
     """
     order = [int(index) for index in numpy_generator(seed, "corrupted samples").permutation(len(groups))]
     queues = [[i for i in order if groups[i] == "healthy"], [i for i in order if groups[i] != "healthy"]]
@@ -100,7 +104,7 @@ def _row(sample: Sample, subject: str, kind: str, severity: int) -> dict[str, st
 
 
 def _corrupted(sample: Sample, row: dict[str, str], spacing_mm: Vector3, options: dict) -> Sample:
-    # The severity is no coordinate: a subject's severities share the noise, the field and the movement.
+    # The severity is no coordinate of the seed: a subject's severities share the noise, the field and the movement.
     generator = numpy_generator(options["seed"], "corrupt", row["corruption"], sample.name)
     changed = corrupt(row["corruption"], int(row["severity"]), sample.image, sample.brain, spacing_mm, generator)
     image = intensity.apply(options["intensity"], changed, sample.brain)

@@ -1,7 +1,7 @@
-"""Rigid motion during the scan, simulated where the scanner measures: in k-space.
+"""Rigid motion during the scan, simulated in k-space, where the scanner measures.
 
 Source of the model: Shaw et al. 2020, "A k-space model of movement artefacts", doi:10.1109/TMI.2020.2972547; own
-implementation. Lines of k-space that were measured while the head lay elsewhere are taken from the moved volume.
+implementation. Lines of k-space that are measured after a movement are taken from the moved volume.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from scipy.spatial.transform import Rotation
 
 from madad.core.shapes import Vector3
 
-# Between two moves the head lies still. Severities differ in how far it moves, not in how often.
+# Number of movements; the head does not move between them. Severities differ in the distance, not in the number.
 MOVES = 8
-# The centre of k-space, below so many cycles a mm, is measured at rest. It holds the place and brightness of the anatomy, so
-# that reference masks stay true; registration would have found that place.
+# The centre of k-space, below so many cycles per mm, is measured at rest. It determines position and brightness of the anatomy,
+# so that the reference masks stay valid; registration would have found that position.
 REST_PER_MM = 0.04
-# A head that turns by up to 1° is also displaced by up to so much.
+# A head that turns by up to 1° is also displaced by up to this distance.
 MM_PER_DEGREE = 1.0
 
 
 def motion(
     image: np.ndarray, brain: np.ndarray, spacing_mm: Vector3, strength: float, generator: np.random.Generator
 ) -> np.ndarray:
-    """Ghosts and ringing along a phase-encoding direction, left–right or anterior–posterior at random.
+    """Add ghosts and ringing along a phase-encoding direction, left–right or anterior–posterior at random.
 
     Lines are measured from one end of k-space to the other; at random times the head moves to a random position.
 
@@ -33,6 +33,7 @@ def motion(
         brain: (S, H, W) bool; the head turns about its centre.
         spacing_mm: edge lengths of a voxel along (S, H, W).
         strength: largest turn about each axis in degrees, and largest displacement along it in mm / `MM_PER_DEGREE`.
+        generator: source of all random numbers.
     """
     axis = int(generator.integers(1, 3))
     lines = image.shape[axis]
@@ -53,7 +54,7 @@ def motion(
 
 
 def _moved(image: np.ndarray, brain: np.ndarray, spacing_mm: Vector3, turn: np.ndarray, step_mm: np.ndarray) -> np.ndarray:
-    """The volume after a rotation about the brain's centre (degrees about S, H, W) and a translation (mm along S, H, W)."""
+    """Rotate the volume about the brain's centre (degrees about S, H, W) and translate it (mm along S, H, W)."""
     spacing = np.asarray(spacing_mm)
     rotation = Rotation.from_euler("xyz", turn, degrees=True).as_matrix()
     matrix = rotation.T * spacing / spacing[:, None]

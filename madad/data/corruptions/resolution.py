@@ -1,7 +1,7 @@
 """Corruptions of the resolution: blur and thick slices.
 
-What lies outside the brain was removed by the skull stripping and is unknown, not dark: averages are taken over the brain
-alone (normalised convolution, Knutsson and Westin 1993, doi:10.1109/CVPR.1993.341081).
+The intensities outside the brain were removed by the skull stripping and are unknown, not dark: averages are taken over the
+brain only (normalised convolution, Knutsson and Westin 1993, doi:10.1109/CVPR.1993.341081).
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ SLICE_AXIS = 0
 def blur(
     image: np.ndarray, brain: np.ndarray, spacing_mm: Vector3, strength: float, generator: np.random.Generator
 ) -> np.ndarray:
-    """A Gaussian point spread, the same in all directions.
+    """Apply a Gaussian point spread, the same in all directions.
 
     Args:
         image: (S, H, W) in [0, 1].
         brain: (S, H, W) bool.
+        spacing_mm: edge lengths of a voxel along (S, H, W).
         strength: standard deviation in mm.
+        generator: not used.
     """
     sigma = [strength / spacing for spacing in spacing_mm]
     return _over_brain(lambda volume: ndimage.gaussian_filter(volume, sigma, mode="constant"), image, brain)
@@ -33,15 +35,17 @@ def blur(
 def thick_slices(
     image: np.ndarray, brain: np.ndarray, spacing_mm: Vector3, strength: float, generator: np.random.Generator
 ) -> np.ndarray:
-    """Contiguous axial slices of some thickness, each the average of what it covers, interpolated back to the grid.
+    """Average over contiguous thick axial slices and interpolate back to the grid.
 
-    The slice profile is a box, the interpolation linear; where the stack begins is drawn. Slices no thicker than the grid's
-    change nothing.
+    The slice profile is a box, the interpolation is linear, and the position of the first slice is drawn. Slices no thicker than
+    those of the grid change nothing.
 
     Args:
         image: (S, H, W) in [0, 1].
         brain: (S, H, W) bool.
+        spacing_mm: edge lengths of a voxel along (S, H, W).
         strength: slice thickness in mm.
+        generator: source of all random numbers.
     """
     thickness, start = strength / spacing_mm[SLICE_AXIS], generator.uniform()
     if thickness <= 1:
@@ -51,10 +55,11 @@ def thick_slices(
 
 
 def slice_operator(slices: int, thickness: float, start: float) -> np.ndarray:
-    """Matrix (slices, slices) that averages over thick slices and interpolates back.
+    """Return a matrix (slices, slices) that averages over thick slices and interpolates back.
 
     Args:
-        thickness: in slices of the grid, above 1.
+        slices: number of slices of the grid.
+        thickness: thickness in slices of the grid, above 1.
         start: part of a thick slice by which the stack begins before the grid, in [0, 1).
     """
     lower = -start * thickness + thickness * np.arange(int(np.ceil(slices / thickness)) + 1)
@@ -68,6 +73,6 @@ def slice_operator(slices: int, thickness: float, start: float) -> np.ndarray:
 
 
 def _over_brain(average: Callable[[np.ndarray], np.ndarray], image: np.ndarray, brain: np.ndarray) -> np.ndarray:
-    """An average over the voxels of the brain alone."""
+    """Average over the voxels of the brain only."""
     inside = brain.astype(np.float64)
     return average(image * inside) / np.maximum(average(inside), 1e-6)

@@ -1,6 +1,6 @@
-"""How strong a corruption is at each severity, in one table, and the corruption by its name.
+"""The corruptions and their strength at each severity, in one table.
 
-Five levels, as in ROOD-MRI (Boone et al. 2022, arXiv 2203.06060), from hardly visible to what a radiologist would send back.
+There are five levels, as in ROOD-MRI (Boone et al. 2022, arXiv 2203.06060), from hardly visible to unacceptable in a clinic.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Corruption:
     """One kind of artefact.
 
     Attributes:
-        apply: (image, brain, spacing_mm, strength, generator) to the image with the artefact, not yet in [0, 1].
-        strengths: one for each of `SEVERITIES`.
-        shown: how people write a strength, to be formatted with it.
-        title: how people call the corruption.
+        apply: maps (image, brain, spacing_mm, strength, generator) to the image with the artefact, not yet in [0, 1].
+        strengths: strength at each of `SEVERITIES`.
+        shown: format of a strength in tables and figures.
+        title: name in tables and figures.
     """
 
     apply: Callable[..., np.ndarray]
@@ -59,9 +59,9 @@ def corrupt(
     spacing_mm: Vector3,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """One corruption of one volume.
+    """Apply one corruption to one volume.
 
-    Given equal generators, severities differ in strength alone: the noise, the field, the movement are the same.
+    Given equal generators, severities differ only in strength: the noise, the field and the movement are the same.
 
     Args:
         kind: a key of `CORRUPTIONS`.
@@ -69,9 +69,10 @@ def corrupt(
         image: (S, H, W) in [0, 1], 0 outside the brain.
         brain: (S, H, W) bool, not empty.
         spacing_mm: edge lengths of a voxel along (S, H, W).
+        generator: source of all random numbers.
 
     Returns:
-        (S, H, W) float64, 0 or more, exactly 0 outside the brain; values above 1 are left to the intensity normalisation.
+        (S, H, W) float64, at least 0, exactly 0 outside the brain; the intensity normalisation handles values above 1.
     """
     corruption = CORRUPTIONS[kind]
     strength = corruption.strengths[SEVERITIES.index(severity)]

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from madad.data.anomalies.generator import ground
+from madad.data.anomalies.generator import describe_region
 from madad.data.anomalies.insertion import Recipe, draw_centre, implant
 from madad.data.anomalies.lesion_masks import read_lesion
 
@@ -21,8 +21,8 @@ SITE[10:14, 10:14, 7:10] = 1
 
 
 def made(recipe: Recipe, options: dict, seed: int = 0, lesions: tuple = (), tissue: np.ndarray = BRAIN, boundary: str = "brain"):
-    where = ground(BRAIN, SPACING, boundary, AFFINE)
-    return implant(IMAGE, tissue, where, SITE, recipe, lesions, options, np.random.default_rng(seed))
+    region = describe_region(BRAIN, SPACING, boundary, AFFINE)
+    return implant(IMAGE, tissue, region, SITE, recipe, lesions, options, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("boundary", ["brain", "box"])
@@ -93,6 +93,6 @@ def test_no_room_means_no_lesion(options: dict) -> None:
 
 
 def test_centre_lies_deep_enough() -> None:
-    where = ground(BRAIN, SPACING, "brain", AFFINE)
-    centre = draw_centre(where, BRAIN.astype(float), 9.0, np.random.default_rng(0))
+    region = describe_region(BRAIN, SPACING, "brain", AFFINE)
+    centre = draw_centre(region, BRAIN.astype(float), 9.0, np.random.default_rng(0))
     assert all(5 <= c < n - 5 for c, n in zip(centre, BRAIN.shape, strict=True))

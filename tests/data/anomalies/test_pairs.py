@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from madad.data.anomalies.appearance import Look
+from madad.data.anomalies.appearance import Appearance
 from madad.data.anomalies.bank import Bank, Entry
 from madad.data.anomalies.pairs import Pairs
 from tests.data.anomalies.flows import ball
@@ -35,7 +35,7 @@ def generator(seed: int = 0) -> torch.Generator:
 def test_pair_is_healthy_outside_and_signed_inside(dims: int) -> None:
     image, brain = (IMAGE, BRAIN) if dims == 3 else (IMAGE[:, :, 5], BRAIN[:, :, 5])
     before = image.clone()
-    pair = Pairs(Few(MIDDLE), [-1, 1], Look(), healthy=0.0)(image, brain, generator())
+    pair = Pairs(Few(MIDDLE), [-1, 1], Appearance(), healthy=0.0)(image, brain, generator())
     lesion, outside = pair["lesion"], pair["map"] == 0
     assert torch.equal(image, before) and torch.equal(pair["healthy"], image) and lesion.shape == brain.shape
     assert lesion.flatten(1).any(1).all() and not (lesion & ~brain).any()

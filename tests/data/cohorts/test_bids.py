@@ -32,7 +32,7 @@ def test_a_subject_without_images_is_said(bids_root: Root) -> None:
 def test_conflicting_rows_exclude_their_subject(bids_root: Root) -> None:
     root = bids_root(*t1w("01", "02"), participants="participant_id\tage\n01\t30\n02\t31\n01\t55\n")
     rows, excluded = read_bids(root, READ, ["T1w"])
-    assert subjects(rows) == ["sub-02"] and "more than one row" in excluded[0]["reason"]
+    assert subjects(rows) == ["sub-02"] and "several rows that differ" in excluded[0]["reason"]
 
 
 def test_participants_without_a_folder_are_said(bids_root: Root) -> None:

@@ -121,7 +121,7 @@ def test_the_original_is_preferred(tmp_path: Path) -> None:
         ("IXI.xls", b"<html>404</html>", "not a readable Excel 97 table"),
         ("IXI.xls", b"", "not a readable Excel 97 table"),
         ("IXI.csv", b"ID,AGE\n1,2\n", "no column is called IXI_ID"),
-        ("IXI.csv", b"IXI_ID,SEX,AGE\nabc,1,2\n", "the IXI_ID 'abc' is no number"),
+        ("IXI.csv", b"IXI_ID,SEX,AGE\nabc,1,2\n", "the IXI_ID 'abc' is not a number"),
         ("IXI.csv", b"IXI_ID,SEX_ID (1=m, 2=f),AGE\n2,1,35\n", "line 2: 3 fields under 4 columns"),
         ("IXI.csv", b"IXI_ID,SEX,AGE\n\xff\xfe", "save it again as UTF-8"),
     ],

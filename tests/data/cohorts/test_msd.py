@@ -35,13 +35,13 @@ def test_a_file_with_too_few_frames_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (None, "no such file; it says which frame"),
-        ("{", "does not say which frame"),
-        ("[]", "does not say which frame"),
-        ('{"labels": {}}', "does not say which frame"),
+        (None, "no such file; it names the sequence of each frame"),
+        ("{", "does not name the sequence"),
+        ("[]", "does not name the sequence"),
+        ('{"labels": {}}', "does not name the sequence"),
         (json.dumps({"modality": FRAMES | {"2": "PET"}}), "known are flair, t1w, t1gd, t2w"),
         (json.dumps({"modality": FRAMES | {"2": "T2w"}}), "each once"),
-        (json.dumps({"modality": ["FLAIR", "T1w"]}), "does not say which frame"),
+        (json.dumps({"modality": ["FLAIR", "T1w"]}), "does not name the sequence"),
     ],
 )
 def test_an_unknown_order_is_not_guessed(tmp_path: Path, content: str | None, says: str) -> None:

@@ -35,7 +35,7 @@ def test_another_split_can_be_asked_for(tmp_path: Path, given: dict, validating:
 def test_named_patients_that_are_not_there_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     read_kind("mslub", mslub(tmp_path, 10))
     said = capsys.readouterr().err
-    assert "validation_patients: sub-15 is no patient of this cohort" in said and "sub-01" not in said
+    assert "validation_patients: sub-15 is not a patient of this cohort" in said and "sub-01" not in said
 
 
 def test_preprocessed_images_bring_masks_and_every_sequence(tmp_path: Path) -> None:

@@ -96,6 +96,6 @@ def test_what_one_group_lacks_the_other_fills(groups: str, number: int, healthy:
 
 def test_empty_pack_is_refused_by_name(tmp_path: Path) -> None:
     write_pack(tmp_path / "none.h5", iter([]), affine=np.eye(4), modality="T1w", cohort="toy", split="test")
-    with pytest.raises(UserError, match=r"none\.h5: holds no image.*'toy-corrupted'"):
+    with pytest.raises(UserError, match=r"none\.h5: contains no image.*'toy-corrupted'"):
         corrupt_pack(tmp_path / "none.h5", tmp_path / "o.h5", tmp_path / "o.tsv", OPTIONS)
     assert not (tmp_path / "o.h5").exists()

@@ -16,15 +16,15 @@ IMAGE = re.compile(
     r"(?P<entities>(_[A-Za-z0-9]+-[A-Za-z0-9.+]+)*)_(?P<modality>[A-Za-z0-9]+)\.nii(\.gz)?"
 )
 SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
-# BIDS tells a T1w image after contrast agent by an entity; here it is a sequence of its own, for it looks like none without.
+# BIDS marks a T1w image after contrast agent by an entity; here it is a sequence of its own, as it looks different.
 CONTRAST_AGENT = {"T1w": "T1ce"}
 
 
 def subject_folders(root: Path) -> tuple[list[Path], list[Path]]:
-    """Folders of subjects, and those whose names are no BIDS labels.
+    """Return the folders of subjects, and those whose names are no BIDS labels.
 
     Raises:
-        UserError: `root` does not exist or holds no subject.
+        UserError: `root` does not exist or contains no subject.
     """
     if not root.is_dir():
         raise UserError(f"root: {root} is not a folder; set it to where the data set lies")
@@ -38,7 +38,7 @@ def subject_folders(root: Path) -> tuple[list[Path], list[Path]]:
 
 
 def images_of(folder: Path) -> list[Image]:
-    """Every NIfTI image below a subject's folder whose name is the subject's own, sorted by session, modality and name."""
+    """Return every NIfTI image below a subject's folder that is named after the subject, by session, modality and name."""
     found = []
     for path in folder.rglob("sub-*.nii*"):
         match = IMAGE.fullmatch(path.name)
@@ -52,10 +52,10 @@ def images_of(folder: Path) -> list[Image]:
 
 
 def mask_candidates(root: Path, patterns: str | Sequence[str], subject: str) -> list[Path]:
-    """Mask files of a subject by glob patterns below `root`, in which {subject} stands for its label.
+    """Return the mask files of a subject by glob patterns below `root`, in which {subject} stands for its label.
 
     Raises:
-        UserError: a pattern that is absolute or no pattern.
+        UserError: a pattern is absolute or invalid.
     """
     found: set[Path] = set()
     for pattern in [patterns] if isinstance(patterns, str) else patterns:

@@ -1,4 +1,4 @@
-"""Fetching the files of a data set: going on where it was cut off, checked, and unpacked as a whole or not at all."""
+"""Downloading the files of a data set: resumed after an interruption, verified, and unpacked completely or not at all."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from madad.core.provenance import write_json
 
 BLOCK = 1 << 20
 TIMEOUT_S = 60.0
-# So many failures one after another, with no byte between them, and the server counts as out of reach.
+# The server counts as unreachable after so many consecutive failures without a single byte.
 TRIES = 5
-# Before the second try; twice as long before each further one.
+# Delay before the second try; it doubles before each further one.
 WAIT_S = 1.0
 BUSY = (408, 425, 429)
-KEPT = "what has come so far is kept, and the next run goes on from there"
+KEPT = "what was downloaded so far is kept, and the next run continues from there"
 
 
 class _BrokenOffError(Exception):
@@ -36,44 +36,46 @@ class _BrokenOffError(Exception):
 
 
 def fetch_data_set(kind: str, folder: Path, modalities: list[str], mirror: str | None = None) -> list[dict[str, str]]:
-    """Fetch and unpack the files of a data set that are wanted and not there yet.
+    """Download and unpack the files of a data set that are needed and do not exist yet.
 
     Args:
-        kind: of cohort, whose card names address and files.
-        folder: where they go; an archive a.tar becomes the folder a.
-        modalities: sequences wanted; files of no sequence in particular are always fetched.
+        kind: kind of cohort, whose card names address and files.
+        folder: folder for the files; an archive a.tar becomes the folder a.
+        modalities: sequences to download; files of no particular sequence are always downloaded.
         mirror: address of another folder with the same files.
 
     Returns:
-        Name, address and MD5 sum of every file.
+        name, address and MD5 sum of every file.
 
     Raises:
         UserError: a kind that cannot be downloaded, no network, no such file, a wrong checksum, a full disk.
     """
-    told = cohort_cards.card(kind).get("download")
-    if not told:
+    source = cohort_cards.card(kind).get("download")
+    if not source:
         raise UserError(f"download: {kind} cannot be downloaded by a program.\n{cohort_cards.directions(kind)}")
     records = []
-    for file in told["files"]:
+    for file in source["files"]:
         if file.get("modality") not in (None, *modalities):
             continue
-        url = f"{(mirror or told['address']).rstrip('/')}/{file['name']}"
+        url = f"{(mirror or source['address']).rstrip('/')}/{file['name']}"
         try:
             _provide(url, folder / file["name"], file["md5"])
         except OSError as error:
             reason = error.strerror or str(error)
-            raise UserError(f"{folder}: cannot be written ({reason}); make room, or mend the permissions: {KEPT}") from None
+            raise UserError(
+                f"{folder}: cannot be written ({reason}); free disk space or correct the permissions: {KEPT}"
+            ) from None
         except UserError as error:
-            raise UserError(f"{error}\nBy hand instead, with a root:\n{cohort_cards.directions(kind)}") from None
+            raise UserError(f"{error}\nTo get it by hand, with a root:\n{cohort_cards.directions(kind)}") from None
         records.append({"name": file["name"], "address": url, "md5": file["md5"]})
     return records
 
 
 def fetch(url: str, path: Path, md5: str) -> None:
-    """Fetch one file; it takes its name only when complete and right.
+    """Download one file, which appears under its name only when complete and verified.
 
     Raises:
-        UserError: it cannot be had, or its checksum is wrong.
+        UserError: it cannot be downloaded, or its checksum is wrong.
     """
     unfinished, failures = _unfinished(path), 0
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +88,7 @@ def fetch(url: str, path: Path, md5: str) -> None:
             failures = 1 if _size(unfinished) > before else failures + 1
             if failures >= TRIES:
                 raise UserError(
-                    f"{url}: cannot be fetched ({error}); is there a network, or a proxy to be named in https_proxy? {KEPT}"
+                    f"{url}: cannot be downloaded ({error}); check the network, or name a proxy in https_proxy: {KEPT}"
                 ) from None
             logs.warn(f"{url}: {error}; trying again")
             time.sleep(WAIT_S * 2 ** (failures - 1))
@@ -95,17 +97,17 @@ def fetch(url: str, path: Path, md5: str) -> None:
         _forget(path)
         raise UserError(
             f"{url}: the MD5 sum is {found} instead of {md5}; the file was damaged on the way, or has changed at its source; "
-            "what came was deleted, run again"
+            "the download was deleted, run again"
         )
     os.replace(unfinished, path)
     _state(path).unlink(missing_ok=True)
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar archive, which is deleted then; the folder takes its name only when complete.
+    """Unpack a tar archive and delete it; the folder appears under its name only when complete.
 
     Raises:
-        UserError: no archive that can be read, or one with paths that lead out of it.
+        UserError: the archive cannot be read, or has paths that lead out of its folder.
     """
     unfinished = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(unfinished, ignore_errors=True)  # left by a run that was killed
@@ -125,11 +127,11 @@ def unpack(archive: Path, folder: Path) -> None:
 def _provide(url: str, path: Path, md5: str) -> None:
     folder = path.with_suffix("") if path.suffix == ".tar" else None
     if folder and folder.is_dir():
-        path.unlink(missing_ok=True)  # unpacked, but killed before this
-        logs.say(f"{folder} is there already")
+        path.unlink(missing_ok=True)  # unpacked by a run that was killed before this line
+        logs.say(f"{folder} exists already")
         return
     if path.exists() and _md5(path) == md5:
-        logs.say(f"{path} is there already")
+        logs.say(f"{path} exists already")
     else:
         fetch(url, path, md5)
     if folder:
@@ -137,10 +139,11 @@ def _provide(url: str, path: Path, md5: str) -> None:
 
 
 def _transfer(url: str, path: Path) -> None:
-    """Bring the partial file to its full size.
+    """Download the rest of a partial file.
 
     Raises:
-        _BrokenOffError: it may work when tried again. UserError: it will not.
+        _BrokenOffError: another try may succeed.
+        UserError: another try cannot succeed.
     """
     known = _known(url, path)
     have = _size(_unfinished(path)) if known else 0
@@ -162,27 +165,27 @@ def _transfer(url: str, path: Path) -> None:
 
 
 def _give_up_or_retry(error: urllib.error.HTTPError, url: str, path: Path) -> None:
-    if error.code == 416:  # there is no such place in the file: it is shorter now
+    if error.code == 416:  # the position is beyond the end: the file is shorter now
         _forget(path)
-        raise _BrokenOffError("the file has changed at its source, starting anew") from None
+        raise _BrokenOffError("the file has changed at its source, starting again") from None
     if error.code in BUSY or error.code >= 500:
         raise _BrokenOffError(f"the server answers {error.code} {error.reason}") from None
-    raise UserError(f"{url}: the server answers {error.code} {error.reason}; look whether the address has changed") from None
+    raise UserError(f"{url}: the server answers {error.code} {error.reason}; check whether the address has changed") from None
 
 
 def _receive(response: http.client.HTTPResponse, url: str, path: Path, known: dict[str, Any] | None, have: int) -> None:
-    told = _told(response, url)
+    version = _version(response, url)
     if response.status == 206:
         span, _, total = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
-        told["size"] = int(total) if total.isdigit() else None
-        if not span.startswith(f"{have}-") or told != known:
+        version["size"] = int(total) if total.isdigit() else None
+        if not span.startswith(f"{have}-") or version != known:
             _forget(path)
-            raise _BrokenOffError("the file has changed at its source, starting anew")
-    else:  # the whole file, also from a server that cannot do otherwise
+            raise _BrokenOffError("the file has changed at its source, starting again")
+    else:  # the whole file, also from a server that does not support ranges
         have = 0
         _forget(path)
-        write_json(_state(path), told)
-    size, progress = told["size"], partial(logs.progress, description=f"{path.name} (MiB)")
+        write_json(_state(path), version)
+    size, progress = version["size"], partial(logs.progress, description=f"{path.name} (MiB)")
     with open(_unfinished(path), "ab") as stream:
         blocks, start = iter(lambda: response.read(BLOCK), b""), have // BLOCK
         for block in blocks if size is None else progress(blocks, total=start + ceil((size - have) / BLOCK), start=start):
@@ -191,15 +194,15 @@ def _receive(response: http.client.HTTPResponse, url: str, path: Path, known: di
         raise _BrokenOffError("the connection broke off")
 
 
-def _told(response: http.client.HTTPResponse, url: str) -> dict[str, Any]:
-    """What tells this version of a file from another one."""
+def _version(response: http.client.HTTPResponse, url: str) -> dict[str, Any]:
+    """Return what distinguishes this version of a file from others."""
     etag, modified = response.headers.get("ETag", ""), response.headers.get("Last-Modified", "")
     length = response.headers.get("Content-Length", "")
     return {"url": url, "etag": etag, "modified": modified, "size": int(length) if length.isdigit() else None}
 
 
 def _known(url: str, path: Path) -> dict[str, Any] | None:
-    """What was told when the partial file was begun; None without one, and for one of another address."""
+    """Return the version of the file that the partial file belongs to; None if there is none from this address."""
     try:
         known = json.loads(_state(path).read_text())
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""What the file of a data set says of it: where its images and masks lie, and what is known of the subjects."""
+"""The layout of a data set: where its images and masks lie, and what is known about the subjects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNKNOWN = {"age": "", "sex": "", "site": "", "group": "", "lesion_kind": ""}
 
 @dataclass(frozen=True, order=True)
 class Image:
-    """An image of a data set; `session` is empty where there are none, `frame` counts the volumes of a 4D file from 0."""
+    """An image of a data set; `session` is empty where there are none, `frame` is the number of a volume in a 4D file."""
 
     subject: str
     session: str
@@ -26,21 +26,22 @@ class Image:
 
 
 def no_masks(image: Image) -> list[Path]:
-    """For data sets that come without."""
+    """Return no masks, for data sets without any."""
     return []
 
 
 @dataclass
 class Layout:
-    """A data set as found on the disk; whether its files can be used is looked at later.
+    """A data set as found on the disk; whether its files can be used is checked later.
 
     Attributes:
-        images: of every subject, sorted.
-        people: what is known of subjects: age, sex, site, group, lesion_kind; what is missing is unknown.
-        excluded: subject, path and reason of what cannot be used whatever the images are like.
+        images: images of every subject, sorted.
+        people: what is known about subjects: age, sex, site, group, lesion_kind; missing values are unknown.
+        excluded: subject, path and reason of everything that cannot be used whatever its content.
         conflicts: reasons why subjects cannot be used.
-        brain_masks, lesion_masks: files that may be an image's mask.
-        lesions_known: every subject is a patient, and one whose lesion mask is missing cannot be scored.
+        brain_masks: returns the files that may be an image's brain mask.
+        lesion_masks: returns the files that may be an image's lesion mask.
+        lesions_known: whether every subject is a patient, who cannot be scored without a lesion mask.
     """
 
     images: dict[str, list[Image]]
@@ -52,12 +53,12 @@ class Layout:
     lesions_known: bool = False
 
     def exclude(self, subject: str, path: Path | str, reason: str) -> None:
-        """Note what cannot be used."""
+        """Record something that cannot be used."""
         self.excluded.append({"subject": subject, "path": str(path), "reason": reason})
 
 
 def collect(images: Sequence[Image]) -> dict[str, list[Image]]:
-    """Images by subject, sorted."""
+    """Group images by subject, sorted."""
     found: dict[str, list[Image]] = {}
     for image in sorted(images):
         found.setdefault(image.subject, []).append(image)
@@ -65,9 +66,9 @@ def collect(images: Sequence[Image]) -> dict[str, list[Image]]:
 
 
 def files(root: Path, *patterns: str) -> list[Path]:
-    """Files below a root by glob patterns, sorted; hidden ones, such as the ._ twins that macOS leaves, are no images.
+    """Return the files below a root that match glob patterns, sorted, without hidden ones such as the ._ files of macOS.
 
-    Links are followed, each folder is read once.
+    Links are followed, and each folder is read once.
 
     Raises:
         UserError: `root` is not a folder.
@@ -79,17 +80,17 @@ def files(root: Path, *patterns: str) -> list[Path]:
 
 
 def absent(kind: str, root: Path, what: str) -> UserError:
-    """The error of a root that holds no data set of its kind: what was looked for and how to come by it."""
+    """Return the error of a root without a data set of its kind: what was looked for and how to get it."""
     foreign = foreign_files(root)
     remedy = f"{foreign}." if foreign else "set it to the top of the data set."
     return UserError(f"root: {root} holds no {what}; {remedy}\n{cohort_cards.directions(kind)}")
 
 
 def facts(**known: str) -> Row:
-    """What is known of a subject; the rest is unknown."""
+    """Return the known values of a subject; all others are unknown."""
     return {**UNKNOWN, **known}
 
 
 def modality_of(names: Mapping[str, str], word: str) -> str:
-    """The sequence a data set's own word stands for; empty when it stands for none."""
+    """Return the sequence that a data set's own word stands for; empty if there is none."""
     return names.get(word.lower(), "")

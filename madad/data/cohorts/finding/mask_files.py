@@ -1,4 +1,4 @@
-"""Which of several mask files belongs to an image: the one on its grid."""
+"""The choice among several mask files of an image: the one on its grid."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ SESSION = re.compile(r"(?<![A-Za-z0-9])ses-[A-Za-z0-9]+")
 
 
 def best_mask(candidates: Sequence[Path], image: Image, image_grid: Volume, one: str | None = None) -> str:
-    """The candidate that lies on the image's grid, or the likeliest one so that preprocessing can refuse it by name, or "".
+    """Return the candidate on the image's grid, or the likeliest one so that preprocessing can refuse it by name, or "".
 
     Args:
-        one: option to name when several candidates lie on the grid and a choice would be a guess; None takes the first.
+        candidates: files that may be the mask.
+        image: the image that the mask belongs to.
+        image_grid: its grid.
+        one: option to name in the error when several candidates lie on the grid; None uses the first.
 
     Raises:
-        SubjectError: several lie on the grid; part of the truth must not be taken for all of it.
+        SubjectError: several lie on the grid, and each may hold only a part of the lesions.
     """
     own = [path for path in candidates if session_of(str(path)) == image.session]
     others = [path for path in candidates if path not in own and not (image.session and session_of(str(path)))]
@@ -30,12 +33,12 @@ def best_mask(candidates: Sequence[Path], image: Image, image_grid: Volume, one:
     on_grid = [path for path in usable if _is_on(path, image_grid)]
     if one and len(on_grid) > 1:
         names = ", ".join(str(path) for path in on_grid)
-        raise SubjectError(f"{image.path}: {len(on_grid)} masks lie on its grid ({names}); let {one} match one of them")
+        raise SubjectError(f"{image.path}: {len(on_grid)} masks lie on its grid ({names}); let {one} match only one of them")
     return str((on_grid or usable or [""])[0])
 
 
 def grid_of(path: Path, frame: str = "") -> Volume:
-    """The grid of a NIfTI file from its header; the array is a placeholder of the right shape.
+    """Return the grid of a NIfTI file from its header; the array is a placeholder of the right shape.
 
     Raises:
         SubjectError: see `volumes.check_header`.
@@ -45,7 +48,7 @@ def grid_of(path: Path, frame: str = "") -> Volume:
 
 
 def session_of(path: str) -> str:
-    """The session a path names, from its last such part."""
+    """Return the session that a path names, from its last such part."""
     return (SESSION.findall(path) or [""])[-1]
 
 

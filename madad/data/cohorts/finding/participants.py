@@ -16,7 +16,7 @@ SEXES = {"f": "F", "female": "F", "w": "F", "woman": "F", "m": "M", "male": "M",
 
 
 def read_participants(root: Path) -> tuple[dict[str, Row], dict[str, str]]:
-    """Read the table of a data set's subjects; a data set without one is fine.
+    """Read the table of a data set's subjects, if there is one.
 
     Returns:
         known: subject label to age, sex, site, group ("healthy", "patient" or empty) and lesion_kind, each empty when unknown.
@@ -29,37 +29,37 @@ def read_participants(root: Path) -> tuple[dict[str, Row], dict[str, str]]:
     if not path.exists() and not path.is_symlink():
         return {}, {}
     kind = kind_of_file(path)
-    if kind in (ANNEX, LFS, WEB_PAGE):  # without the table patients would pass for healthy
+    if kind in (ANNEX, LFS, WEB_PAGE):  # without the table patients would count as healthy
         raise UserError(f"{path}: {kind.name}; {kind.remedy}")
     known: dict[str, Row] = {}
     conflicts: dict[str, str] = {}
     for number, raw in enumerate(read_table(path), start=2):
         if "participant_id" not in raw:
-            raise UserError(f"{path}: there is no column participant_id; name the first column so")
+            raise UserError(f"{path}: there is no column participant_id; give the first column that name")
         subject = label(raw["participant_id"])
         row = _cleaned(raw)
         if known.setdefault(subject, row) != row:
-            conflicts[subject] = f"{path}, line {number}: {subject} has more than one row and they differ; keep the right one"
+            conflicts[subject] = f"{path}, line {number}: {subject} has several rows that differ; keep the right one"
     _warn_of_groups(path, known)
     return known, conflicts
 
 
 def label(participant: str) -> str:
-    """The subject's label with its prefix: "07" and "sub-07" are one."""
+    """Return the subject's label with its prefix: "07" and "sub-07" are the same subject."""
     participant = participant.strip()
     return participant if participant.startswith("sub-") else f"sub-{participant}"
 
 
 def age_in_years(text: str) -> str:
-    """A plain number of years ("45", "45.0", "045Y" and "89+" are understood), or empty."""
+    """Return a plain number of years ("45", "45.0", "045Y" and "89+" are understood), or empty."""
     match = re.fullmatch(r"0*(\d+(?:\.\d+)?)\s*[+yY]?", text)
     return match.group(1) if match else ""
 
 
 def group(text: str) -> str:
-    """Healthy, patient, or empty when nothing is said.
+    """Return "healthy", "patient", or empty for an empty text.
 
-    What is not known to mean healthy means patient, so that no patient is trained on by mistake.
+    Every word that is not known to mean healthy means patient, so that no patient is trained on by mistake.
     """
     if not text:
         return ""
@@ -78,6 +78,6 @@ def _cleaned(raw: Row) -> Row:
 
 
 def _warn_of_groups(path: Path, known: dict[str, Row]) -> None:
-    said = {row["group"] for row in known.values()}
-    if said == {"patient"}:
+    groups = {row["group"] for row in known.values()}
+    if groups == {"patient"}:
         logs.warn(f"{path}: no row's group means healthy ({', '.join(sorted(HEALTHY))}); all subjects count as patients")

@@ -1,4 +1,4 @@
-"""Which subject is in which split: seeded, stratified by age and sex, whole subjects only."""
+"""Assignment of subjects to splits: seeded, stratified by age and sex, all images of a subject in one split."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from madad.core.seeds import seed_from
 
 @dataclass(frozen=True)
 class Person:
-    """What a split needs to know of a subject. `group` is "healthy" or "patient"; age (years), sex and kind may be empty."""
+    """The facts that decide a subject's split. `group` is "healthy" or "patient"; age (years), sex and kind may be empty."""
 
     subject: str
     group: str
@@ -31,19 +31,20 @@ def assign(
     seed: int,
     validation_patients: Collection[str] = (),
 ) -> dict[str, str]:
-    """Give each subject one split.
+    """Assign each subject to one split.
 
-    The healthy go to train, validation and test, patients to validation and test. Sizes follow the fractions by largest
-    remainder; every stratum (lesion kind, then age tercile and sex, as far as known) is dealt out in proportion.
+    Healthy subjects are split into train, validation and test, patients into validation and test. Sizes follow the fractions by
+    largest remainder; every stratum (lesion kind, then age tercile and sex, as far as known) is divided in proportion.
 
     Args:
         people: the subjects, in any order.
-        split: fractions of the healthy. patient_split: fractions of the patients; each sums to 1.
+        split: fractions of the healthy subjects, which sum to 1.
+        patient_split: fractions of the patients, which sum to 1.
         seed: another seed gives another assignment.
-        validation_patients: where some are named, they are the validation patients and all others are tested on.
+        validation_patients: if not empty, these are the validation patients and all others are test patients.
 
     Returns:
-        Subject to split.
+        split by subject.
 
     Raises:
         UserError: fractions that are negative or do not sum to 1, or an unknown split.
@@ -62,7 +63,7 @@ def assign(
 
 
 def largest_remainder(total: int, fractions: Mapping[str, float]) -> dict[str, int]:
-    """Whole numbers that sum to `total`, nearest to the fractions (Hamilton's method); ties go to the earlier name."""
+    """Return whole numbers that sum to `total`, nearest to the fractions (Hamilton's method); ties go to the earlier name."""
     quotas = {name: total * fraction for name, fraction in fractions.items()}
     counts = {name: int(np.floor(quota + 1e-9)) for name, quota in quotas.items()}
     by_remainder = sorted(quotas, key=lambda name: -round(quotas[name] - counts[name], 9))
@@ -72,7 +73,7 @@ def largest_remainder(total: int, fractions: Mapping[str, float]) -> dict[str, i
 
 
 def _deal(counts: Mapping[str, int]) -> list[str]:
-    """A sequence in which each name occurs as often as counted and as evenly as can be, so that any stretch is in proportion."""
+    """Return a sequence in which each name occurs as often as counted, spread as evenly as possible."""
     total, dealt = sum(counts.values()), dict.fromkeys(counts, 0)
     sequence = []
     for position in range(1, total + 1):
@@ -84,24 +85,24 @@ def _deal(counts: Mapping[str, int]) -> list[str]:
 
 
 def _dealing_order(people: Sequence[Person], seed: int) -> list[str]:
-    """Subjects stratum by stratum; strata and the subjects in each in an order that only the seed and their names decide."""
+    """Return the subjects stratum by stratum, in an order that depends only on the seed and the names."""
     borders = np.quantile([float(p.age) for p in people if p.age] or [0.0], [1 / 3, 2 / 3])
 
     def stratum(person: Person) -> str:
         tercile = str(int(np.searchsorted(borders, float(person.age), side="left"))) if person.age else ""
         return f"{tercile}{person.sex}"
 
-    def place(person: Person) -> tuple[int, int, int]:
+    def position(person: Person) -> tuple[int, int, int]:
         kind, own = person.lesion_kind, stratum(person)
         return seed_from(seed, "kind", kind), seed_from(seed, "stratum", own), seed_from(seed, "split", person.subject)
 
-    return [person.subject for person in sorted(people, key=place)]
+    return [person.subject for person in sorted(people, key=position)]
 
 
 def _check_fractions(key: str, fractions: Mapping[str, float], allowed: Sequence[str]) -> None:
     unknown = set(fractions) - set(allowed)
     if unknown:
-        raise UserError(f"{key}: no split is called {', '.join(sorted(unknown))}; allowed are {', '.join(allowed)}")
+        raise UserError(f"{key}: no split has the name {', '.join(sorted(unknown))}; allowed are {', '.join(allowed)}")
     if min(fractions.values(), default=0) < 0 or abs(sum(fractions.values()) - 1) > 1e-6:
         raise UserError(f"{key}: the fractions {dict(fractions)} must not be negative and must sum to 1")
 

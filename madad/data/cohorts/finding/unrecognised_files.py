@@ -1,4 +1,4 @@
-"""What lies in a folder in which no NIfTI image was found."""
+"""The files of other formats in a folder in which no NIfTI image was found."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from madad.core.io.file_types import Kind, kind_of_file
 
-# An archive of DICOM files may hold millions; the first ones tell what it is.
+# A folder may contain millions of DICOM files; the first ones show what it is.
 MOST_FILES = 2000
 
 
 def foreign_files(root: str | Path) -> str | None:
-    """Say in words which images of other formats a folder holds and which tool converts them; None when it holds none."""
+    """Return a description of the images of other formats in a folder and of their converter; None if there are none."""
     first: dict[Kind, Path] = {}
     counts: Counter[Kind] = Counter()
     looked_at = 0

@@ -1,4 +1,4 @@
-"""How a scanner sees a subject: contrast of each modality, bias field, noise and scale."""
+"""Simulation of the scanner: contrast of each modality, bias field, noise and scale."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from madad.data.cohorts.phantoms.shape import Frame
 from madad.data.cohorts.phantoms.subjects import Recipe
 from madad.data.cohorts.phantoms.tissue import Tissue
 
-# Signal of each tissue against white matter on T1w, grey matter on T2w and FLAIR; after typical 1.5 and 3 T protocols.
+# Signal of each tissue relative to white matter on T1w, grey matter on T2w and FLAIR, as in typical 1.5 and 3 T protocols.
 BRAIN = {
     "T1w": {"white": 1.0, "grey": 0.68, "fluid": 0.22},
     "T2w": {"white": 0.50, "grey": 0.70, "fluid": 1.45},
@@ -32,14 +32,14 @@ HEAD = {
     },
 }
 MODALITIES = tuple(BRAIN)
-# How strongly the template's own detail and a slow change of myelin show.
+# Visibility of the template's own detail.
 DETAIL = {"T1w": 0.035, "T2w": -0.03, "FLAIR": -0.02}
 
 
 def signal(
     modality: str, recipe: Recipe, frame: Frame, tissue: Tissue, head: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
 ) -> np.ndarray:
-    """Signal without bias field and noise, before any lesion, (N,): linear mixing of tissues (partial volume)."""
+    """Return the signal without bias field, noise and lesions, (N,): a linear mixture of tissues (partial volume)."""
     table = brain_signals(modality, recipe, rng)
     fluid = 1 - tissue.grey - tissue.white
     myelin = 1 + 0.03 * sample(random_field(rng, head_lattice(8.0), 40.0), frame.origins)
@@ -54,7 +54,7 @@ def signal(
 
 
 def brain_signals(modality: str, recipe: Recipe, rng: np.random.Generator) -> dict[str, float]:
-    """The subject's signal of white matter, grey matter and fluid."""
+    """Return the subject's signal of white matter, grey matter and fluid."""
     table = dict(BRAIN[modality])
     table["grey"] = table["white"] + (table["grey"] - table["white"]) * recipe.grey_contrast
     table["fluid"] *= float(rng.uniform(0.85, 1.15))
@@ -62,9 +62,9 @@ def brain_signals(modality: str, recipe: Recipe, rng: np.random.Generator) -> di
 
 
 def acquire(clean: np.ndarray, recipe: Recipe, frame: Frame, rng: np.random.Generator) -> np.ndarray:
-    """Bias field, Rician noise (Gudbjartsson and Patz 1995, doi:10.1002/mrm.1910340618) and scale; uint16 on the native grid.
+    """Add bias field, Rician noise (Gudbjartsson and Patz 1995, doi:10.1002/mrm.1910340618) and scale; uint16, native grid.
 
-    The noise level holds for voxels of 2 mm and scales with 1 / volume, as signal does.
+    The noise level is that of voxels of 2 mm and scales with 1 / volume, as the signal does.
     """
     received = clean * bias_field(recipe, frame, rng)
     sigma = recipe.noise * float(np.clip((2.0 / frame.voxel_mm) ** 1.5, 0.4, 2.0))
@@ -75,7 +75,7 @@ def acquire(clean: np.ndarray, recipe: Recipe, frame: Frame, rng: np.random.Gene
 
 
 def bias_field(recipe: Recipe, frame: Frame, rng: np.random.Generator) -> np.ndarray:
-    """Multiplicative receive field, (N,): a bright centre (dielectric effect) times a smooth random field of 120 mm."""
+    """Draw a multiplicative receive field, (N,): a bright centre (dielectric effect) times a smooth random field of 120 mm."""
     field = sample(random_field(rng, head_lattice(12.0), 120.0), frame.points)
     centre = np.array(rng.normal([0, -15, 5], 12), np.float32)[:, None]
     radius = np.sqrt(((frame.points - centre) ** 2).sum(axis=0)) / 100

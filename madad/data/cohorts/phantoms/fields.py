@@ -1,4 +1,4 @@
-"""Random fields and smooth maps of space, the clay of the phantom.
+"""Random fields and smooth deformations of space, from which the phantom is built.
 
 Points are head coordinates in mm (RAS+, the frame of ICBM152), shape (3, N). A field is a `Volume` on a regular lattice.
 """
@@ -17,7 +17,7 @@ SQUARINGS = 5
 
 
 def lattice(low_mm: tuple[float, ...], high_mm: tuple[float, ...], spacing_mm: float) -> Volume:
-    """An empty field over the box from `low_mm` to `high_mm`."""
+    """Return an empty field over the box from `low_mm` to `high_mm`."""
     shape = tuple(int(np.ceil((high - low) / spacing_mm)) + 1 for low, high in zip(low_mm, high_mm, strict=True))
     affine = np.diag([spacing_mm] * 3 + [1.0])
     affine[:3, 3] = low_mm
@@ -25,14 +25,14 @@ def lattice(low_mm: tuple[float, ...], high_mm: tuple[float, ...], spacing_mm: f
 
 
 def lattice_points(grid: Volume) -> np.ndarray:
-    """Coordinates of every voxel of a grid, shape (3, N), float32."""
+    """Return the coordinates of every voxel of a grid, shape (3, N), float32."""
     indices = np.indices(grid.array.shape, dtype=np.float32).reshape(3, -1)
     affine = grid.affine.astype(np.float32)
     return affine[:3, :3] @ indices + affine[:3, 3:]
 
 
 def sample(field: Volume, points: np.ndarray, outside: float | None = None) -> np.ndarray:
-    """Linear interpolation of a field at points; beyond its edge the value `outside`, or the nearest one. Shape (N,)."""
+    """Interpolate a field linearly at points, (N,); beyond its edge the value is `outside`, or the nearest one."""
     inverse = np.linalg.inv(field.affine).astype(np.float32)
     indices = inverse[:3, :3] @ points + inverse[:3, 3:]
     mode = "nearest" if outside is None else "constant"
@@ -40,7 +40,7 @@ def sample(field: Volume, points: np.ndarray, outside: float | None = None) -> n
 
 
 def random_field(rng: np.random.Generator, grid: Volume, fwhm_mm: float) -> Volume:
-    """A Gaussian random field of zero mean and unit variance: white noise under a Gaussian kernel (Worsley et al. 1996)."""
+    """Draw a Gaussian random field of zero mean and unit variance: white noise under a Gaussian kernel (Worsley et al. 1996)."""
     noise = rng.standard_normal(grid.array.shape, dtype=np.float32)
     sigma = fwhm_mm / FWHM / np.array(grid.spacing_mm)
     smooth = ndimage.gaussian_filter(noise, sigma, mode="wrap", truncate=3)
@@ -48,14 +48,16 @@ def random_field(rng: np.random.Generator, grid: Volume, fwhm_mm: float) -> Volu
 
 
 def exponential(velocity: np.ndarray, grid: Volume) -> np.ndarray:
-    """The diffeomorphism of a stationary velocity field, by scaling and squaring (Arsigny et al. 2006, doi:10.1007/11866565_113).
+    """Return the diffeomorphism of a stationary velocity field.
+
+    By scaling and squaring (Arsigny et al. 2006, doi:10.1007/11866565_113).
 
     Args:
-        velocity: mm, shape (3, I, J, K).
-        grid: the lattice it lives on.
+        velocity: velocity in mm, shape (3, I, J, K).
+        grid: lattice of the velocity.
 
     Returns:
-        Displacement in mm, shape (3, I, J, K).
+        displacement in mm, shape (3, I, J, K).
     """
     spacing = np.array(grid.spacing_mm, np.float32).reshape(3, 1, 1, 1)
     identity = np.indices(grid.array.shape, dtype=np.float32)
@@ -69,5 +71,5 @@ def exponential(velocity: np.ndarray, grid: Volume) -> np.ndarray:
 
 
 def soft_step(distance_mm: np.ndarray, width_mm: float) -> np.ndarray:
-    """Share of a voxel of that width lying below a surface, from the signed distance of its centre: 1 inside, 0 outside."""
+    """Return the share of a voxel below a surface, from the signed distance of its centre: 1 inside, 0 outside."""
     return np.clip(0.5 - distance_mm / width_mm, 0.0, 1.0)

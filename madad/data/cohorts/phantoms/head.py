@@ -1,4 +1,4 @@
-"""What is not brain: fluid, skull, scalp, face and neck, so that skull stripping has real work."""
+"""Everything around the brain: fluid, skull, scalp, face and neck, so that skull stripping is a realistic task."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ CORD = ((0, -47, -140), (5.5, 4.5, 100))
 
 
 def make_surroundings(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Materials around the brain.
+    """Generate the materials around the brain.
 
     Returns:
-        shares: one row a material of `MATERIALS`, (8, N); all zero in the air outside the head.
+        shares: one row per material of `MATERIALS`, (8, N); all zero in the air outside the head.
         cavity: share of each voxel inside the skull, (N,).
     """
     at, width = frame.origins, frame.voxel_mm
@@ -52,7 +52,7 @@ def make_surroundings(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random
 
 
 def _trunk(at: np.ndarray) -> np.ndarray:
-    """Signed distance to face and neck."""
+    """Return the signed distance to face and neck."""
     joined = ellipsoid(at, *NECK)
     for shape in FACE:
         joined = _joined(joined, ellipsoid(at, *shape), 12.0)
@@ -60,19 +60,19 @@ def _trunk(at: np.ndarray) -> np.ndarray:
 
 
 def _joined(one: np.ndarray, other: np.ndarray, width_mm: float) -> np.ndarray:
-    """Distance to two bodies with the notch between them filled: the polynomial smooth minimum (Quilez 2013)."""
+    """Return the distance to two bodies with the notch between them filled: the polynomial smooth minimum (Quilez 2013)."""
     blend = np.clip(0.5 + (other - one) / (2 * width_mm), 0, 1)
     return other + (one - other) * blend - width_mm * blend * (1 - blend)
 
 
 def _put(shares: np.ndarray, material: str, share: np.ndarray) -> None:
-    """Lay a material over what is there."""
+    """Lay a material over the existing ones."""
     shares *= 1 - share
     shares[MATERIALS.index(material)] += share
 
 
 def _soft_tissue(shares: np.ndarray, body: np.ndarray, texture: list[np.ndarray]) -> None:
-    """Muscle streaked with fat, bone and air, under a layer of fat and a thin darker skin."""
+    """Add muscle streaked with fat, bone and air, under a layer of fat and a thin darker skin."""
     shares[MATERIALS.index("muscle")] = 1
     _put(shares, "fat", np.clip((texture[0] - 0.7) * 1.6, 0, 0.9))
     _put(shares, "bone", np.clip((texture[1] - 1.1) * 2.0, 0, 0.9))
@@ -97,7 +97,7 @@ def _organs(shares: np.ndarray, at: np.ndarray, width: float, texture: list[np.n
 def _skull(
     shares: np.ndarray, depth: np.ndarray, inner: np.ndarray, outer: np.ndarray, width: float, texture: list[np.ndarray]
 ) -> None:
-    """Two dark tables of bone with fatty marrow between, thickest where the skull is."""
+    """Add two dark layers of bone with fatty marrow between them, thickest where the skull is."""
     _put(shares, "bone", soft_step(depth - outer, width))
     middle = np.abs(depth - (inner + outer) / 2) - (outer - inner) * np.clip(0.17 + 0.08 * texture[3], 0, 0.3)
     _put(shares, "marrow", np.clip(0.55 + 0.3 * texture[0], 0, 1) * soft_step(middle, width))
@@ -105,7 +105,7 @@ def _skull(
 
 
 def _spine(shares: np.ndarray, at: np.ndarray, outside: np.ndarray, width: float) -> None:
-    """Vertebrae around a canal of fluid with the cord, below the skull; the canal runs through its base."""
+    """Add vertebrae around a canal of fluid with the cord, below the skull; the canal runs through its base."""
     below = soft_step(-outside, width)
     rings = 0.35 + 0.65 * (np.sin(at[2] * 2 * np.pi / 17) > -0.6)
     _put(shares, "bone", below * soft_step(ellipsoid(at, *SPINE) - 3, width))

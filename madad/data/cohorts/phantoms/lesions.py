@@ -40,10 +40,10 @@ ATTEMPTS, SMALLEST_VOXELS = 8, 8
 
 @dataclass(frozen=True)
 class Lesion:
-    """Parts of a lesion laid over the tissue in order.
+    """Parts of a lesion, laid over the tissue in order.
 
     Attributes:
-        parts: name in `SIGNAL` and share of each voxel, (N,).
+        parts: name in `SIGNAL` and share of each voxel, (N,), of every part.
         texture: variation of signal inside, unit variance, (N,).
     """
 
@@ -64,9 +64,13 @@ class Site:
     """Where a lesion grows: the subject's voxels inside the brain.
 
     Attributes:
-        points, origins: head and template coordinates, (3, n).
-        grey, white: shares. ventricle_mm, depth_mm: distances to ventricles and hull.
-        width: of a voxel in mm.
+        points: head coordinates, (3, n).
+        origins: template coordinates, (3, n).
+        grey: share of grey matter, (n,).
+        white: share of white matter, (n,).
+        ventricle_mm: distance to the ventricles, (n,).
+        depth_mm: signed distance to the hull of the brain, (n,).
+        width: width of a voxel in mm.
     """
 
     points: np.ndarray
@@ -80,7 +84,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Mass:
-    """A tumour's place: centre in head coordinates (mm), radius of its core and reach of its oedema."""
+    """A tumour: centre in head coordinates (mm), radius of its core and reach of its oedema (mm)."""
 
     centre: np.ndarray
     radius: float
@@ -88,9 +92,9 @@ class Mass:
 
 
 def displace_by_tumour(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Generator) -> tuple[Frame, Mass | None]:
-    """Choose a tumour's place and push the tissue around it away; other kinds displace nothing.
+    """Draw the location of a tumour and push the surrounding tissue away; other kinds displace nothing.
 
-    The push r' = r (1 - m exp(-r^2 / 2 s^2)) is monotone for m < 1, so tissue neither folds nor vanishes.
+    The displacement r' = r (1 - m exp(-r^2 / 2 s^2)) is monotone for m < 1, so tissue neither folds nor vanishes.
     """
     if recipe.kind != "tumour":
         return frame, None
@@ -102,14 +106,14 @@ def displace_by_tumour(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.rando
     mass = Mass(centre, float(rng.uniform(8, 19)), float(rng.uniform(6, 15)))
     offset = frame.points - centre[:, None]
     push = rng.uniform(0.25, 0.55) * np.exp(-(offset**2).sum(axis=0) / (2 * (1.3 * mass.radius) ** 2))
-    held = np.clip(-depth / 12, 0, 1)  # the skull gives no way
+    held = np.clip(-depth / 12, 0, 1)  # the skull does not move
     return replace(frame, origins=(frame.origins - offset * push * held).astype(np.float32)), mass
 
 
 def grow(
     recipe: Recipe, atlas: Atlas, frame: Frame, tissue: Tissue, mass: Mass | None, rng: np.random.Generator
 ) -> Lesion | None:
-    """Grow the patient's lesion; larger in a next attempt when it does not fill a handful of voxels.
+    """Grow the patient's lesion, larger in each attempt until it fills a few voxels.
 
     Raises:
         SubjectError: the grid is too coarse for any lesion.
@@ -119,10 +123,10 @@ def grow(
     inside = np.flatnonzero(tissue.brain > 0.5)
     origins = frame.origins[:, inside]
     near = [sample(field, origins) for field in (atlas.ventricle_mm, atlas.surface_mm)]
-    place_ = Site(frame.points[:, inside], origins, tissue.grey[inside], tissue.white[inside], *near, frame.voxel_mm)
+    site = Site(frame.points[:, inside], origins, tissue.grey[inside], tissue.white[inside], *near, frame.voxel_mm)
     for attempt in range(ATTEMPTS):
-        texture = [sample(random_field(rng, head_lattice(3.0), scale), place_.points) for scale in (9.0, 20.0)]
-        parts = GROWTH[recipe.kind](place_, texture, mass, 1 + 0.25 * attempt, recipe, rng)
+        texture = [sample(random_field(rng, head_lattice(3.0), scale), site.points) for scale in (9.0, 20.0)]
+        parts = GROWTH[recipe.kind](site, texture, mass, 1 + 0.25 * attempt, recipe, rng)
         lesion = Lesion(
             tuple((name, _spread(share, inside, tissue)) for name, share in parts), _spread(texture[0], inside, tissue)
         )
@@ -132,7 +136,7 @@ def grow(
 
 
 def show(lesion: Lesion | None, modality: str, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The signal with the lesion in it, (N,)."""
+    """Return the signal with the lesion, (N,)."""
     if lesion is None:
         return clean
     for name, share in lesion.parts:
@@ -151,7 +155,7 @@ Parts = list[tuple[str, np.ndarray]]
 
 
 def _tumour(site: Site, texture: list, mass: Mass | None, size: float, recipe: Recipe, rng: np.random.Generator) -> Parts:
-    """Core with a dead centre when large; oedema runs along white matter and spares cortex and fluid."""
+    """Grow a core, with a necrotic centre if large; oedema runs along white matter and spares cortex and fluid."""
     assert mass is not None
     radius = np.sqrt(((site.points - mass.centre[:, None]) ** 2).sum(axis=0))
     core = radius * (1 + 0.2 * texture[1] + 0.07 * texture[0]) - mass.radius * size
@@ -166,14 +170,14 @@ def _tumour(site: Site, texture: list, mass: Mass | None, size: float, recipe: R
 
 
 def _ms(site: Site, texture: list, mass: Mass | None, size: float, recipe: Recipe, rng: np.random.Generator) -> Parts:
-    """Many ovoid plaques in white matter, most at the ventricles and pointing away from them (Dawson's fingers)."""
+    """Grow many ovoid plaques in white matter, most at the ventricles and pointing away from them (Dawson's fingers)."""
     weight = site.white**2 * (0.06 + np.exp(-site.ventricle_mm / 5)) * (site.origins[2] > -45)
     share = _spots(site, texture, weight, int(rng.integers(10, 36)), size * np.array([2.6, 0.45]), rng)
     return [("plaque", share * np.clip(1.3 * site.white + 0.5 * site.grey, 0, 1))]
 
 
 def _wmh(site: Site, texture: list, mass: Mass | None, size: float, recipe: Recipe, rng: np.random.Generator) -> Parts:
-    """Caps on the horns and bands along the ventricles that merge with age, and spots in deep white matter."""
+    """Grow caps on the horns and bands along the ventricles that merge with age, and spots in deep white matter."""
     y, z = site.origins[1], site.origins[2]
     caps = np.exp(-(((y - 32) / 11) ** 2)) + np.exp(-(((y + 58) / 16) ** 2))
     reach = size * (0.8 + 0.06 * max(recipe.age - 50, 0) + rng.uniform(0, 1.8)) * (1 + 0.9 * caps)
@@ -188,7 +192,7 @@ def _wmh(site: Site, texture: list, mass: Mass | None, size: float, recipe: Reci
 
 
 def _stroke(site: Site, texture: list, mass: Mass | None, size: float, recipe: Recipe, rng: np.random.Generator) -> Parts:
-    """Part of one vascular territory, cortex and all: swollen when recent, a cavity with a gliotic rim when old."""
+    """Grow a part of one vascular territory including cortex: swollen when recent, a cavity with a gliotic rim when old."""
     name = str(rng.choice(list(TERRITORIES)))
     centre, radii = (np.array(values, float) for values in TERRITORIES[name])
     side = rng.choice([-1.0, 1.0])
@@ -204,7 +208,7 @@ def _stroke(site: Site, texture: list, mass: Mass | None, size: float, recipe: R
 
 
 def _spots(site: Site, texture: list, weight: np.ndarray, count: int, law: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Share of ovoids of log-normal radius (median in mm, spread) centred by weight, (n,)."""
+    """Return the share of ovoids of log-normal radius (median in mm, spread) centred by weight, (n,)."""
     share = np.zeros(site.white.size, np.float32)
     chosen = rng.choice(weight.size, count, p=weight / weight.sum())
     for at in chosen:

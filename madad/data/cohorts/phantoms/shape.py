@@ -1,4 +1,4 @@
-"""Where a subject's tissue is: size, pose, an individual diffeomorphism, and the scanner's grid."""
+"""Shape of a subject's head: size, pose, an individual diffeomorphism, and the scanner's grid."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from madad.data.cohorts.phantoms.subjects import Recipe
 # Scales of the velocity field in mm (full width at half maximum of its kernel) and the spacing of its lattice.
 WARP_SCALES_MM = (48.0, 20.0, 10.0)
 WARP_SPACING_MM = 4.0
-# Share of each scale that also reaches the skull: brains differ in small things, skulls stay smooth.
+# Share of each scale that also deforms the skull: brains differ in detail, skulls stay smooth.
 WARP_OUTSIDE = (0.2, 0.0, 0.0)
-# What every scanner sees at least, in head coordinates (mm): the brain with a margin.
+# Smallest field of view of a scanner, in head coordinates (mm): the brain with a margin.
 VIEW_LOW, VIEW_HIGH = (-84.0, -122.0, -78.0), (84.0, 88.0, 98.0)
 
 
@@ -52,7 +52,7 @@ def lay_frame(recipe: Recipe, atlas: Atlas, spacing_mm: float, rng: np.random.Ge
 
 
 def displacement(recipe: Recipe, atlas: Atlas, rng: np.random.Generator) -> list[Volume]:
-    """Three fields in mm: from a point of the head to where in the template its tissue comes from."""
+    """Return three fields in mm: the displacement from a point of the head to the origin of its tissue in the template."""
     grid = head_lattice(WARP_SPACING_MM)
     depth = sample(atlas.surface_mm, lattice_points(grid)).reshape(grid.array.shape)
     velocity = np.zeros((3, *grid.array.shape), np.float32)
@@ -64,7 +64,7 @@ def displacement(recipe: Recipe, atlas: Atlas, rng: np.random.Generator) -> list
 
 
 def _pull(atlas: Atlas, grid: Volume) -> np.ndarray:
-    """Directions towards the ventricles, strongest at their walls, so that what was inside comes to lie outside of them."""
+    """Return directions towards the ventricles, strongest at their walls, which move the walls outwards."""
     distance = sample(atlas.ventricle_mm, lattice_points(grid)).reshape(grid.array.shape)
     inside = ndimage.gaussian_filter((distance < 2).astype(np.float32), 1.0)
     gradient = np.stack(np.gradient(inside)).astype(np.float32)
@@ -72,7 +72,7 @@ def _pull(atlas: Atlas, grid: Volume) -> np.ndarray:
 
 
 def native_grid(recipe: Recipe, spacing_mm: float, rng: np.random.Generator) -> Volume:
-    """A grid of random voxel size, field of view, axis order and obliqueness that holds the brain."""
+    """Draw a grid of random voxel size, field of view, axis order and obliqueness that covers the brain."""
     spacing = spacing_mm * rng.uniform(0.92, 1.08) * np.ones(3)
     if rng.random() < 0.35:  # a 2D acquisition: thicker slices, finer in plane
         spacing *= 0.93

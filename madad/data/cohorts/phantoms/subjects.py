@@ -1,4 +1,4 @@
-"""Who the phantom's subjects are: every number about a person is drawn once, recorded, and acted on deterministically."""
+"""The phantom's subjects: every number about a person is drawn once, recorded, and used deterministically."""
 
 from __future__ import annotations
 
@@ -22,15 +22,21 @@ class Recipe:
     Attributes:
         subject: BIDS label, `sub-H001` (healthy) or `sub-P001` (patient).
         kind: lesion kind, empty when healthy.
-        age: years. sex: "F" or "M". site: scanner.
-        scale: size of the head against the template along R, A, S.
-        ventricles_mm: how far the walls of the ventricles move outwards.
+        age: age in years.
+        sex: "F" or "M".
+        site: name of the scanner.
+        scale: size of the head relative to the template along R, A, S.
+        ventricles_mm: displacement of the walls of the ventricles outwards.
         sulci: log-odds added to fluid in the cortex.
-        gap_mm, skull_mm, scalp_mm: mean thickness of the fluid round the brain, of the skull and of the scalp.
+        gap_mm: mean thickness of the fluid around the brain.
+        skull_mm: mean thickness of the skull.
+        scalp_mm: mean thickness of the scalp.
         warp_mm: amplitudes of the velocity field at 48, 20 and 10 mm.
-        angles_deg, shift_mm: pose of the head in the scanner.
-        noise: standard deviation of the complex noise against white matter. bias: log-amplitude of the bias field.
-        grey_contrast: how much darker (T1w) or brighter than white matter grey matter is, against the mean.
+        angles_deg: rotation of the head in the scanner about its three axes.
+        shift_mm: translation of the head in the scanner.
+        noise: standard deviation of the complex noise relative to white matter.
+        bias: log-amplitude of the bias field.
+        grey_contrast: contrast of grey and white matter relative to the mean over subjects.
     """
 
     subject: str
@@ -56,7 +62,7 @@ class Recipe:
         return "patient" if self.kind else "healthy"
 
     def participant(self) -> dict[str, str]:
-        """The subject's row of participants.tsv."""
+        """Return the subject's row of participants.tsv."""
         row = {"participant_id": self.subject, "age": f"{self.age:.1f}", "sex": self.sex, "group": self.group}
         return row | {"site": self.site, "lesion_kind": self.kind or "n/a"}
 
@@ -65,7 +71,7 @@ class Recipe:
 
 
 def recipes(healthy: int, patients: int, seed: int) -> list[Recipe]:
-    """The subjects of a cohort. Who a subject is does not depend on how many others there are."""
+    """Draw the subjects of a cohort. A subject does not depend on the number of the others."""
     people = [draw(seed, f"sub-H{i:03d}", "") for i in range(1, healthy + 1)]
     return people + [draw(seed, f"sub-P{i:03d}", KINDS[(i - 1) % len(KINDS)]) for i in range(1, patients + 1)]
 
@@ -79,7 +85,7 @@ def draw(seed: int, subject: str, kind: str) -> Recipe:
     age = float(rng.uniform(*AGES[kind or "healthy"]))
     sex = "F" if rng.random() < 0.5 else "M"
     old = max(age - 25, 0) / 50
-    # The template is some 8 % larger than an average head in every direction.
+    # The template is about 8 % larger than an average head in every direction.
     size = (0.94 if sex == "M" else 0.90) + 0.018 * rng.standard_normal()
     return Recipe(
         subject=subject,

@@ -1,4 +1,4 @@
-"""What a subject's brain is made of: the blurred average becomes one person's tissue."""
+"""Tissue of a subject's brain: the blurred template becomes the tissue of one person."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from madad.data.cohorts.phantoms.subjects import Recipe
 # Folds: a kernel of 6 mm puts the zero sheets of the random field about 11 mm apart, a gyrus and its two banks.
 FOLD_FWHM_MM = 6.0
 FOLD_LOW, FOLD_HIGH = (-80.0, -115.0, -75.0), (80.0, 82.0, 92.0)
-# Half-widths of a fold's fluid and of its grey banks, in standard deviations of the field; log-odds they gain.
+# Half-widths of a fold's fluid and of its grey banks, in standard deviations of the field, and the log-odds added to each.
 FLUID_WIDTH, GREY_WIDTH, FLUID_GAIN, GREY_GAIN = 0.22, 0.9, 5.0, 3.5
-# Log-odds of fluid along the average's own sulci, and what grey matter loses, since averaging thickens the cortex.
+# Log-odds added to fluid along the template's own sulci, and subtracted from grey matter, as averaging thickens the cortex.
 SULCUS_GAIN, THINNING = 3.5, 0.9
 
 
@@ -27,7 +27,8 @@ class Tissue:
     """Tissue of the brain on the native grid, each flat of length N.
 
     Attributes:
-        grey, white: shares in [0, 1]; what is missing to 1 is fluid.
+        grey: share of grey matter in [0, 1].
+        white: share of white matter in [0, 1]; the rest is fluid.
         brain: share inside the brain mask.
         detail: texture of the template, about unit variance.
     """
@@ -39,7 +40,7 @@ class Tissue:
 
 
 def make_tissue(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Generator) -> Tissue:
-    """Make the subject's tissue in template space and carry it to the native grid with partial volume."""
+    """Generate the subject's tissue in template space and resample it to the native grid with partial volume."""
     grey, white = individual(recipe, atlas, rng)
     near = np.flatnonzero(sample(atlas.surface_mm, frame.origins) < 4)
     points = frame.origins[:, near]
@@ -53,10 +54,10 @@ def make_tissue(recipe: Recipe, atlas: Atlas, frame: Frame, rng: np.random.Gener
 
 
 def individual(recipe: Recipe, atlas: Atlas, rng: np.random.Generator) -> tuple[Volume, Volume]:
-    """Sharp grey and white matter with the subject's own folds, at 1 mm in template space.
+    """Return sharp grey and white matter with the subject's own folds, at 1 mm in template space.
 
-    Squaring the shares and renormalising undoes the blur of averaging many heads. Where the average is undecided, the
-    zero sheets of a random field decide: along them runs fluid with a bank of grey matter on either side, as in a sulcus.
+    Squaring the shares and renormalising undoes the blur of averaging many heads. Where the template is undecided, the zero
+    sheets of a random field decide: along them runs fluid with a bank of grey matter on either side, as in a sulcus.
     """
     inside = np.flatnonzero(atlas.brain.array.ravel() > 0)
     grey, white, folded, sulci = (m.array.ravel()[inside] for m in (atlas.grey, atlas.white, atlas.folded, atlas.sulci))

@@ -144,7 +144,7 @@ def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path) -> None:
 def test_no_network_is_told_with_what_to_do(tmp_path: Path) -> None:
     with serving(Site({})) as gone:
         pass
-    with pytest.raises(UserError, match=r"cannot be fetched.*refused.*is there a network.*what has come so far is kept"):
+    with pytest.raises(UserError, match=r"cannot be downloaded.*refused.*check the network.*what was downloaded so far is kept"):
         fetch(gone, tmp_path)
 
 
@@ -211,7 +211,7 @@ def test_errors_end_with_how_to_do_it_by_hand(ixi: Site, tmp_path: Path, capsys:
     del ixi.files["IXI-T1.tar"]
     assert run(ixi, tmp_path, "T1w") == 1
     said = capsys.readouterr().err
-    assert "404" in said and "By hand instead, with a root:" in said and "https://brain-development.org/ixi-dataset/" in said
+    assert "404" in said and "To get it by hand, with a root:" in said and "https://brain-development.org/ixi-dataset/" in said
     assert "Traceback" not in said
 
 

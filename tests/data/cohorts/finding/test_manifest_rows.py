@@ -117,7 +117,7 @@ def test_no_one_with_a_lesion_mask_is_learnt_from_as_healthy(bids_root: Root, ca
     mask = "derivatives/manual/sub-01/anat/sub-01_label-lesion_mask.nii.gz"
     root = bids_root(*t1w("01"), mask, participants="participant_id\tgroup\nsub-01\tcontrol\n")
     assert read_bids(root, READ, ["T1w"])[0][0]["group"] == "patient"
-    assert "sub-01 is called healthy but has a lesion mask" in capsys.readouterr().err
+    assert "sub-01 is listed as healthy but has a lesion mask" in capsys.readouterr().err
 
 
 def test_patients_without_lesion_masks_are_said(bids_root: Root, capsys: pytest.CaptureFixture) -> None:
