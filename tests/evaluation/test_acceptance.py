@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from madad.evaluation.protocol.run import evaluate
-from madad.evaluation.protocol.thresholds import PROTOCOLS
+from madad.evaluation.metrics.thresholds import PROTOCOLS
 from tests.evaluation.cases import AFFINE, FULL, IDENTITY, PLAIN, SHAPE, Case
 
 MANY = {"validation": ["healthy"] * 9 + ["patient"] * 2, "test": ["healthy"] * 2 + ["patient"] * 3}

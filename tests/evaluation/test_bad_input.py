@@ -11,7 +11,7 @@ import pytest
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import Pack, Prediction, write_maps, write_pack
 from madad.evaluation.protocol.inputs import Source
-from madad.evaluation.protocol.thresholds import PROTOCOLS
+from madad.evaluation.metrics.thresholds import PROTOCOLS
 from tests.evaluation.cases import AFFINE, BRAIN, FULL, IDENTITY, OPTIONS, SHAPE, Case, predicted
 
 HEALTHY_PROTOCOLS = {"healthy_fpr_1", "healthy_fpr_5", "conformal_fpr_1", "one_fp_per_scan"}

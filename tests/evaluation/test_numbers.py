@@ -13,7 +13,7 @@ from scipy import ndimage
 from sklearn.metrics import average_precision_score, f1_score
 
 from madad.core.io.hdf5 import Maps
-from madad.evaluation.protocol.thresholds import PROTOCOLS
+from madad.evaluation.metrics.thresholds import PROTOCOLS
 from tests.evaluation.cases import AFFINE, BRAIN, FULL, OPTIONS, Case
 
 CUBE = np.ones((3, 3, 3))

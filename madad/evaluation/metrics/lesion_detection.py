@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from madad.evaluation.metrics.connected_components import Components, components
-from madad.evaluation.metrics.empty_masks import EMPTY, empty_value
 
 # Smaller specks of a reference mask are as likely a slip of the rater or of resampling as a lesion.
 MIN_VOXELS = 3
@@ -125,34 +124,39 @@ def match(prediction: np.ndarray, lesions: np.ndarray, number: int, lesion_voxel
     )
 
 
-def lesion_metrics(counts: LesionCounts) -> dict[str, float]:
-    """Metrics of one sample; without lesions or without predicted components as `madad.evaluation.metrics.empty_masks` declares.
+def lesions(counts: LesionCounts) -> float:
+    """Return the number of lesions that count."""
+    return float(counts.lesions)
 
-    Where all lesions are too small to count the shares are NaN: nothing is known, and silence must not look perfect.
 
-    `lesion_sensitivity` is the share of lesions found, `lesion_sensitivity_iou` that by intersection over union,
-    `lesion_precision` the share of predicted components that touch a lesion. `lesion_f1` is the harmonic mean of the last two
-    (Commowick et al. 2018): a single component over the whole brain covers every lesion and touches one, and must not be
-    perfect. `lesions` and `false_positive_components` are numbers.
+def lesion_sensitivity(counts: LesionCounts) -> float:
+    """Return the share of lesions of which a tenth is predicted."""
+    return counts.found / counts.lesions
+
+
+def lesion_sensitivity_iou(counts: LesionCounts) -> float:
+    """Return the share of lesions with an intersection over union of at least a tenth."""
+    return counts.found_by_iou / counts.lesions
+
+
+def lesion_precision(counts: LesionCounts) -> float:
+    """Return the share of predicted components that touch a lesion."""
+    return 1 - counts.false_positives / counts.predicted
+
+
+def lesion_f1(counts: LesionCounts) -> float:
+    """Return the harmonic mean of the sensitivity by intersection over union and the precision (Commowick et al. 2018).
+
+    A single component over the whole brain covers every lesion and touches one, and must not be perfect.
     """
-    empty = (counts.predicted == 0, counts.lesions == 0)
-    values = {}
-    if not any(empty):
-        strict, precision = counts.found_by_iou / counts.lesions, 1 - counts.false_positives / counts.predicted
-        both = strict + precision
-        values = {
-            "lesion_sensitivity": counts.found / counts.lesions,
-            "lesion_sensitivity_iou": strict,
-            "lesion_precision": precision,
-            "lesion_f1": 2 * strict * precision / both if both else 0.0,
-        }
-    shares = [name for name in EMPTY if name.startswith("lesion_")]
-    declared = dict.fromkeys(shares, np.nan) if counts.specks else {name: empty_value(name, *empty) for name in shares}
-    return {
-        "lesions": float(counts.lesions),
-        **(values or declared),
-        "false_positive_components": float(counts.false_positives),
-    }
+    strict, precise = lesion_sensitivity_iou(counts), lesion_precision(counts)
+    both = strict + precise
+    return 2 * strict * precise / both if both else 0.0
+
+
+def false_positive_components(counts: LesionCounts) -> float:
+    """Return the number of predicted components that touch no lesion."""
+    return float(counts.false_positives)
 
 
 def _tenth(sizes: np.ndarray) -> np.ndarray:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
-from skimage.metrics import structural_similarity
 
 from madad.evaluation.metrics.bounding_box import bounding_box
 
@@ -12,37 +14,65 @@ DATA_RANGE = 1.0
 WINDOW = 7
 
 
-def fidelity(image: np.ndarray, reconstruction: np.ndarray, brain: np.ndarray) -> dict[str, float]:
-    """l1, PSNR in dB and SSIM inside the brain, without post-processing.
+@dataclass(frozen=True)
+class Reconstruction:
+    """An image and what a method made of it, without post-processing.
 
-    l1 is the mean of |x̂ − x| over brain voxels; for that of the papers see `whole_volume_l1`.
-    SSIM: Wang et al. 2004 (doi:10.1109/TIP.2003.819861) with a cubic window of 7 voxels, averaged over brain voxels.
-
-    Args:
-        image, reconstruction: (S, H, W), in [0, 1].
+    Attributes:
+        image: (S, H, W), in [0, 1].
+        reconstruction: (S, H, W), in [0, 1].
         brain: (S, H, W) bool.
+        lesion: (S, H, W) bool.
     """
-    if not brain.any():
-        return {"l1": np.nan, "psnr": np.nan, "ssim": np.nan}
-    difference = reconstruction[brain].astype(np.float64) - image[brain]
-    squared = float(np.mean(difference**2))
-    psnr = 10 * np.log10(DATA_RANGE**2 / squared) if squared else np.inf
-    return {"l1": float(np.abs(difference).mean()), "psnr": psnr, "ssim": _ssim(image, reconstruction, brain)}
+
+    image: np.ndarray
+    reconstruction: np.ndarray
+    brain: np.ndarray
+    lesion: np.ndarray
+
+    @cached_property
+    def difference(self) -> np.ndarray:
+        """Reconstruction minus image of every brain voxel, (V,) float64."""
+        return self.reconstruction[self.brain].astype(np.float64) - self.image[self.brain]
 
 
-def tissue_l1(image: np.ndarray, reconstruction: np.ndarray, brain: np.ndarray, lesion: np.ndarray) -> dict[str, float]:
-    """Mean of |x̂ − x| over the lesion voxels of the brain and over its healthy tissue; NaN where there is none.
+def l1(one: Reconstruction) -> float:
+    """Return the mean of |x̂ − x| over brain voxels; for that of the papers see `whole_volume_l1`."""
+    return float(np.abs(one.difference).mean()) if one.difference.size else np.nan
 
-    Their ratio says whether lesions are taken out or copied: the residual is of no use where it is 1.
 
-    Args:
-        image, reconstruction: (S, H, W).
-        brain, lesion: (S, H, W) bool.
+def psnr(one: Reconstruction) -> float:
+    """Return the peak signal-to-noise ratio over brain voxels in dB."""
+    if not one.difference.size:
+        return np.nan
+    squared = float(np.mean(one.difference**2))
+    return 10 * np.log10(DATA_RANGE**2 / squared) if squared else np.inf
+
+
+def ssim(one: Reconstruction) -> float:
+    """Return the structural similarity, averaged over brain voxels.
+
+    Source: Wang et al. 2004 (doi:10.1109/TIP.2003.819861) with a cubic window of 7 voxels.
     """
-    difference = np.abs(reconstruction[brain] - image[brain])
-    inside = lesion[brain]
-    parts = {"l1_lesion": difference[inside], "l1_healthy_tissue": difference[~inside]}
-    return {name: float(part.mean(dtype=np.float64)) if part.size else np.nan for name, part in parts.items()}
+    return _ssim(one.image, one.reconstruction, one.brain) if one.difference.size else np.nan
+
+
+def l1_lesion(one: Reconstruction) -> float:
+    """Return the mean of |x̂ − x| over the lesion voxels of the brain; NaN without any.
+
+    Its ratio to `l1_healthy_tissue` shows whether lesions are removed or copied: the residual is useless where it is 1.
+    """
+    return _tissue_l1(one, one.lesion[one.brain])
+
+
+def l1_healthy_tissue(one: Reconstruction) -> float:
+    """Return the mean of |x̂ − x| over the healthy tissue of the brain; NaN without any."""
+    return _tissue_l1(one, ~one.lesion[one.brain])
+
+
+def _tissue_l1(one: Reconstruction, inside: np.ndarray) -> float:
+    part = np.abs(one.reconstruction[one.brain] - one.image[one.brain])[inside]
+    return float(part.mean(dtype=np.float64)) if part.size else np.nan
 
 
 def whole_volume_l1(image: np.ndarray, reconstruction: np.ndarray) -> float:
@@ -51,6 +81,8 @@ def whole_volume_l1(image: np.ndarray, reconstruction: np.ndarray) -> float:
 
 
 def _ssim(image: np.ndarray, reconstruction: np.ndarray, brain: np.ndarray) -> float:
+    from skimage.metrics import structural_similarity  # slow to import, and the tables of metrics import this module
+
     window = min(WINDOW, *(side - 1 + side % 2 for side in image.shape))
     if window < 3:  # one or two slices hold no window
         return np.nan

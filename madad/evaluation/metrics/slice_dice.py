@@ -9,7 +9,6 @@ import numpy as np
 
 from madad.evaluation.metrics.ordinal_scores import BINS
 
-PROTOCOL, METRIC = "oracle_slice", "dice_slice"
 THRESHOLDS = 512
 SMALLEST_RATE = 1e-6
 

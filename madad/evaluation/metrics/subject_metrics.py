@@ -1,8 +1,9 @@
-"""From a map to one score a subject, and how well it tells subjects with lesions from healthy ones."""
+"""One score per subject from its map, and how well the score separates subjects with lesions from healthy ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,50 +13,83 @@ from madad.evaluation.metrics.voxel_metrics import average_precision
 # The brightest voxels that `top100` looks at.
 TOP = 100
 
-# How brain voxels become one score: the mean sees large and faint lesions, the 99th percentile small and bright ones, the
-# last two those of a few voxels.
-REDUCTIONS: dict[str, Callable[[np.ndarray], float]] = {
-    "mean": lambda scores: float(scores.mean()),
-    "p99": lambda scores: float(np.percentile(scores, 99)),
-    "max": lambda scores: float(scores.max()),
-    "top100": lambda scores: float(np.partition(scores, -min(TOP, scores.size))[-TOP:].mean()),
-}
-# One more needs a threshold: millilitres of the brain above it.
-VOLUME = "volume"
 
-SPECIFICITIES = (90, 95)
+def mean_score(scores: np.ndarray) -> float:
+    """Return the mean of the brain's scores (V,), which sees large and faint lesions."""
+    return float(scores.mean())
 
 
-def subject_scores(ordinals: np.ndarray) -> dict[str, float]:
-    """Score of one subject under every reduction; NaN without brain voxels.
+def percentile_99(scores: np.ndarray) -> float:
+    """Return the 99th percentile of the brain's scores (V,), which sees small and bright lesions."""
+    return float(np.percentile(scores, 99))
 
-    Args:
-        ordinals: (V,) uint16, post-processed scores of the brain voxels.
+
+def highest(scores: np.ndarray) -> float:
+    """Return the highest of the brain's scores (V,), which sees lesions of a few voxels."""
+    return float(scores.max())
+
+
+def mean_of_highest(scores: np.ndarray) -> float:
+    """Return the mean of the 100 highest of the brain's scores (V,), which sees lesions of a few voxels."""
+    return float(np.partition(scores, -min(TOP, scores.size))[-TOP:].mean())
+
+
+def score_values(ordinals: np.ndarray) -> np.ndarray:
+    """Return the scores (V,) float64 of ordinals (V,) uint16."""
+    return to_scores(ordinals).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class SubjectScores:
+    """One score of every test sample.
+
+    Attributes:
+        healthy: (N,) of the healthy.
+        lesion: (M,) of those with a lesion.
     """
-    if not ordinals.size:
-        return dict.fromkeys(REDUCTIONS, np.nan)
-    scores = to_scores(ordinals).astype(np.float64)
-    return {name: reduce(scores) for name, reduce in REDUCTIONS.items()}
+
+    healthy: np.ndarray
+    lesion: np.ndarray
+
+    @cached_property
+    def counts(self) -> np.ndarray | None:
+        """Subjects (2, values) at every score, ascending: row 0 healthy, row 1 with a lesion; None when a group is empty."""
+        if not self.healthy.size or not self.lesion.size:
+            return None
+        values, places = np.unique(np.concatenate([self.healthy, self.lesion]), return_inverse=True)
+        groups = np.arange(places.size) >= self.healthy.size
+        return np.stack([np.bincount(places[groups == group], minlength=values.size) for group in (False, True)])
 
 
-def detection(healthy: np.ndarray, lesion: np.ndarray) -> dict[str, float]:
-    """How well a score tells subjects with a lesion from healthy ones; NaN when a group is empty.
+def subject_auroc(scores: SubjectScores) -> float:
+    """Return `rank_auroc` of the two groups."""
+    return rank_auroc(scores.healthy, scores.lesion)
 
-    `subject_auroc` as `rank_auroc`; `subject_ap` the average precision; `subject_sensitivity_90` and `_95` the largest share
-    of subjects with a lesion above any threshold that at least 90 or 95 % of the healthy are not above.
-    """
-    auroc = rank_auroc(healthy, lesion)
-    names = ("subject_ap", *(f"subject_sensitivity_{percent}" for percent in SPECIFICITIES))
-    if not healthy.size or not lesion.size:
-        return {"subject_auroc": auroc, **dict.fromkeys(names, np.nan)}
-    values, place = np.unique(np.concatenate([healthy, lesion]), return_inverse=True)
-    groups = np.arange(place.size) >= healthy.size
-    counts = np.stack([np.bincount(place[groups == group], minlength=values.size) for group in (False, True)])
+
+def subject_ap(scores: SubjectScores) -> float:
+    """Return the average precision of finding the subjects with a lesion; NaN when a group is empty."""
+    return np.nan if scores.counts is None else float(average_precision(scores.counts))
+
+
+def subject_sensitivity_90(scores: SubjectScores) -> float:
+    """Return the sensitivity at a specificity of 90 %."""
+    return _sensitivity_at(scores, 90)
+
+
+def subject_sensitivity_95(scores: SubjectScores) -> float:
+    """Return the sensitivity at a specificity of 95 %."""
+    return _sensitivity_at(scores, 95)
+
+
+def _sensitivity_at(scores: SubjectScores, percent: int) -> float:
+    """Return the largest share of subjects with a lesion above any score that this percentage of the healthy are not above."""
+    counts = scores.counts
+    if counts is None:
+        return np.nan
     # entry n: subjects above the n-th value, entry 0 all of them
     above = counts.sum(axis=1, keepdims=True) - np.cumsum(np.pad(counts, ((0, 0), (1, 0))), axis=1)
-    allowed = [above[1][100 * above[0] <= (100 - percent) * healthy.size].max() for percent in SPECIFICITIES]
-    reached = (float(average_precision(counts)), *(int(number) / lesion.size for number in allowed))
-    return {"subject_auroc": auroc, **dict(zip(names, reached, strict=True))}
+    allowed = above[1][100 * above[0] <= (100 - percent) * scores.healthy.size].max()
+    return int(allowed) / scores.lesion.size
 
 
 def rank_auroc(healthy: np.ndarray, lesion: np.ndarray) -> float:

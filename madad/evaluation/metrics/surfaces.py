@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
-
-from madad.evaluation.metrics.empty_masks import IMAGE_DIAGONAL, empty_value
+from scipy.spatial import KDTree
 
 PERCENTILE = 95
 TOLERANCE_MM = 2.0
@@ -15,29 +14,45 @@ TOLERANCE_MM = 2.0
 _ROUNDING_MM = 1e-5
 
 
-def surface_metrics(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> dict[str, float]:
-    """HD95 and NSD of a prediction; when a mask is empty as `madad.evaluation.metrics.empty_masks` declares.
+class SurfaceDistances(NamedTuple):
+    """Distances in mm between the surfaces of two masks.
 
-    The surface of a mask are its voxels with one of the six neighbours outside. `hd95` is the larger of the two 95th
-    percentiles of the distances to the other surface in mm (Huttenlocher et al. 1993, doi:10.1109/34.232073), `nsd_2mm`
-    the share of both surfaces within 2 mm of the other (Nikolov et al. 2021, doi:10.2196/26151), counted in voxels.
+    Attributes:
+        there: (N,) from every surface voxel of the prediction to the reference; empty when a mask is.
+        back: (M,) from every surface voxel of the reference to the prediction; empty when a mask is.
+        diagonal: of the image.
+    """
+
+    there: np.ndarray
+    back: np.ndarray
+    diagonal: float
+
+
+def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> SurfaceDistances:
+    """Measure the distances between two surfaces; the surface of a mask are its voxels with one of six neighbours outside.
 
     Args:
-        prediction, reference: (S, H, W) bool.
+        prediction: (S, H, W) bool.
+        reference: (S, H, W) bool.
         spacing_mm: voxel size in the same order.
     """
-    empty = (not prediction.any(), not reference.any())
-    if any(empty):
-        diagonal = float(np.linalg.norm(np.asarray(prediction.shape) * np.asarray(spacing_mm)))
-        declared = {name: empty_value(name, *empty) for name in ("hd95", "nsd_2mm")}
-        return {name: diagonal if value == IMAGE_DIAGONAL else float(value) for name, value in declared.items()}
+    diagonal = float(np.linalg.norm(np.asarray(prediction.shape) * np.asarray(spacing_mm)))
+    if not (prediction.any() and reference.any()):
+        return SurfaceDistances(np.zeros(0), np.zeros(0), diagonal)
     predicted, true = (_surface_mm(mask, spacing_mm) for mask in (prediction, reference))
-    there, back = _distances(predicted, true), _distances(true, predicted)
-    near = sum(int(np.count_nonzero(distance <= TOLERANCE_MM + _ROUNDING_MM)) for distance in (there, back))
-    return {
-        "hd95": float(max(np.percentile(there, PERCENTILE), np.percentile(back, PERCENTILE))),
-        "nsd_2mm": near / (there.size + back.size),
-    }
+    return SurfaceDistances(_distances(predicted, true), _distances(true, predicted), diagonal)
+
+
+def hd95(distances: SurfaceDistances) -> float:
+    """Return the larger of the two 95th percentiles of the distances (Huttenlocher et al. 1993, doi:10.1109/34.232073)."""
+    return float(max(np.percentile(distances.there, PERCENTILE), np.percentile(distances.back, PERCENTILE)))
+
+
+def nsd_2mm(distances: SurfaceDistances) -> float:
+    """Return the share of both surfaces within 2 mm of the other, in voxels (Nikolov et al. 2021, doi:10.2196/26151)."""
+    pair = (distances.there, distances.back)
+    near = sum(int(np.count_nonzero(distance <= TOLERANCE_MM + _ROUNDING_MM)) for distance in pair)
+    return near / (distances.there.size + distances.back.size)
 
 
 def _surface_mm(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
@@ -53,4 +68,4 @@ def _surface_mm(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
 
 def _distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Distance of every point to the nearest of the others. An unbalanced tree is quicker built than a balanced one."""
-    return cKDTree(others, leafsize=32, balanced_tree=False, compact_nodes=False).query(points)[0]
+    return KDTree(others, leafsize=32, balanced_tree=False, compact_nodes=False).query(points)[0]

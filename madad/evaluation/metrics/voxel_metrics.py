@@ -1,16 +1,15 @@
 """Voxel-wise metrics inside the brain, from counts of scores or from a confusion matrix. No sampling, no binning.
 
-A table a kind: to add a metric, write its function and one row.
+To add a metric, write its function here and one row in `madad.evaluation.results.metric_table`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from madad.evaluation.metrics.empty_masks import EMPTY, NOTHING_TO_RANK, empty_value
+from madad.evaluation.metrics.empty_masks import NOTHING_TO_RANK
 
 
 def average_precision(counts: np.ndarray) -> np.ndarray:
@@ -71,10 +70,6 @@ def prevalence(counts: np.ndarray) -> float:
     return int(counts[1].sum()) / total if total else np.nan
 
 
-RANKING: dict[str, Callable[[np.ndarray], np.ndarray]] = {"auprc": average_precision, "auroc": auroc}
-PER_SUBJECT: dict[str, Callable[[np.ndarray], float]] = {**RANKING, "pauroc_5": partial_auroc, "prevalence": prevalence}
-
-
 def dice_curve(counts: np.ndarray) -> np.ndarray:
     """Dice 2 TP / (2 TP + FP + FN) of "score > threshold" for every threshold; NaN without a lesion voxel.
 
@@ -103,43 +98,71 @@ def precision_at_recall(counts: np.ndarray, recalls: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Brain voxels of one subject by prediction and reference."""
+    """Brain voxels of one subject by prediction and reference.
+
+    Attributes:
+        tp: abnormal in both.
+        fp: abnormal in the prediction alone.
+        fn: abnormal in the reference alone.
+        tn: normal in both.
+        voxel_ml: volume of a voxel in millilitres; NaN where it is not known.
+    """
 
     tp: int
     fp: int
     fn: int
     tn: int
+    voxel_ml: float = np.nan
+
+    @property
+    def predicted_ml(self) -> float:
+        """Volume of the prediction."""
+        return (self.tp + self.fp) * self.voxel_ml
 
 
-def confusion(prediction: np.ndarray, reference: np.ndarray, voxels: int | None = None) -> Confusion:
+def confusion(prediction: np.ndarray, reference: np.ndarray, voxels: int | None = None, voxel_ml: float = np.nan) -> Confusion:
     """Count voxels.
 
     Args:
-        prediction, reference: bool, of one shape, False outside the brain.
-        voxels: of the brain; by default all that are given.
+        prediction: bool of any shape, False outside the brain.
+        reference: bool of the same shape, False outside the brain.
+        voxels: number of voxels of the brain; by default all that are given.
+        voxel_ml: volume of a voxel in millilitres, for the metrics that are volumes.
     """
     tp = int(np.count_nonzero(prediction & reference))
     fp, fn = int(np.count_nonzero(prediction)) - tp, int(np.count_nonzero(reference)) - tp
-    return Confusion(tp, fp, fn, (prediction.size if voxels is None else voxels) - tp - fp - fn)
+    return Confusion(tp, fp, fn, (prediction.size if voxels is None else voxels) - tp - fp - fn, voxel_ml)
+
+
+def dice(cells: Confusion) -> float:
+    """Return the overlap 2 TP / (2 TP + FP + FN)."""
+    return _ratio(2 * cells.tp, 2 * cells.tp + cells.fp + cells.fn)
+
+
+def precision(cells: Confusion) -> float:
+    """Return the share of predicted voxels that belong to a lesion."""
+    return _ratio(cells.tp, cells.tp + cells.fp)
+
+
+def sensitivity(cells: Confusion) -> float:
+    """Return the share of lesion voxels that are predicted."""
+    return _ratio(cells.tp, cells.tp + cells.fn)
+
+
+def false_positive_rate(cells: Confusion) -> float:
+    """Return the share of healthy voxels that are predicted."""
+    return _ratio(cells.fp, cells.fp + cells.tn)
+
+
+def volume_error_ml(cells: Confusion) -> float:
+    """Return the predicted minus the true lesion volume in millilitres."""
+    return (cells.fp - cells.fn) * cells.voxel_ml
+
+
+def false_positive_ml(cells: Confusion) -> float:
+    """Return the volume of the false positives in millilitres."""
+    return cells.fp * cells.voxel_ml
 
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else np.nan
-
-
-BINARY: dict[str, Callable[[Confusion], float]] = {
-    "dice": lambda c: _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn),
-    "precision": lambda c: _ratio(c.tp, c.tp + c.fp),
-    "sensitivity": lambda c: _ratio(c.tp, c.tp + c.fn),
-    "false_positive_rate": lambda c: _ratio(c.fp, c.fp + c.tn),
-}
-
-
-def binary_metrics(cells: Confusion) -> dict[str, float]:
-    """Every metric of a binary prediction, empty masks by `madad.evaluation.metrics.empty_masks`."""
-    empty = (cells.tp + cells.fp == 0, cells.tp + cells.fn == 0)
-    values = {}
-    for name, formula in BINARY.items():
-        declared = empty_value(name, *empty) if name in EMPTY else None
-        values[name] = formula(cells) if declared is None else declared
-    return values

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 
 from madad.evaluation.metrics.lesion_detection import count_components
+from madad.evaluation.metrics.thresholds import NO_HEALTHY, Choice, healthy_quantile
 from madad.evaluation.protocol.records import Place, read
-from madad.evaluation.protocol.thresholds import NO_HEALTHY, Choice, healthy_quantile
 from madad.evaluation.protocol.workers import Run
 
 ALLOWED = 1.0

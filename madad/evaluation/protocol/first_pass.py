@@ -8,17 +8,34 @@ import numpy as np
 
 from madad.evaluation.metrics.bounding_box import bounding_box
 from madad.evaluation.metrics.ordinal_scores import Tally, count
-from madad.evaluation.metrics.reconstruction import fidelity, tissue_l1, whole_volume_l1
-from madad.evaluation.metrics.subject_metrics import subject_scores
-from madad.evaluation.metrics.voxel_metrics import PER_SUBJECT, average_precision
+from madad.evaluation.metrics.reconstruction import Reconstruction, whole_volume_l1
 from madad.evaluation.protocol import published_protocols
 from madad.evaluation.protocol.inputs import HEALTHY, TEST, VALIDATION, Grid, Job, Loaded, load
 from madad.evaluation.protocol.mean_maps import Healthy
+from madad.evaluation.protocol.metric_values import ranking_values, reconstruction_values
 from madad.evaluation.protocol.postprocessing import Sizes, post_process, single_steps
 from madad.evaluation.protocol.records import Record
 from madad.evaluation.results.long_table import Who
+from madad.evaluation.results.metric import Metric
+from madad.evaluation.results.metric_table import AUPRC, BRAIN_ML, L1, LESION_ML, PEAK_MEMORY_MB, SECONDS, SUBJECT_SCORE
+from madad.evaluation.results.protocol_table import (
+    HEALTHY_BRAIN,
+    INFERENCE,
+    PER_SUBJECT,
+    PUBLISHED,
+    RECONSTRUCTION,
+    VOLUMES,
+    Protocol,
+    after_step,
+    subject_scores,
+)
 
 Row = tuple[str, str, float]  # protocol, metric, value
+
+
+def row(protocol: Protocol, metric: Metric, value: float) -> Row:
+    """Return one number with its names."""
+    return (protocol.name, metric.name, value)
 
 
 @dataclass(frozen=True)
@@ -117,7 +134,7 @@ def _warnings(who: Who, brain: np.ndarray, reference: np.ndarray) -> list[str]:
 def _add_published(measured: Measured, volume: np.ndarray, record: Record, plan: Plan) -> None:
     counts = published_protocols.count_all(volume, record.lesion, int(np.prod(record.shape)))
     if measured.who.split == TEST:
-        measured.rows.append((published_protocols.PROTOCOL, "auprc", float(average_precision(counts))))
+        measured.rows.append(row(PUBLISHED, AUPRC, AUPRC.value(counts)))
         if not plan.alike:
             record.published = volume
     elif measured.who.split == VALIDATION:
@@ -129,27 +146,27 @@ def _rows(measured: Measured, loaded: Loaded, record: Record, plan: Plan) -> lis
     who, voxel_ml, rows = measured.who, plan.grid.voxel_ml, []
     if not plan.alone:
         scores = subject_scores(record.ordinals[record.brain])
-        rows += [(reduction, "subject_score", value) for reduction, value in scores.items()]
+        rows += [(reduction, SUBJECT_SCORE.name, value) for reduction, value in scores.items()]
     lesion_voxels = np.count_nonzero(record.reference)
-    rows += [("volumes", "brain_ml", record.voxels * voxel_ml), ("volumes", "lesion_ml", lesion_voxels * voxel_ml)]
+    rows += [row(VOLUMES, BRAIN_ML, record.voxels * voxel_ml), row(VOLUMES, LESION_ML, lesion_voxels * voxel_ml)]
     if who.group != HEALTHY:
-        rows += [("per_subject", name, float(metric(measured.tally.counts))) for name, metric in PER_SUBJECT.items()]
+        rows += [(PER_SUBJECT.name, name, value) for name, value in ranking_values(measured.tally.counts).items()]
     for name, tally in measured.steps.items():
-        rows.append((f"post_{name}", "auprc", float(average_precision(tally.counts))))
-    rows += [("inference", "seconds", loaded.seconds), ("inference", "peak_memory_mb", loaded.peak_memory_mb)]
+        rows.append(row(after_step(name), AUPRC, AUPRC.value(tally.counts)))
+    rows += [row(INFERENCE, SECONDS, loaded.seconds), row(INFERENCE, PEAK_MEMORY_MB, loaded.peak_memory_mb)]
     return rows + _reconstruction_rows(who, loaded, plan)
 
 
 def _reconstruction_rows(who: Who, loaded: Loaded, plan: Plan) -> list[Row]:
     """Fidelity in the healthy, and what is left of lesions in the others, where the method reconstructs."""
-    if loaded.reconstruction is None:
+    if loaded.reconstruction is None or loaded.image is None:
         return []
-    pair = (loaded.image, loaded.reconstruction)
-    if who.group != HEALTHY:
-        return [("reconstruction", name, value) for name, value in tissue_l1(*pair, loaded.brain, loaded.lesion).items()]
-    rows = [("healthy_brain", name, value) for name, value in fidelity(*pair, loaded.brain).items()]
-    if plan.published and not plan.alone:
-        rows.append((published_protocols.PROTOCOL, "l1", whole_volume_l1(*pair)))
+    healthy = who.group == HEALTHY
+    one = Reconstruction(loaded.image, loaded.reconstruction, loaded.brain, loaded.lesion)
+    protocol = HEALTHY_BRAIN if healthy else RECONSTRUCTION
+    rows = [(protocol.name, name, value) for name, value in reconstruction_values(one, healthy).items()]
+    if healthy and plan.published and not plan.alone:
+        rows.append(row(PUBLISHED, L1, whole_volume_l1(loaded.image, loaded.reconstruction)))
     return rows
 
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from madad.evaluation.metrics.connected_components import components
 from madad.evaluation.metrics.lesion_detection import detection_ordinals, label
+from madad.evaluation.metrics.thresholds import healthy_quantile
 from madad.evaluation.protocol.records import Record
-from madad.evaluation.protocol.thresholds import healthy_quantile
 from madad.evaluation.results.long_table import EVERYBODY, LongTable
+from madad.evaluation.results.metric_table import FROC_FALSE_POSITIVES, FROC_SENSITIVITY, LESION_SENSITIVITY
+from madad.evaluation.results.protocol_table import FALSE_POSITIVES, FROC_POINT, froc
 
 # Shares of healthy-tissue voxels above the thresholds, strictest first.
 RATES = tuple(0.08 / 2**step for step in range(13, -1, -1))
-FALSE_POSITIVES = (0.5, 1, 2, 4, 8)
 
 
 class Responses(NamedTuple):
@@ -72,9 +73,10 @@ def add_froc(cuts: Sequence[int], responses: Sequence[Responses], table: LongTab
         false_positives = np.mean([one.false_positives for one in responses], axis=0)
         sensitivity = np.array([np.mean(detections >= cut) for cut in cuts])
     for point, (number, found) in enumerate(zip(false_positives, sensitivity, strict=True)):
-        table.add_all(EVERYBODY, f"froc_point_{point:02d}", {"froc_false_positives": number, "froc_sensitivity": found})
+        table.add_all(EVERYBODY, f"{FROC_POINT}{point:02d}", {FROC_FALSE_POSITIVES.name: number, FROC_SENSITIVITY.name: found})
     for number in FALSE_POSITIVES:
-        table.add(EVERYBODY, f"froc_{number:g}", "lesion_sensitivity", sensitivity_at(number, false_positives, sensitivity))
+        found = sensitivity_at(number, false_positives, sensitivity)
+        table.add(EVERYBODY, froc(number).name, LESION_SENSITIVITY.name, found)
 
 
 def sensitivity_at(number: float, false_positives: np.ndarray, sensitivity: np.ndarray) -> float:

@@ -9,17 +9,15 @@ import numpy as np
 
 from madad.core.logs import progress, warn
 from madad.evaluation.metrics.ordinal_scores import no_counts
+from madad.evaluation.metrics.thresholds import CALM_RATE, Evidence, healthy_quantile
 from madad.evaluation.metrics.voxel_metrics import dice_curve
 from madad.evaluation.protocol.first_pass import Measured, Plan, Row, measure
 from madad.evaluation.protocol.inputs import HEALTHY, TEST, Job
 from madad.evaluation.protocol.mean_maps import MeanMaps
 from madad.evaluation.protocol.records import Place, Scratch
-from madad.evaluation.protocol.thresholds import CALM_RATE, Evidence, healthy_quantile
 from madad.evaluation.protocol.workers import Run
 from madad.evaluation.results.long_table import Who
-
-# Protocols that the steps of the post-processing are compared under.
-STEP_PROTOCOLS = ("oracle_test", "validation")
+from madad.evaluation.results.protocol_table import ORACLE_TEST, VALIDATION
 
 
 @dataclass
@@ -35,7 +33,7 @@ class Gathered:
         healthy: records of the healthy validation samples.
         evidence: for the thresholds.
         tissue: (2, bins) counts of all test samples.
-        steps: (2, bins) counts by step of the post-processing and by protocol of `STEP_PROTOCOLS`.
+        steps: (2, bins) counts by step of the post-processing and by protocol that is `by_step`.
         published: (2, bins) counts of validation samples with lesions under the paper's protocol.
     """
 
@@ -83,14 +81,14 @@ def _take_tested(first: Gathered, measured: Measured, place: Place) -> None:
         first.with_lesion.append(measured.who.subject)
         measured.tally.add_to(first.evidence.test)
         first.evidence.dices += measured.tally.spread(dice_curve(measured.tally.counts))
-        _add_steps(first, "oracle_test", measured)
+        _add_steps(first, ORACLE_TEST.name, measured)
 
 
 def _take_validation(first: Gathered, measured: Measured, place: Place | None) -> None:
     evidence, who = first.evidence, measured.who
     if measured.has_lesion:
         measured.tally.add_to(evidence.validation)
-        _add_steps(first, "validation", measured)
+        _add_steps(first, VALIDATION.name, measured)
     elif measured.tally.counts.any():
         measured.tally.add_to(evidence.healthy)
         first.healthy.append(place)

@@ -25,8 +25,8 @@ from madad.core.logs import say, warn
 from madad.evaluation.metrics.ordinal_scores import ZERO, count, ordinal_at, to_score
 from madad.evaluation.metrics.voxel_metrics import dice_curve
 from madad.evaluation.protocol.postprocessing import Sizes, remove_small, sizes_for
+from madad.evaluation.results.protocol_table import PUBLISHED
 
-PROTOCOL = "published"
 SEARCH_STEPS = 10
 
 
@@ -88,8 +88,8 @@ def choose(validation: np.ndarray) -> float:
     if validation[1].any():
         threshold = best_by_halving(validation)
     else:
-        warn(f"{PROTOCOL}: no threshold, because no validation subject has a lesion; its Dice is NaN")
-    say(f"threshold {PROTOCOL}: {threshold:.4g}")
+        warn(f"{PUBLISHED.name}: no threshold, because no validation subject has a lesion; its Dice is NaN")
+    say(f"threshold {PUBLISHED.name}: {threshold:.4g}")
     return threshold
 
 

@@ -19,20 +19,28 @@ from madad.core.errors import UserError
 from madad.core.logs import progress, say, warn
 from madad.evaluation.metrics import slice_dice
 from madad.evaluation.metrics.ordinal_scores import coarse_groups, to_ordinals, to_score
-from madad.evaluation.protocol import first_pass, froc, published_protocols, second_pass, test_set_metrics, thresholds
+from madad.evaluation.metrics.thresholds import Choice, best_dice
+from madad.evaluation.protocol import first_pass, froc, published_protocols, second_pass, test_set_metrics
 from madad.evaluation.protocol.false_positive_threshold import one_alarm
+from madad.evaluation.protocol.first_pass import row
 from madad.evaluation.protocol.inputs import TEST, Grid, Source, list_jobs, reading
 from madad.evaluation.protocol.mean_maps import NAME
-from madad.evaluation.protocol.pooled_samples import STEP_PROTOCOLS, Gathered, gather
+from madad.evaluation.protocol.pooled_samples import Gathered, gather
 from madad.evaluation.protocol.postprocessing import sizes_for
 from madad.evaluation.protocol.records import Scratch
-from madad.evaluation.protocol.second_pass import COMPONENTS, Scored, score
-from madad.evaluation.protocol.thresholds import Choice, best_dice
+from madad.evaluation.protocol.second_pass import Scored, score
 from madad.evaluation.protocol.workers import Run, team
 from madad.evaluation.results.long_table import EVERYBODY, LongTable, read
-
-# What a corrupted test set is scored under, with the thresholds of the test set it is made of.
-TRANSFERRED = ("oracle_test", "validation", "healthy_fpr_1", "one_fp_per_scan")
+from madad.evaluation.results.metric_table import DICE_SLICE, SUBJECT_SCORE, THRESHOLD
+from madad.evaluation.results.protocol_table import (
+    COMPONENTS,
+    NO_STEP,
+    ORACLE_SLICE,
+    PROTOCOLS,
+    PUBLISHED,
+    after_step,
+    choose,
+)
 
 
 def evaluate(
@@ -66,7 +74,7 @@ def evaluate(
     with _at_work(out, workers) as (scratch, run):
         first = gather(run, jobs, plan, scratch)
         first.evidence.one_alarm = one_alarm(run, first.healthy, first.evidence.healthy, plan.sizes.min_component)
-        choices = thresholds.choose(first.evidence)
+        choices = choose(first.evidence)
         _say_thresholds(choices, table)
         cuts = _cuts(first, choices, plan, table)
         scored = _second_pass(run, first, cuts)
@@ -122,13 +130,13 @@ def _plan(options: dict, grid: Grid, alone: bool = False) -> first_pass.Plan:
 
 
 def _cuts(first: Gathered, choices: dict[str, Choice], plan: first_pass.Plan, table: LongTable) -> second_pass.Plan:
-    steps = {
-        name: {p: best_dice(counts[p]) if p in counts else None for p in STEP_PROTOCOLS} for name, counts in first.steps.items()
-    }
+    steps = {step: _step_thresholds(step, counts) for step, counts in first.steps.items()}
+    if steps:
+        steps[COMPONENTS] = _step_thresholds(COMPONENTS, first.steps[NO_STEP])
     paper = None
     if plan.published:
         paper = (published_protocols.choose(first.published), plan.published.min_component)
-        table.add(EVERYBODY, published_protocols.PROTOCOL, "threshold", paper[0])
+        table.add(EVERYBODY, PUBLISHED.name, THRESHOLD.name, paper[0])
     return second_pass.Plan(
         thresholds={name: choice.ordinal for name, choice in choices.items()},
         min_component=plan.sizes.min_component,
@@ -136,9 +144,18 @@ def _cuts(first: Gathered, choices: dict[str, Choice], plan: first_pass.Plan, ta
         froc=tuple(froc.thresholds(first.tissue)),
         slices=slice_dice.threshold_grid(first.evidence.test),
         coarse=coarse_groups(first.evidence.test, test_set_metrics.GROUPS),
-        steps={**steps, COMPONENTS: steps["none"]} if steps else {},
+        steps=steps,
         published=paper,
     )
+
+
+def _step_thresholds(step: str, counts: dict[str, np.ndarray]) -> dict[str, int | None]:
+    """Thresholds after one step of the post-processing; components change no score, so theirs are chosen without a step."""
+    return {
+        after_step(step, base).name: best_dice(counts[base.name]) if base.name in counts else None
+        for base in PROTOCOLS
+        if base.by_step
+    }
 
 
 def _second_pass(run: Run, first: Gathered, cuts: second_pass.Plan) -> list[Scored]:
@@ -152,7 +169,7 @@ def _say_thresholds(choices: dict[str, Choice], table: LongTable) -> None:
             warn(f"{protocol}: no threshold, because {choice.reason}; its values are NaN")
         value = np.nan if choice.ordinal is None else to_score(choice.ordinal)
         say(f"threshold {protocol}: {value:.4g}")
-        table.add(EVERYBODY, protocol, "threshold", value)
+        table.add(EVERYBODY, protocol, THRESHOLD.name, value)
 
 
 def _add_slices(scored: list[Scored], grid: np.ndarray, rows: list[list[first_pass.Row]], table: LongTable) -> None:
@@ -163,14 +180,14 @@ def _add_slices(scored: list[Scored], grid: np.ndarray, rows: list[list[first_pa
         threshold, mean = to_score(int(grid[best.entry])), best.mean
         for one, own in zip(scored, rows, strict=True):
             if one.slices:
-                own.append((slice_dice.PROTOCOL, slice_dice.METRIC, float(one.slices.total[best.entry] / one.slices.slices)))
-    table.add_all(EVERYBODY, slice_dice.PROTOCOL, {"threshold": threshold, slice_dice.METRIC: mean})
+                own.append(row(ORACLE_SLICE, DICE_SLICE, float(one.slices.total[best.entry] / one.slices.slices)))
+    table.add_all(EVERYBODY, ORACLE_SLICE.name, {THRESHOLD.name: threshold, DICE_SLICE.name: mean})
 
 
 def _subject_scores(rows: list[list[first_pass.Row]]) -> dict[str, list[float]]:
     scores: dict[str, list[float]] = {}
-    for protocol, metric, value in (row for own in rows for row in own):
-        if metric == "subject_score":
+    for protocol, metric, value in (one for own in rows for one in own):
+        if metric == SUBJECT_SCORE.name:
             scores.setdefault(protocol, []).append(value)
     return scores
 
@@ -178,14 +195,15 @@ def _subject_scores(rows: list[list[first_pass.Row]]) -> dict[str, list[float]]:
 def _read_thresholds(base: Path, identity: dict) -> dict[str, Choice]:
     rows = read(base)
     for key in ("cohort", "modality", "method", "seed"):
-        found = {row[key] for row in rows} - {str(identity[key])}
+        found = {line[key] for line in rows} - {str(identity[key])}
         if found:
             raise UserError(f"{base}: the thresholds of {key} {found.pop()}, not of {identity[key]}; give the table of this run")
-    known = {row["protocol"]: float(row["value"]) for row in rows if row["metric"] == "threshold" and not row["sample"]}
-    missing = [protocol for protocol in TRANSFERRED if protocol not in known]
+    known = {line["protocol"]: float(line["value"]) for line in rows if line["metric"] == THRESHOLD.name and not line["sample"]}
+    transferred = [protocol.name for protocol in PROTOCOLS if protocol.transferred]
+    missing = [name for name in transferred if name not in known]
     if missing:
         raise UserError(f"{base}: has no threshold of {', '.join(missing)}; delete the file and run again")
     reason = f"{base} has none"
     # the nearest score is the one that was written, with nine of its digits
-    ordinals = {name: None if np.isnan(known[name]) else int(to_ordinals(np.array([known[name]]))[0]) for name in TRANSFERRED}
+    ordinals = {name: None if np.isnan(known[name]) else int(to_ordinals(np.array([known[name]]))[0]) for name in transferred}
     return {name: Choice(ordinal, reason if ordinal is None else "") for name, ordinal in ordinals.items()}

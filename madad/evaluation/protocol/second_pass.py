@@ -7,38 +7,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from madad.evaluation.metrics.connected_components import components
-from madad.evaluation.metrics.lesion_detection import label, lesion_metrics, match, voxels
+from madad.evaluation.metrics.lesion_detection import label, match, voxels
 from madad.evaluation.metrics.ordinal_scores import count
 from madad.evaluation.metrics.slice_dice import SliceDice, slice_dice
-from madad.evaluation.metrics.subject_metrics import VOLUME
-from madad.evaluation.metrics.surfaces import surface_metrics
-from madad.evaluation.metrics.voxel_metrics import binary_metrics, confusion
+from madad.evaluation.metrics.thresholds import best_dice
+from madad.evaluation.metrics.voxel_metrics import confusion
 from madad.evaluation.protocol import published_protocols
-from madad.evaluation.protocol.first_pass import Row
+from madad.evaluation.protocol.first_pass import Row, row
 from madad.evaluation.protocol.froc import Responses, respond
 from madad.evaluation.protocol.inputs import HEALTHY, Grid
+from madad.evaluation.protocol.metric_values import Values, lesion_values, surface_values, voxel_values
 from madad.evaluation.protocol.postprocessing import remove_small
 from madad.evaluation.protocol.records import Place, Record, read
-from madad.evaluation.protocol.thresholds import ORACLE_SUBJECT, best_dice
 from madad.evaluation.results.long_table import Who
+from madad.evaluation.results.metric import THRESHOLDED, Metric
+from madad.evaluation.results.metric_table import DICE, SUBJECT_SCORE, of_family
+from madad.evaluation.results.protocol_table import COMPONENTS, HEALTHY_FPR_1, NO_STEP, ORACLE_SUBJECT, PUBLISHED, VOLUME
 
-# A healthy subject has no lesion to overlap with; what matters there are false positives.
-HEALTHY_METRICS = ("false_positive_rate", "false_positive_components", "false_positive_ml")
-VOXEL_METRICS = ("dice", "precision", "sensitivity", "false_positive_rate", "volume_error_ml")
-LESION_METRICS = (
-    "lesions",
-    "lesion_sensitivity",
-    "lesion_sensitivity_iou",
-    "lesion_precision",
-    "lesion_f1",
-    "false_positive_components",
-)
-SURFACE_METRICS = ("hd95", "nsd_2mm")
 # The operating point whose volume is a score of the subject.
-VOLUME_PROTOCOL = "healthy_fpr_1"
-# The step of the post-processing that changes no score but removes components: its thresholds are those of `none`.
-COMPONENTS = "components"
+VOLUME_PROTOCOL = HEALTHY_FPR_1
 
 
 @dataclass(frozen=True)
@@ -53,7 +40,7 @@ class Plan:
         froc: thresholds of the FROC curve.
         slices: grid of thresholds for `madad.evaluation.metrics.slice_dice`.
         coarse: first ordinals of the groups that pooled metrics are resampled on.
-        steps: thresholds by step of the post-processing and protocol.
+        steps: thresholds by step of the post-processing and `after_step` protocol.
         published: threshold (a score) of the paper's protocol and its smallest component; None when it has none.
     """
 
@@ -113,60 +100,62 @@ class _Sample:
             label(self.reference) if self.has_lesion else (np.zeros(self.reference.shape, dtype=np.int32), 0)
         )
         self.sizes = voxels(self.labels, self.number)
-        self._known: dict[int, dict[str, float]] = {}
+        self._known: dict[int, Values] = {}
+        self._predicted_ml: dict[int, float] = {}
 
     def cuts(self) -> Iterator[tuple[str, int | None]]:
         """Protocols and thresholds, with the subject's own best."""
         yield from self.plan.thresholds.items()
         if self.has_lesion and not self.plan.alone:
-            yield ORACLE_SUBJECT, best_dice(self.counts)
+            yield ORACLE_SUBJECT.name, best_dice(self.counts)
 
     def rows(self, protocol: str, ordinal: int | None) -> list[Row]:
         """Numbers of one threshold; NaN where there is no threshold or no brain."""
         if ordinal is None or not self.record.voxels:
-            return [(protocol, name, np.nan) for name in self.shown()]
+            return [(protocol, metric.name, np.nan) for metric in self.shown()]
         values = self.at(ordinal)
-        if self.who.group != HEALTHY and not self.has_lesion:
-            # the means are those of samples with a lesion; what is left to say of this one are its false alarms
-            values = {name: value if name in HEALTHY_METRICS else np.nan for name, value in values.items()}
-        return [(protocol, name, values[name]) for name in self.shown()]
+        # the means are those of samples with a lesion; of a patient without one only the false alarms are kept
+        no_lesion = self.who.group != HEALTHY and not self.has_lesion
+        return [
+            (protocol, metric.name, np.nan if no_lesion and not metric.belongs_to(healthy=True) else values[metric.name])
+            for metric in self.shown()
+        ]
 
-    def shown(self) -> tuple[str, ...]:
-        if self.who.group == HEALTHY:
-            return HEALTHY_METRICS
-        return VOXEL_METRICS + LESION_METRICS + (() if self.plan.alone else SURFACE_METRICS)
+    def shown(self) -> list[Metric]:
+        """Metrics with a threshold that this sample has. A healthy one has no lesion to overlap with, only false positives."""
+        families = [family for family in THRESHOLDED if family != "surfaces" or not self.plan.alone]
+        return [metric for metric in of_family(*families) if metric.belongs_to(self.who.group == HEALTHY)]
 
-    def at(self, ordinal: int) -> dict[str, float]:
+    def at(self, ordinal: int) -> Values:
         """Every metric of one threshold; protocols often agree on it."""
         if ordinal not in self._known:
             self._known[ordinal] = self._measure(ordinal)
         return self._known[ordinal]
 
-    def _measure(self, ordinal: int) -> dict[str, float]:
+    def _measure(self, ordinal: int) -> Values:
         prediction = remove_small(self.record.above(ordinal), self.plan.min_component)
-        cells = confusion(prediction, self.reference, self.record.voxels)
-        voxel_ml = self.plan.grid.voxel_ml
-        volumes = {"predicted_ml": (cells.tp + cells.fp) * voxel_ml, "volume_error_ml": (cells.fp - cells.fn) * voxel_ml}
-        values = binary_metrics(cells) | volumes
-        if self.who.group == HEALTHY:
-            return values | {"false_positive_components": components(prediction).number, "false_positive_ml": cells.fp * voxel_ml}
-        values |= lesion_metrics(match(prediction, self.labels, self.number, self.sizes))
-        return values if self.plan.alone else values | self._surfaces(prediction)
+        cells = confusion(prediction, self.reference, self.record.voxels, self.plan.grid.voxel_ml)
+        self._predicted_ml[ordinal] = cells.predicted_ml
+        values = voxel_values(cells)
+        values |= lesion_values(match(prediction, self.labels, self.number, self.sizes))
+        with_surfaces = any(metric.family == "surfaces" for metric in self.shown())
+        return values | self._surfaces(prediction) if with_surfaces else values
 
-    def _surfaces(self, prediction: np.ndarray) -> dict[str, float]:
+    def _surfaces(self, prediction: np.ndarray) -> Values:
         reference = self.reference
         if not (prediction.any() and reference.any()):
             # a distance to nothing is the diagonal of the image, not of the box around the brain
             prediction, reference = (np.full(self.record.shape, mask.any()) for mask in (prediction, reference))
-        return surface_metrics(prediction, reference, self.plan.grid.spacing_mm)
+        return surface_values(prediction, reference, self.plan.grid.spacing_mm)
 
     def volume_row(self) -> list[Row]:
         """Volume above the operating point, small components removed, as a score of the subject, in ml."""
-        ordinal = self.plan.thresholds.get(VOLUME_PROTOCOL)
+        ordinal = self.plan.thresholds.get(VOLUME_PROTOCOL.name)
         value = np.nan
         if ordinal is not None and self.record.voxels:
-            value = self.at(ordinal)["predicted_ml"]
-        return [(VOLUME, "subject_score", value)]
+            self.at(ordinal)
+            value = self._predicted_ml[ordinal]
+        return [row(VOLUME, SUBJECT_SCORE, value)]
 
     def step_rows(self) -> list[Row]:
         """Dice after single steps of the post-processing, for samples with a lesion."""
@@ -175,28 +164,22 @@ class _Sample:
         for name, thresholds in self.plan.steps.items() if self.has_lesion else ():
             for protocol, ordinal in thresholds.items():
                 value = np.nan if ordinal is None else self._step_dice(name, ordinal, reference)
-                rows.append((f"post_{name}_{protocol}", "dice", value))
+                rows.append((protocol, DICE.name, value))
         return rows
 
     def _step_dice(self, name: str, ordinal: int, reference: np.ndarray) -> float:
         steps = self.record.steps
-        values = steps.get(name, steps["none"])
+        values = steps.get(name, steps[NO_STEP])
         above = np.ones(values.shape, dtype=bool) if ordinal < 0 else values > ordinal
         if name == COMPONENTS and self.plan.min_component > 1:
             volume = np.zeros(self.record.brain.shape, dtype=bool)
             volume[self.record.brain] = above
             above = remove_small(volume, self.plan.min_component)[self.record.brain]
-        return binary_metrics(confusion(above, reference))["dice"]
+        return voxel_values(confusion(above, reference))[DICE.name]
 
     def published_rows(self) -> list[Row]:
         """Dice under the paper's own protocol."""
         if self.plan.published is None or self.who.group == HEALTHY:
             return []
         volume = self.record.ordinals if self.record.published is None else self.record.published
-        return [
-            (
-                published_protocols.PROTOCOL,
-                "dice",
-                float(published_protocols.dice(volume, self.record.lesion, *self.plan.published)),
-            )
-        ]
+        return [row(PUBLISHED, DICE, float(published_protocols.dice(volume, self.record.lesion, *self.plan.published)))]

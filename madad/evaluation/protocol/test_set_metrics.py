@@ -8,11 +8,21 @@ import numpy as np
 
 from madad.core.seeds import numpy_generator
 from madad.evaluation.metrics.ordinal_scores import to_scores
-from madad.evaluation.metrics.subject_metrics import detection
-from madad.evaluation.metrics.voxel_metrics import RANKING, dice_curve, precision_at_recall
-from madad.evaluation.protocol.thresholds import Choice
+from madad.evaluation.metrics.thresholds import Choice
+from madad.evaluation.metrics.voxel_metrics import dice_curve, precision_at_recall
+from madad.evaluation.protocol.metric_values import detection_values
 from madad.evaluation.results.long_table import EVERYBODY, LongTable, Who
-from madad.evaluation.statistics.bootstrap import percentile_interval
+from madad.evaluation.results.metric import Metric
+from madad.evaluation.results.metric_table import (
+    DICE_POOLED,
+    PRECISION_AT_RECALL,
+    SUBJECT_AUROC,
+    VOXEL_SHARE_HEALTHY,
+    VOXEL_SHARE_LESION,
+    of_family,
+)
+from madad.evaluation.results.protocol_table import POOLED, RECALL_POINT, SCORE_POINT
+from madad.evaluation.statistics.bootstrap import Interval, percentile_interval
 
 # Resamples of pooled metrics work on this many groups of scores; the metric itself is exact.
 GROUPS = 512
@@ -39,22 +49,28 @@ def add_pooled(
         resamples: of the subjects.
     """
     stacked = np.stack(coarse) if coarse else np.zeros((0, 2, 1))
-    for name, metric in RANKING.items():
-        statistic, generator = _resampled(metric, stacked), numpy_generator("pooled", name, _seed(table))
-        drawn = percentile_interval(statistic, float(metric(counts)), subjects, resamples, generator)
-        table.add_all(EVERYBODY, "pooled", {name: drawn.value, f"{name}_low": drawn.low, f"{name}_high": drawn.high})
+    for metric in (metric for metric in of_family("ranking") if metric.resampled):
+        statistic, generator = _resampled(metric, stacked), numpy_generator("pooled", metric.name, _seed(table))
+        drawn = percentile_interval(statistic, metric.value(counts), subjects, resamples, generator)
+        table.add_all(EVERYBODY, POOLED.name, {metric.name: drawn.value, **_bounds(metric, drawn)})
     curve = dice_curve(counts)
     for protocol, choice in choices.items():
         value = np.nan if choice.ordinal is None else float(curve[choice.ordinal + 1])
-        table.add(EVERYBODY, protocol, "dice_pooled", value)
+        table.add(EVERYBODY, protocol, DICE_POOLED.name, value)
     if subjects:
         _add_curves(counts, table)
 
 
-def _resampled(metric: Callable[[np.ndarray], np.ndarray], coarse: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def _bounds(metric: Metric, drawn: Interval) -> dict[str, float]:
+    return {metric.bound("low").name: drawn.low, metric.bound("high").name: drawn.high}
+
+
+def _resampled(metric: Metric, coarse: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a metric of resamples; its function takes counts (resamples, 2, groups)."""
+
     def statistic(weights: np.ndarray) -> np.ndarray:
         mixed = weights.astype(np.float64) @ coarse.reshape(len(coarse), -1)
-        return metric(mixed.reshape(len(weights), *coarse.shape[1:]))
+        return metric.values(mixed.reshape(len(weights), *coarse.shape[1:]))
 
     return statistic
 
@@ -72,10 +88,10 @@ def add_detection(tested: Sequence[Who], scores: Mapping[str, Sequence[float]], 
         values = np.asarray(values, dtype=np.float64)
         there = np.isfinite(values)
         generator = numpy_generator("detection", reduction, _seed(table))
-        found = detection(values[there & ~diseased], values[there & diseased])
+        found = detection_values(values[there & ~diseased], values[there & diseased])
         statistic = _resampled_auroc(values[there], diseased[there], subjects[there])
-        drawn = percentile_interval(statistic, found["subject_auroc"], list(subjects[there]), resamples, generator)
-        table.add_all(EVERYBODY, reduction, found | {"subject_auroc_low": drawn.low, "subject_auroc_high": drawn.high})
+        drawn = percentile_interval(statistic, found[SUBJECT_AUROC.name], list(subjects[there]), resamples, generator)
+        table.add_all(EVERYBODY, reduction, found | _bounds(SUBJECT_AUROC, drawn))
 
 
 def _resampled_auroc(scores: np.ndarray, diseased: np.ndarray, subjects: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
@@ -104,7 +120,7 @@ def _seed(table: LongTable) -> str:
 def _add_curves(counts: np.ndarray, table: LongTable) -> None:
     """Points of the pooled precision–recall curve, and the distribution of scores in lesions and in healthy tissue."""
     for recall, precision in zip(RECALLS, precision_at_recall(counts, RECALLS), strict=True):
-        table.add(EVERYBODY, f"pooled_recall_{recall:.2f}", "precision_at_recall", float(precision))
+        table.add(EVERYBODY, f"{RECALL_POINT}{recall:.2f}", PRECISION_AT_RECALL.name, float(precision))
     occupied = np.flatnonzero(counts.sum(axis=0))
     scores = to_scores(occupied.astype(np.uint16)).astype(np.float64)
     shares = counts[:, occupied] / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -113,7 +129,7 @@ def _add_curves(counts: np.ndarray, table: LongTable) -> None:
     upper = float(scores[max(last)])
     edges = np.linspace(min(0.0, scores[0]), max(upper, scores[0] + 1e-6), HISTOGRAM_BINS + 1)
     place = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, HISTOGRAM_BINS - 1)
-    for tissue, share in zip(("healthy", "lesion"), shares, strict=True):
+    for metric, share in zip((VOXEL_SHARE_HEALTHY, VOXEL_SHARE_LESION), shares, strict=True):
         binned = np.bincount(place, weights=share, minlength=HISTOGRAM_BINS)
         for centre, value in zip((edges[:-1] + edges[1:]) / 2, binned, strict=True):
-            table.add(EVERYBODY, f"pooled_score_{centre:.6g}", f"voxel_share_{tissue}", float(value))
+            table.add(EVERYBODY, f"{SCORE_POINT}{centre:.6g}", metric.name, float(value))

@@ -11,6 +11,8 @@ import pandas as pd
 from madad.core.errors import UserError
 from madad.core.provenance import complete
 from madad.evaluation.results.long_table import COLUMNS, IDENTITY
+from madad.evaluation.results.metric import Metric
+from madad.evaluation.results.protocol_table import Protocol
 
 # What is compared side by side: the methods of one block share training cohort, sequence and test set.
 BLOCK = ("cohort", "modality", "testset")
@@ -40,11 +42,11 @@ def read_metrics(path: str | Path) -> pd.DataFrame:
     return table.astype({column: "category" for column in (*IDENTITY, "split", "group", "protocol", "metric")})
 
 
-def select(table: pd.DataFrame, metric: str, protocol: str | None = None) -> pd.DataFrame:
-    """Rows of one metric, under one protocol or all; identities as plain text again."""
-    wanted = table["metric"] == metric
+def select(table: pd.DataFrame, metric: Metric, protocol: Protocol | None = None) -> pd.DataFrame:
+    """Return the rows of one metric, under one protocol or all; identities are plain text again."""
+    wanted = table["metric"] == metric.name
     if protocol is not None:
-        wanted &= table["protocol"] == protocol
+        wanted &= table["protocol"] == protocol.name
     return table[wanted].astype({column: str for column in (*IDENTITY, "split", "group", "protocol", "metric")})
 
 

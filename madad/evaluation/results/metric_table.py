@@ -1,287 +1,233 @@
-"""What the tables and figures show of the long table: one row a measure, in the order of the columns."""
+"""The metrics of the long table: one row each, in the order of the rows that are written.
+
+To add a metric, write its function in `madad.evaluation.metrics` and one row here: the evaluation computes it, the summary shows
+it under the protocols of `summarised`, and docs/evaluation.md lists it (`python -m madad metrics --out docs/evaluation.md`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from madad.evaluation.metrics import lesion_detection, reconstruction, subject_metrics, surfaces, voxel_metrics
+from madad.evaluation.metrics.empty_masks import FARTHEST, FORMULA, UNDEFINED_WITHOUT_LESION, WORST
+from madad.evaluation.results.metric import THRESHOLDED, Family, Metric
+from madad.evaluation.results.protocol_table import (
+    AFTER_STEPS,
+    AFTER_STEPS_CUT,
+    CONFORMAL,
+    HEALTHY_BRAIN,
+    HEALTHY_FPR_1,
+    HEALTHY_FPR_5,
+    INFERENCE,
+    ONE_FALSE_POSITIVE,
+    ORACLE_MEAN,
+    ORACLE_SLICE,
+    ORACLE_SUBJECT,
+    ORACLE_TEST,
+    PER_SUBJECT,
+    POOLED,
+    PUBLISHED,
+    RECONSTRUCTION,
+    VALIDATION,
+)
+
+METRICS: list[Metric] = []
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A metric under a protocol.
+def register(metric: Metric) -> Metric:
+    """Add a row to `METRICS`.
 
-    Attributes:
-        key: name of its column in files.
-        metric, protocol: where it is in the long table.
-        title: how people call it; says the protocol.
-        unit: empty for shares.
-        better: 1 when larger is better, −1 when smaller is, 0 when nobody wins by it.
-        note: what exactly it is, for tooltips and captions.
-        digits: decimals shown.
-        spread: whether tables show its interval.
-        pooled: whether it is a number of the whole test set instead of one a sample.
+    Raises:
+        ValueError: there is a row of this name, or a metric with a threshold does not say what it is for empty masks.
     """
-
-    key: str
-    metric: str
-    protocol: str
-    title: str
-    better: int
-    note: str
-    unit: str = ""
-    digits: int = 3
-    spread: bool = True
-    pooled: bool = False
+    if any(metric.name == other.name for other in METRICS):
+        raise ValueError(f"the metric {metric.name} has a row already")
+    if metric.family in THRESHOLDED and metric.empty is None:
+        raise ValueError(f"the metric {metric.name} has a threshold, but no values for empty masks")
+    METRICS.append(metric)
+    return metric
 
 
-_MEAN = "mean over test subjects with a lesion"
-_PAPER = "all voxels, background included, as in the paper of the method"
-# Steps of the post-processing, each alone; components need a binary mask, so that AUPRC has no such line.
-_STEPS = {"none": "no post-processing", "erosion": "erosion alone", "median": "median alone", "components": "components alone"}
-POST_PROCESSING = (
-    *(
-        Measure(f"auprc_{step}", "auprc", f"post_{step}", f"AUPRC, {words}", 1, f"average precision, {_MEAN}; {words}")
-        for step, words in _STEPS.items()
-        if step != "components"
-    ),
-    *(
-        Measure(f"dice_{step}_{key}", "dice", f"post_{step}_{protocol}", f"Dice, {key}, {words}", 1, f"{_MEAN}; {words}")
-        for key, protocol in (("validation", "validation"), ("oracle", "oracle_test"))
-        for step, words in _STEPS.items()
-    ),
-)
-_VALIDATION = "threshold with the best pooled Dice on validation subjects with lesions"
-# Lesions as objects; `madad.evaluation.metrics.lesion_detection` and `madad.evaluation.metrics.surfaces` say what each means.
-LESION_WISE = (
-    # Neither alone ranks methods: one component over the whole brain covers every lesion and is no false positive.
-    Measure(
-        "lesion_sensitivity",
-        "lesion_sensitivity",
-        "validation",
-        "Lesion sensitivity",
-        0,
-        f"share of lesions of which a tenth is found, {_MEAN}; {_VALIDATION}",
-    ),
-    Measure(
-        "lesion_sensitivity_iou",
-        "lesion_sensitivity_iou",
-        "validation",
-        "Lesion sensitivity, IoU",
-        0,
-        f"share of lesions with an intersection over union of at least a tenth, {_MEAN}; {_VALIDATION}",
-    ),
-    Measure(
-        "lesion_precision",
-        "lesion_precision",
-        "validation",
-        "Lesion precision",
-        0,
-        f"share of predicted components that touch a lesion, {_MEAN}; {_VALIDATION}",
-    ),
-    Measure(
-        "false_positives",
-        "false_positive_components",
-        "validation",
-        "FP/scan",
-        0,
-        f"predicted components that touch no lesion, mean over all test scans, healthy ones included; {_VALIDATION}",
-    ),
-    Measure(
-        "lesion_f1",
-        "lesion_f1",
-        "validation",
-        "Lesion F1",
-        1,
-        f"harmonic mean of lesion sensitivity by IoU and lesion precision, {_MEAN}; {_VALIDATION}",
-    ),
-    *(
-        Measure(
-            f"froc_{number:g}",
-            "lesion_sensitivity",
-            f"froc_{number:g}",
-            f"FROC at {number:g}",
-            1,
-            f"share of all lesions of the test set found at the threshold with {number:g} false positives a scan",
-            pooled=True,
-        )
-        for number in (0.5, 1, 2, 4, 8)
-    ),
-    Measure(
-        "hd95",
-        "hd95",
-        "validation",
-        "HD95",
-        -1,
-        f"95th percentile of surface distances, the image's diagonal when nothing is predicted, {_MEAN}; {_VALIDATION}",
-        "mm",
-    ),
-    Measure(
-        "nsd_2mm",
-        "nsd_2mm",
-        "validation",
-        "NSD, 2 mm",
-        1,
-        f"share of the surfaces within 2 mm of each other, {_MEAN}; {_VALIDATION}",
-    ),
-    Measure(
-        "volume_error_ml",
-        "volume_error_ml",
-        "validation",
-        "Volume error",
-        0,
-        f"predicted minus true lesion volume, {_MEAN}; {_VALIDATION}",
-        "ml",
-    ),
-)
+def of_family(*families: Family) -> list[Metric]:
+    """Return the metrics of some families, in the order of the table."""
+    return [metric for metric in METRICS if metric.family in families]
 
-MEASURES = (
-    Measure("auprc", "auprc", "per_subject", "AUPRC", 1, f"average precision inside the brain, {_MEAN}"),
-    Measure("auroc", "auroc", "per_subject", "AUROC", 1, f"area under the ROC curve inside the brain, {_MEAN}"),
-    Measure(
-        "dice_oracle",
-        "dice",
-        "oracle_test",
-        "Dice, oracle",
-        1,
-        f"{_MEAN}; threshold with the best pooled Dice on the test set itself",
+
+# One argument per line would make rows of ten lines.
+# fmt: off
+AUPRC = register(Metric(
+    "auprc", "ranking", voxel_metrics.average_precision, "AUPRC", "average precision",
+    better=1, resampled=True, summarised=(PER_SUBJECT, POOLED, *AFTER_STEPS, PUBLISHED),
+))
+AUROC = register(Metric(
+    "auroc", "ranking", voxel_metrics.auroc, "AUROC", "area under the ROC curve",
+    better=1, resampled=True, summarised=(PER_SUBJECT, POOLED),
+))
+PAUROC_5 = register(Metric(
+    "pauroc_5", "ranking", voxel_metrics.partial_auroc, "Partial AUROC",
+    "area under the ROC curve up to a false-positive rate of 5 %, standardised so that 0.5 is chance",
+    better=1,
+))
+PREVALENCE = register(Metric(
+    "prevalence", "ranking", voxel_metrics.prevalence, "Prevalence", "share of lesion voxels: the AUPRC of guessing",
+))
+DICE = register(Metric(
+    "dice", "voxels", voxel_metrics.dice, "Dice", "overlap 2 TP / (2 TP + FP + FN)",
+    empty=WORST, better=1, main=False,
+    summarised=(
+        ORACLE_TEST, VALIDATION, HEALTHY_FPR_1, HEALTHY_FPR_5, ORACLE_SUBJECT, ORACLE_MEAN, CONFORMAL, ONE_FALSE_POSITIVE,
+        *AFTER_STEPS_CUT, PUBLISHED,
     ),
-    Measure(
-        "dice_validation",
-        "dice",
-        "validation",
-        "Dice, validation",
-        1,
-        f"{_MEAN}; threshold with the best pooled Dice on validation subjects with lesions",
-    ),
-    Measure(
-        "dice_fpr_1", "dice", "healthy_fpr_1", "Dice, healthy FPR 1 %", 1, f"{_MEAN}; 1 % of healthy validation voxels lie above"
-    ),
-    Measure(
-        "dice_fpr_5", "dice", "healthy_fpr_5", "Dice, healthy FPR 5 %", 1, f"{_MEAN}; 5 % of healthy validation voxels lie above"
-    ),
-    Measure(
-        "dice_subject",
-        "dice",
-        "oracle_subject",
-        "Dice, oracle per subject",
-        1,
-        f"{_MEAN}; the best threshold of each subject alone",
-    ),
-    Measure(
-        "dice_mean",
-        "dice",
-        "oracle_mean",
-        "Dice, oracle of the mean",
-        1,
-        f"{_MEAN}; the common threshold with the best such mean on the test set itself",
-    ),
-    Measure(
-        "dice_conformal",
-        "dice",
-        "conformal_fpr_1",
-        "Dice, conformal",
-        1,
-        f"{_MEAN}; with 90 % probability at most 1 % of the voxels of a new healthy scan lie above",
-    ),
-    Measure(
-        "dice_one_fp",
-        "dice",
-        "one_fp_per_scan",
-        "Dice, one FP a scan",
-        1,
-        f"{_MEAN}; lowest threshold with on average one false-positive component or less on healthy validation scans",
-    ),
-    Measure(
-        "dice_pooled",
-        "dice_pooled",
-        "oracle_test",
-        "Dice, pooled oracle",
-        1,
-        "all voxels of all test subjects with a lesion as one; threshold with the best such Dice on the test set itself",
-        pooled=True,
-    ),
-    Measure(
-        "dice_slice",
-        "dice_slice",
-        "oracle_slice",
-        "Dice, lesion slices",
-        1,
-        "mean over all test slices with a lesion; the common threshold with the best such mean on the test set itself",
-        pooled=True,
-    ),
-    Measure("auprc_pooled", "auprc", "pooled", "AUPRC, pooled", 1, "brains of all samples with a lesion as one", pooled=True),
-    Measure("auroc_pooled", "auroc", "pooled", "AUROC, pooled", 1, "brains of all samples with a lesion as one", pooled=True),
-    *POST_PROCESSING,
-    *LESION_WISE,
-    Measure(
-        "l1",
-        "l1",
-        "healthy_brain",
-        "Healthy l1",
-        0,
-        "mean absolute error of the reconstruction inside healthy brains",
-        digits=4,
-        spread=False,
-    ),
-    Measure("psnr", "psnr", "healthy_brain", "Healthy PSNR", 0, "peak signal-to-noise ratio inside healthy brains", "dB"),
-    Measure("ssim", "ssim", "healthy_brain", "Healthy SSIM", 0, "structural similarity inside healthy brains"),
-    Measure(
-        "l1_lesion",
-        "l1_lesion",
-        "reconstruction",
-        "l1 in lesions",
-        0,
-        "mean absolute error of the reconstruction inside lesions",
-        digits=4,
-        spread=False,
-    ),
-    Measure(
-        "l1_healthy_tissue",
-        "l1_healthy_tissue",
-        "reconstruction",
-        "l1 around lesions",
-        0,
-        "mean absolute error of the reconstruction in the healthy tissue of the same samples",
-        digits=4,
-        spread=False,
-    ),
-    Measure(
-        "dice_published",
-        "dice",
-        "published",
-        "Dice, published protocol",
-        0,
-        f"{_MEAN}; {_PAPER}; threshold from validation subjects with lesions by halving intervals",
-    ),
-    Measure("auprc_published", "auprc", "published", "AUPRC, published protocol", 0, f"average precision, {_MEAN}; {_PAPER}"),
-    Measure(
-        "l1_published",
-        "l1",
-        "published",
-        "Healthy l1, published protocol",
-        0,
-        f"mean absolute error of the reconstruction of healthy volumes; {_PAPER}",
-        digits=4,
-        spread=False,
-    ),
-    Measure(
-        "seconds",
-        "seconds",
-        "inference",
-        "Time",
-        0,
-        "wall time of reconstruction and map, mean over test subjects",
-        "s/volume",
-        spread=False,
-    ),
-    Measure(
-        "peak_memory_mb",
-        "peak_memory_mb",
-        "inference",
-        "Peak memory",
-        0,
-        "largest memory in use meanwhile, mean over test subjects",
-        "MB",
-        spread=False,
-    ),
-)
-BY_KEY = {measure.key: measure for measure in MEASURES}
+))
+PRECISION = register(Metric(
+    "precision", "voxels", voxel_metrics.precision, "Precision", "share of predicted voxels in a lesion",
+    empty=WORST,
+))
+SENSITIVITY = register(Metric(
+    "sensitivity", "voxels", voxel_metrics.sensitivity, "Sensitivity", "share of lesion voxels that are predicted",
+    empty=UNDEFINED_WITHOUT_LESION,
+))
+FALSE_POSITIVE_RATE = register(Metric(
+    "false_positive_rate", "voxels", voxel_metrics.false_positive_rate, "FPR", "share of healthy voxels that are predicted",
+    groups="both", empty=FORMULA,
+))
+VOLUME_ERROR_ML = register(Metric(
+    "volume_error_ml", "voxels", voxel_metrics.volume_error_ml, "Volume error", "predicted minus true lesion volume",
+    empty=FORMULA, unit="ml", summarised=(VALIDATION,),
+))
+LESIONS = register(Metric(
+    "lesions", "lesions", lesion_detection.lesions, "Lesions", "number of lesions that count",
+    empty=FORMULA,
+))
+# Neither this nor the number of false positives ranks methods: one component over the whole brain covers every lesion.
+LESION_SENSITIVITY = register(Metric(
+    "lesion_sensitivity", "lesions", lesion_detection.lesion_sensitivity, "Lesion sensitivity",
+    "share of lesions of which a tenth is found",
+    empty=UNDEFINED_WITHOUT_LESION, summarised=(VALIDATION,),
+))
+LESION_SENSITIVITY_IOU = register(Metric(
+    "lesion_sensitivity_iou", "lesions", lesion_detection.lesion_sensitivity_iou, "Lesion sensitivity, IoU",
+    "share of lesions with an intersection over union of at least a tenth",
+    empty=UNDEFINED_WITHOUT_LESION, summarised=(VALIDATION,),
+))
+LESION_PRECISION = register(Metric(
+    "lesion_precision", "lesions", lesion_detection.lesion_precision, "Lesion precision",
+    "share of predicted components that touch a lesion",
+    empty=WORST, summarised=(VALIDATION,),
+))
+LESION_F1 = register(Metric(
+    "lesion_f1", "lesions", lesion_detection.lesion_f1, "Lesion F1",
+    "harmonic mean of lesion sensitivity by IoU and lesion precision",
+    empty=WORST, better=1, summarised=(VALIDATION,),
+))
+FALSE_POSITIVE_COMPONENTS = register(Metric(
+    "false_positive_components", "lesions", lesion_detection.false_positive_components, "FP/scan",
+    "predicted components that touch no lesion",
+    groups="both", empty=FORMULA, averaged="mean over all test scans, healthy ones included", summarised=(VALIDATION,),
+    column="false_positives",
+))
+FALSE_POSITIVE_ML = register(Metric(
+    "false_positive_ml", "voxels", voxel_metrics.false_positive_ml, "False-positive volume", "volume of the false positives",
+    groups="healthy", empty=FORMULA, unit="ml",
+))
+HD95 = register(Metric(
+    "hd95", "surfaces", surfaces.hd95, "HD95",
+    "95th percentile of surface distances, the image's diagonal when nothing is predicted",
+    empty=FARTHEST, better=-1, unit="mm", summarised=(VALIDATION,),
+))
+NSD_2MM = register(Metric(
+    "nsd_2mm", "surfaces", surfaces.nsd_2mm, "NSD, 2 mm", "share of the surfaces within 2 mm of each other",
+    empty=WORST, better=1, summarised=(VALIDATION,),
+))
+DICE_POOLED = register(Metric(
+    "dice_pooled", "other", None, "Dice, pooled oracle", "all voxels of all test subjects with a lesion as one",
+    better=1, pooled=True, summarised=(ORACLE_TEST,),
+))
+DICE_SLICE = register(Metric(
+    "dice_slice", "other", None, "Dice, lesion slices", "mean over all test slices with a lesion",
+    better=1, pooled=True, summarised=(ORACLE_SLICE,),
+))
+L1 = register(Metric(
+    "l1", "reconstruction", reconstruction.l1, "Healthy l1", "mean absolute error of the reconstruction",
+    groups="healthy", digits=4, interval=False, averaged="", summarised=(HEALTHY_BRAIN, PUBLISHED),
+))
+PSNR = register(Metric(
+    "psnr", "reconstruction", reconstruction.psnr, "Healthy PSNR", "peak signal-to-noise ratio of the reconstruction",
+    groups="healthy", unit="dB", averaged="", summarised=(HEALTHY_BRAIN,),
+))
+SSIM = register(Metric(
+    "ssim", "reconstruction", reconstruction.ssim, "Healthy SSIM", "structural similarity of the reconstruction",
+    groups="healthy", averaged="", summarised=(HEALTHY_BRAIN,),
+))
+L1_LESION = register(Metric(
+    "l1_lesion", "reconstruction", reconstruction.l1_lesion, "l1 in lesions",
+    "mean absolute error of the reconstruction inside lesions",
+    digits=4, interval=False, averaged="", summarised=(RECONSTRUCTION,),
+))
+L1_HEALTHY_TISSUE = register(Metric(
+    "l1_healthy_tissue", "reconstruction", reconstruction.l1_healthy_tissue, "l1 around lesions",
+    "mean absolute error of the reconstruction in the healthy tissue of the same samples",
+    digits=4, interval=False, averaged="", summarised=(RECONSTRUCTION,),
+))
+SUBJECT_SCORE = register(Metric(
+    "subject_score", "other", None, "Subject score", "one number per sample from the scores of its brain",
+    groups="both",
+))
+SUBJECT_AUROC = register(Metric(
+    "subject_auroc", "subjects", subject_metrics.subject_auroc, "AUROC",
+    "area under the ROC curve, healthy subjects against those with a lesion",
+    groups="both", better=1, pooled=True, resampled=True,
+))
+SUBJECT_AP = register(Metric(
+    "subject_ap", "subjects", subject_metrics.subject_ap, "AP", "average precision of finding the subjects with a lesion",
+    groups="both", better=1, pooled=True,
+))
+SUBJECT_SENSITIVITY_90 = register(Metric(
+    "subject_sensitivity_90", "subjects", subject_metrics.subject_sensitivity_90, "Sensitivity at 90 %",
+    "share of subjects with a lesion found where 90 % of the healthy ones are passed",
+    groups="both", better=1, pooled=True,
+))
+SUBJECT_SENSITIVITY_95 = register(Metric(
+    "subject_sensitivity_95", "subjects", subject_metrics.subject_sensitivity_95, "Sensitivity at 95 %",
+    "share of subjects with a lesion found where 95 % of the healthy ones are passed",
+    groups="both", better=1, pooled=True,
+))
+BRAIN_ML = register(Metric("brain_ml", "other", None, "Brain volume", "volume of the brain mask", groups="both", unit="ml"))
+LESION_ML = register(Metric(
+    "lesion_ml", "other", None, "Lesion volume", "volume of the lesions inside the brain",
+    groups="both", unit="ml",
+))
+SECONDS = register(Metric(
+    "seconds", "other", None, "Time", "wall time of reconstruction and map",
+    groups="both", unit="s/volume", interval=False, averaged="mean over test subjects", summarised=(INFERENCE,),
+))
+PEAK_MEMORY_MB = register(Metric(
+    "peak_memory_mb", "other", None, "Peak memory", "largest memory in use meanwhile",
+    groups="both", unit="MB", interval=False, averaged="mean over test subjects", summarised=(INFERENCE,),
+))
+THRESHOLD = register(Metric(
+    "threshold", "other", None, "Threshold", "score above which a voxel is called abnormal",
+    groups="both", pooled=True,
+))
+FROC_FALSE_POSITIVES = register(Metric(
+    "froc_false_positives", "other", None, "FROC, false positives",
+    "false-positive components per scan at one point of the curve",
+    groups="both", pooled=True,
+))
+FROC_SENSITIVITY = register(Metric(
+    "froc_sensitivity", "other", None, "FROC, sensitivity", "share of all lesions found at one point of the curve",
+    pooled=True,
+))
+PRECISION_AT_RECALL = register(Metric(
+    "precision_at_recall", "other", None, "Precision at a recall",
+    "highest precision that reaches a recall, pooled over samples with a lesion",
+    pooled=True,
+))
+VOXEL_SHARE_HEALTHY = register(Metric(
+    "voxel_share_healthy", "other", None, "Healthy scores",
+    "share of the healthy voxels with a score, pooled over samples with a lesion",
+    pooled=True,
+))
+VOXEL_SHARE_LESION = register(Metric(
+    "voxel_share_lesion", "other", None, "Lesion scores",
+    "share of the lesion voxels with a score, pooled over samples with a lesion",
+    pooled=True,
+))

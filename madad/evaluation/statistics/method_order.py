@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from madad.evaluation.results.collected import BLOCK, block_title, select
+from madad.evaluation.results.metric_table import AUPRC, SUBJECT_SCORE
+from madad.evaluation.results.protocol_table import PER_SUBJECT
 
 
 def methods_in(table: pd.DataFrame) -> list[str]:
@@ -26,13 +28,13 @@ def inside(table: pd.DataFrame, block: tuple) -> pd.Series:
 
 def with_lesion(table: pd.DataFrame) -> dict[tuple, tuple[int, int]]:
     """Samples with a lesion in the brain, and the subjects behind them, of every block."""
-    scored = select(table, "auprc", "per_subject").dropna(subset="value")
+    scored = select(table, AUPRC, PER_SUBJECT).dropna(subset="value")
     return {block: (part["sample"].nunique(), part["subject"].nunique()) for block, part in scored.groupby(list(BLOCK))}
 
 
 def healthy(table: pd.DataFrame) -> dict[tuple, int]:
     """Healthy test subjects of every block."""
-    scored = select(table, "subject_score")
+    scored = select(table, SUBJECT_SCORE)
     own = scored[scored["group"] == "healthy"]
     return {block: part["subject"].nunique() for block, part in own.groupby(list(BLOCK))}
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from madad.core.seeds import numpy_generator
 from madad.evaluation.results.collected import BLOCK, select
-from madad.evaluation.results.metric_table import Measure
+from madad.evaluation.results.metric import Measure
 from madad.evaluation.statistics.bootstrap import resampled_means
 from madad.evaluation.statistics.pairwise_tests import Comparison, compare_all
 

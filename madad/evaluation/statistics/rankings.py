@@ -12,7 +12,8 @@ import pandas as pd
 
 from madad.configuration.settings import cohort_of
 from madad.evaluation.results.collected import BLOCK, block_title
-from madad.evaluation.results.metric_table import MEASURES, Measure
+from madad.evaluation.results.measures import measures
+from madad.evaluation.results.metric import Measure
 from madad.evaluation.statistics import per_subject
 from madad.evaluation.statistics.pairwise_tests import Comparison
 from madad.evaluation.statistics.per_subject import Scores
@@ -61,7 +62,7 @@ def standing(block: tuple[str, ...], part: pd.DataFrame, measure: Measure, resam
 
 def standings(table: pd.DataFrame, resamples: int) -> Iterator[Standing]:
     """Every measure that has a winner, on every block, and over all blocks where there are two or more with values."""
-    for measure in MEASURES:
+    for measure in measures():
         if not measure.better or measure.pooled:
             continue
         parts = list(per_subject.blocks(table, measure))

@@ -12,6 +12,7 @@ test can get there, and nobody is best.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,12 +20,15 @@ import pandas as pd
 from madad.core.provenance import complete
 from madad.core.seeds import numpy_generator
 from madad.evaluation.results.collected import BLOCK, read_metrics, select
-from madad.evaluation.results.metric_table import MEASURES, Measure
+from madad.evaluation.results.measures import measures
+from madad.evaluation.results.metric import Measure, Metric
+from madad.evaluation.results.protocol_table import Protocol
 from madad.evaluation.statistics import per_subject
 from madad.evaluation.statistics.bootstrap import hierarchical_interval
 from madad.evaluation.statistics.method_order import blocks_in
 from madad.evaluation.statistics.pairwise_tests import winner
 
+ENDS: tuple[Literal["low", "high"], ...] = ("low", "high")
 COLUMNS = (*BLOCK, "method", "measure", "value", "low", "high", "subjects", "missing", "seeds", "seed_sd", "best")
 
 
@@ -37,7 +41,7 @@ def summarise(metrics: Path, out: Path, resamples: int) -> None:
     some; it has 0 `subjects` and no winner. Blocks come as in the long table, which is the order of the configuration.
     """
     table = read_metrics(metrics)
-    rows = [row for measure in MEASURES for row in _of_measure(table, measure, resamples)]
+    rows = [row for measure in measures() for row in _of_measure(table, measure, resamples)]
     places = {block: place for place, block in enumerate(blocks_in(table))}
     rows.sort(key=lambda row: (places[tuple(row[key] for key in BLOCK)], row["method"], row["measure"]))
     summary = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -86,7 +90,7 @@ def _best(frame: pd.DataFrame, block: tuple[str, ...], measure: Measure, resampl
 
 def _of_testset(table: pd.DataFrame, part: pd.DataFrame, block: tuple[str, ...], measure: Measure) -> list[dict]:
     lines = []
-    bounds = {end: _whole(table, f"{measure.metric}_{end}", measure.protocol, block) for end in ("low", "high")}
+    bounds = {end: _whole(table, measure.metric.bound(end), measure.protocol, block) for end in ENDS}
     for method, own in part.groupby("method"):
         values = own["value"].to_numpy()
         ends = {end: float(found.get(method, np.nan)) for end, found in bounds.items()}
@@ -97,7 +101,7 @@ def _of_testset(table: pd.DataFrame, part: pd.DataFrame, block: tuple[str, ...],
     return lines
 
 
-def _whole(table: pd.DataFrame, metric: str, protocol: str, block: tuple[str, ...]) -> pd.Series:
+def _whole(table: pd.DataFrame, metric: Metric, protocol: Protocol, block: tuple[str, ...]) -> pd.Series:
     """Mean over seeds of a number of the whole test set, by method."""
     chosen = select(table, metric, protocol)
     inside = (chosen[list(BLOCK)] == list(block)).all(axis=1) & (chosen["sample"] == "")

@@ -1,4 +1,4 @@
-"""Where to cut an anomaly map: one function a protocol. A voxel is called abnormal when its score is above the threshold.
+"""Choose the threshold of an anomaly map: one function per protocol. A voxel above the threshold is called abnormal.
 
 Thresholds are ordinals of `madad.evaluation.metrics.ordinal_scores`, chosen on voxels, before small components are removed.
 """
@@ -91,20 +91,24 @@ def conformal(calm: list[int]) -> Choice:
     return Choice(sorted(calm)[place - 1])
 
 
-def _oracle(evidence: Evidence) -> Choice:
+def oracle(evidence: Evidence) -> Choice:
+    """Choose the threshold with the best pooled Dice on the test subjects with a lesion."""
     return Choice(best_dice(evidence.test)) if evidence.test[1].any() else Choice(None, NO_LESION_TEST)
 
 
-def _oracle_mean(evidence: Evidence) -> Choice:
-    """Best common threshold for the mean of the subjects' Dice, the lowest among equals ("optimal" of arXiv 2512.01534)."""
+def oracle_mean(evidence: Evidence) -> Choice:
+    """Choose the best threshold for the mean of the subjects' Dice, the lowest among equals ("optimal" of arXiv 2512.01534)."""
     return Choice(int(np.argmax(evidence.dices)) - 1) if evidence.test[1].any() else Choice(None, NO_LESION_TEST)
 
 
-def _validation(evidence: Evidence) -> Choice:
+def validation(evidence: Evidence) -> Choice:
+    """Choose the threshold with the best pooled Dice on the validation subjects with a lesion."""
     return Choice(best_dice(evidence.validation)) if evidence.validation[1].any() else Choice(None, NO_LESION_VALIDATION)
 
 
-def _healthy(rate: float) -> Callable[[Evidence], Choice]:
+def healthy_rate(rate: float) -> Callable[[Evidence], Choice]:
+    """Return the function that chooses the threshold below which all but this share of healthy validation voxels lie."""
+
     def choose(evidence: Evidence) -> Choice:
         if not evidence.healthy[0].any():
             return Choice(None, NO_HEALTHY)
@@ -113,21 +117,11 @@ def _healthy(rate: float) -> Callable[[Evidence], Choice]:
     return choose
 
 
-# Whatever is called an oracle sees the test labels: a ceiling, never an achievement. Whoever prints it says so.
-PROTOCOLS: dict[str, Callable[[Evidence], Choice]] = {
-    "oracle_test": _oracle,
-    "oracle_mean": _oracle_mean,
-    "validation": _validation,
-    "healthy_fpr_1": _healthy(0.01),
-    "healthy_fpr_5": _healthy(0.05),
-    "conformal_fpr_1": lambda evidence: conformal(list(evidence.calm.values())),
-    "one_fp_per_scan": lambda evidence: evidence.one_alarm,
-}
-
-# The best threshold of each subject by its own truth: the ceiling of ceilings.
-ORACLE_SUBJECT = "oracle_subject"
+def conformal_rate(evidence: Evidence) -> Choice:
+    """Choose the threshold of `conformal` from the healthy validation subjects."""
+    return conformal(list(evidence.calm.values()))
 
 
-def choose(evidence: Evidence) -> dict[str, Choice]:
-    """Threshold of every protocol."""
-    return {name: protocol(evidence) for name, protocol in PROTOCOLS.items()}
+def one_false_positive(evidence: Evidence) -> Choice:
+    """Return what `madad.evaluation.protocol.false_positive_threshold` found."""
+    return evidence.one_alarm
