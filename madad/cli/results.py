@@ -23,6 +23,7 @@ def declare(commands: Commands) -> None:
     command(commands, export, "maps", "folder", packs=MANY)
     command(commands, provenance, "options", "out")
     command(commands, cards, "out")
+    command(commands, metrics, "out")
 
 
 def evaluate(arguments: Arguments) -> None:
@@ -60,3 +61,10 @@ def cards(arguments: Arguments) -> None:
     from madad.reporting.documentation import method_pages
 
     method_pages.write(arguments.out)
+
+
+def metrics(arguments: Arguments) -> None:
+    """Write the tables of metrics and protocols into docs/evaluation.md."""
+    from madad.evaluation.results import documentation
+
+    documentation.write(arguments.out)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from madad.evaluation.protocol.run import evaluate
-from madad.evaluation.metrics.thresholds import PROTOCOLS
+from madad.evaluation.results.protocol_table import chosen
 from tests.evaluation.cases import AFFINE, FULL, IDENTITY, PLAIN, SHAPE, Case
+
+CHOSEN = [protocol.name for protocol in chosen()]
 
 MANY = {"validation": ["healthy"] * 9 + ["patient"] * 2, "test": ["healthy"] * 2 + ["patient"] * 3}
 PERFECT = {
@@ -64,7 +66,7 @@ def of_everybody(rows: list[dict[str, str]]) -> dict[tuple[str, str], float]:
     return {(row["protocol"], row["metric"]): float(row["value"]) for row in rows if not row["sample"]}
 
 
-@pytest.mark.parametrize("protocol", [*PROTOCOLS, "oracle_subject"])
+@pytest.mark.parametrize("protocol", [*CHOSEN, "oracle_subject"])
 def test_the_truth_as_a_map_is_perfect(tmp_path: Path, protocol: str) -> None:
     found = of_samples(many(tmp_path, perfect=True).rows(PLAIN), protocol)
     assert {name: found[name] for name in PERFECT} == {name: {value} for name, value in PERFECT.items()}

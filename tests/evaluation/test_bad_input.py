@@ -11,8 +11,10 @@ import pytest
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import Pack, Prediction, write_maps, write_pack
 from madad.evaluation.protocol.inputs import Source
-from madad.evaluation.metrics.thresholds import PROTOCOLS
+from madad.evaluation.results.protocol_table import chosen
 from tests.evaluation.cases import AFFINE, BRAIN, FULL, IDENTITY, OPTIONS, SHAPE, Case, predicted
+
+CHOSEN = [protocol.name for protocol in chosen()]
 
 HEALTHY_PROTOCOLS = {"healthy_fpr_1", "healthy_fpr_5", "conformal_fpr_1", "one_fp_per_scan"}
 
@@ -123,7 +125,7 @@ def test_no_subject_at_all(tmp_path: Path) -> None:
 def test_nobody_healthy(tmp_path: Path, capsys) -> None:
     case = Case(tmp_path, {"validation": ["patient"], "test": ["patient", "patient"]})
     dices = by_protocol(case.rows(), "hd95")
-    assert {protocol for protocol in PROTOCOLS if np.isnan(dices[protocol]).all()} == HEALTHY_PROTOCOLS
+    assert {protocol for protocol in CHOSEN if np.isnan(dices[protocol]).all()} == HEALTHY_PROTOCOLS
     told = capsys.readouterr().err
     assert all(f"{protocol}: no threshold, because" in told for protocol in HEALTHY_PROTOCOLS)
     assert np.load(tmp_path / "mean_maps.npz")["number"] == 0

@@ -13,8 +13,10 @@ from scipy import ndimage
 from sklearn.metrics import average_precision_score, f1_score
 
 from madad.core.io.hdf5 import Maps
-from madad.evaluation.metrics.thresholds import PROTOCOLS
+from madad.evaluation.results.protocol_table import chosen
 from tests.evaluation.cases import AFFINE, BRAIN, FULL, OPTIONS, Case
+
+CHOSEN = [protocol.name for protocol in chosen()]
 
 CUBE = np.ones((3, 3, 3))
 VOXEL_ML = abs(np.linalg.det(AFFINE[:3, :3])) / 1000
@@ -46,7 +48,7 @@ def large(prediction: np.ndarray) -> np.ndarray:
 
 def predictions(scored: SimpleNamespace, name: str) -> dict[str, np.ndarray]:
     """Binary maps of a test sample under every protocol that has a threshold."""
-    cuts = {protocol: scored.rows["", protocol, "threshold"] for protocol in PROTOCOLS}
+    cuts = {protocol: scored.rows["", protocol, "threshold"] for protocol in CHOSEN}
     volume = scored.volumes["test", name]
     return {protocol: large((volume.full > cut) & BRAIN) for protocol, cut in cuts.items() if np.isfinite(cut)}
 

@@ -11,9 +11,12 @@ import pytest
 from madad.cli.main import main
 from madad.core.errors import UserError
 from madad.evaluation.protocol.inputs import Source
-from madad.evaluation.protocol.run import TRANSFERRED, evaluate_transferred
+from madad.evaluation.protocol.run import evaluate_transferred
 from madad.evaluation.results.long_table import read
+from madad.evaluation.results.protocol_table import PROTOCOLS
 from tests.evaluation.cases import FULL, IDENTITY, OPTIONS, PLAIN, SHAPE, Case
+
+TRANSFERRED = [protocol.name for protocol in PROTOCOLS if protocol.transferred]
 
 HEALTHY = ("healthy_fpr_1", "healthy_fpr_5", "conformal_fpr_1", "one_fp_per_scan")
 PATIENTS = {"validation": ["patient"], "test": ["healthy", "patient", "patient"]}

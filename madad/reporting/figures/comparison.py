@@ -10,13 +10,15 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from madad.evaluation.results.collected import BLOCK, read_metrics, select
-from madad.evaluation.results.metric_table import BY_KEY, Measure
+from madad.evaluation.results.metric import Measure
+from madad.evaluation.results.metric_table import AUPRC, AUROC, DICE, PREVALENCE
+from madad.evaluation.results.protocol_table import ORACLE_TEST, PER_SUBJECT, VALIDATION
 from madad.evaluation.statistics import method_order
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import style
 from madad.reporting.layout.first_page import write_drawing
 
-SHOWN = ("auprc", "auroc", "dice_oracle", "dice_validation")
+SHOWN = (AUPRC @ PER_SUBJECT, AUROC @ PER_SUBJECT, DICE @ ORACLE_TEST, DICE @ VALIDATION)
 CHANCE = 0.5  # AUROC of a coin
 # Beyond so many dots they are drawn as one picture, or the first page of the report would grow by megabytes.
 MOST_DOTS = 4000
@@ -32,7 +34,7 @@ def draw_comparison(summary: Path, metrics: Path, png: Path, pdf: Path, fragment
         fragment: the drawing as HTML, which the report's first page shows inline.
     """
     lines, table = read_summary(summary), read_metrics(metrics)
-    lines = lines[lines["measure"].isin(SHOWN)]
+    lines = lines[lines["measure"].isin([measure.key for measure in SHOWN])]
     figure = _comparison(lines, table) if len(lines) else style.empty("No evaluation yet")
     write_drawing(style.as_svg(figure), fragment)
     style.save(figure, png, pdf)
@@ -43,8 +45,8 @@ def _comparison(lines: pd.DataFrame, table: pd.DataFrame) -> plt.Figure:
     shown = {block: set(part["method"]) for block, part in lines.groupby(list(BLOCK))}
     blocks = {block: [m for m in methods if m in shown[block]] for block in method_order.blocks_in(table) if block in shown}
     titles = method_order.titles(blocks, table)
-    dots = {key: _subjects(table, BY_KEY[key]) for key in SHOWN}
-    prevalence = select(table, "prevalence", "per_subject").groupby(list(BLOCK))["value"].mean()
+    dots = {measure: _subjects(table, measure) for measure in SHOWN}
+    prevalence = select(table, PREVALENCE, PER_SUBJECT).groupby(list(BLOCK))["value"].mean()
     colour = style.colours(methods)
     many = sum(map(len, dots.values())) > MOST_DOTS
     heights = [0.26 * len(own) + 0.85 for own in blocks.values()]
@@ -53,10 +55,10 @@ def _comparison(lines: pd.DataFrame, table: pd.DataFrame) -> plt.Figure:
     for band, (block, own) in zip(bands, blocks.items(), strict=True):
         band.suptitle(titles[block], x=0.01, ha="left", fontsize=9.5, fontweight="bold")
         means = lines[method_order.inside(lines, block)]
-        for axes, key in zip(band.subplots(1, len(SHOWN), sharey=True), SHOWN, strict=True):
-            values = dots[key][method_order.inside(dots[key], block)]
-            _panel(axes, BY_KEY[key], [(method, colour[method]) for method in own], means, values, many)
-            chance = {"auroc": CHANCE, "auprc": prevalence.get(block, np.nan)}.get(key, np.nan)
+        for axes, measure in zip(band.subplots(1, len(SHOWN), sharey=True), SHOWN, strict=True):
+            values = dots[measure][method_order.inside(dots[measure], block)]
+            _panel(axes, measure, [(method, colour[method]) for method in own], means, values, many)
+            chance = {AUROC: CHANCE, AUPRC: prevalence.get(block, np.nan)}.get(measure.metric, np.nan)
             if np.isfinite(chance):
                 axes.axvline(chance, color=style.GREY, lw=1, ls=(0, (3, 2)), zorder=0.5)
     return figure
@@ -82,7 +84,7 @@ def _panel(
             look = {"fmt": "o", "ms": 5, "capsize": 2.5, "elinewidth": 1.5, "mec": "white", "mew": 0.7}
             axes.errorbar(value, place, xerr=error, color=colour, **look)
     if not np.isfinite(own["value"]).any():
-        style.say(axes, "no threshold\nunder this protocol" if measure.metric == "dice" else "not defined here")
+        style.say(axes, "no threshold\nunder this protocol" if measure.metric == DICE else "not defined here")
     axes.set(title=measure.title, yticks=range(len(looks)), yticklabels=[method for method, _ in looks])
     axes.set_ylim(len(looks) - 0.5, -0.5)
     axes.set_xlim(_limits(measure, pd.concat([values["value"], own["high"], own["value"]])))
@@ -94,7 +96,7 @@ def _panel(
 
 def _limits(measure: Measure, values: pd.Series) -> tuple[float, float]:
     """Shares begin at 0 and end at a round number above the highest; AUROC begins at chance, or below if a subject does."""
-    if measure.metric == "auroc":
+    if measure.metric == AUROC:
         lowest = min([CHANCE, *values.dropna()])
         return lowest - 0.03 * (1 - lowest), 1.02
     upper = style.upper_limit(values)

@@ -12,13 +12,18 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from madad.evaluation.results.collected import BLOCK, block_title, read_trainings
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.metric_table import AUPRC, PEAK_MEMORY_MB, SECONDS
+from madad.evaluation.results.protocol_table import INFERENCE, PER_SUBJECT
 from madad.evaluation.statistics import method_order
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import style
 
-QUALITY = "auprc"
-COSTS = {"seconds": "Time (s/volume)", "peak_memory_mb": "Peak memory (MB)", "parameters": "Number of weights"}
+QUALITY = AUPRC @ PER_SUBJECT
+PARAMETERS = "parameters"
+COSTS = {
+    **{(metric @ INFERENCE).key: f"{metric.title} ({metric.unit})" for metric in (SECONDS, PEAK_MEMORY_MB)},
+    PARAMETERS: "Number of weights",
+}
 
 
 def draw_frontier(summary: Path, trainings: Sequence[Path], png: Path, pdf: Path) -> None:
@@ -32,7 +37,7 @@ def draw_frontier(summary: Path, trainings: Sequence[Path], png: Path, pdf: Path
         trainings: the `train.json` of every run, which hold the number of weights.
     """
     lines, trained = read_summary(summary), read_trainings(trainings)
-    rated = lines[(lines["measure"] == QUALITY) & lines["value"].notna()]
+    rated = lines[(lines["measure"] == QUALITY.key) & lines["value"].notna()]
     if rated.empty:
         style.save(style.empty("No evaluation of a test set with lesions yet"), png, pdf)
         return
@@ -50,7 +55,7 @@ def draw_frontier(summary: Path, trainings: Sequence[Path], png: Path, pdf: Path
     for axes, (block, own) in zip(grid[:, 0], blocks.items(), strict=True):
         people = method_order.in_words(int(own["subjects"].max()), int(own["subjects"].max()))
         axes.set_title(f"{block_title(*block)} ({people})", fontweight="bold", fontsize=9.5)
-        axes.set(ylabel=BY_KEY[QUALITY].title, ylim=(0, style.upper_limit([*own["high"], *own["value"]])))
+        axes.set(ylabel=QUALITY.title, ylim=(0, style.upper_limit([*own["high"], *own["value"]])))
     style.legend_below(figure, [*style.handles(methods, line=False), *_meanings()])
     style.save(figure, png, pdf)
 
@@ -71,7 +76,7 @@ def pareto(points: Mapping[str, tuple[float, float]]) -> list[str]:
 
 def _cost(lines: pd.DataFrame, trained: pd.DataFrame, block: tuple, key: str) -> pd.Series:
     """Cost of every method of a block."""
-    if key == "parameters":
+    if key == PARAMETERS:
         own = trained[(trained[["cohort", "modality"]] == list(block[:2])).all(axis=1)]
         return own.groupby("method")["parameter_count"].mean() if "parameter_count" in own else pd.Series(dtype=float)
     own = lines[method_order.inside(lines, block) & (lines["measure"] == key)]

@@ -14,6 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from madad.evaluation.results.collected import BLOCK, read_metrics, select
+from madad.evaluation.results.metric_table import PRECISION_AT_RECALL, VOXEL_SHARE_HEALTHY, VOXEL_SHARE_LESION
+from madad.evaluation.results.protocol_table import RECALL_POINT, SCORE_POINT
 from madad.evaluation.statistics import method_order
 from madad.reporting.layout import style
 
@@ -23,7 +25,10 @@ Panel = Callable[[plt.Axes, pd.DataFrame, Sequence[str]], None]
 ABREAST = 4
 # A map whose highest score is below this is empty: the evaluation gives its histogram a range of 1e-6.
 EMPTY_MAP = 1e-5
-TISSUES = (("healthy", style.HEALTHY, "healthy tissue"), ("lesion", style.LESION, "lesion"))
+TISSUES = (
+    (VOXEL_SHARE_HEALTHY.name, style.HEALTHY, "healthy tissue"),
+    (VOXEL_SHARE_LESION.name, style.LESION, "lesion"),
+)
 
 
 def draw_training(histories: Sequence[Path], trainings: Sequence[Path], png: Path, pdf: Path) -> None:
@@ -77,8 +82,8 @@ def _training_panel(axes: plt.Axes, runs: list[tuple[str, pd.DataFrame]], colour
 def draw_precision_recall(metrics: Path, png: Path, pdf: Path) -> None:
     """Pooled precision over recall, a panel a test set, a line a method (mean over seeds); dotted: chance."""
     table = read_metrics(metrics)
-    points = select(table, "precision_at_recall")
-    points = points.assign(recall=points["protocol"].str.removeprefix("pooled_recall_").astype(float))
+    points = select(table, PRECISION_AT_RECALL)
+    points = points.assign(recall=points["protocol"].str.removeprefix(RECALL_POINT).astype(float))
     chance = Line2D([], [], color=style.GREY, lw=1, ls=":", label="chance")
     draw_curves(table, points, _precision_panel, {"xlabel": "Recall", "ylabel": "Precision"}, png, pdf, chance)
 
@@ -129,8 +134,9 @@ def draw_score_distributions(metrics: Path, png: Path, pdf: Path) -> None:
     stand in several columns.
     """
     table = read_metrics(metrics)
-    shares = pd.concat([select(table, f"voxel_share_{tissue}").assign(tissue=tissue) for tissue, *_ in TISSUES])
-    shares = first_seed(shares.assign(score=shares["protocol"].str.removeprefix("pooled_score_").astype(float)))
+    parts = [select(table, metric) for metric in (VOXEL_SHARE_HEALTHY, VOXEL_SHARE_LESION)]
+    shares = pd.concat([part.assign(tissue=part["metric"]) for part in parts])
+    shares = first_seed(shares.assign(score=shares["protocol"].str.removeprefix(SCORE_POINT).astype(float)))
     if shares.empty:
         style.save(style.empty("No test subject has a lesion"), png, pdf)
         return

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from madad.evaluation.protocol.froc import FALSE_POSITIVES, sensitivity_at
+from madad.evaluation.protocol.froc import sensitivity_at
 from madad.evaluation.results.collected import read_metrics, select
+from madad.evaluation.results.metric_table import FROC_FALSE_POSITIVES, FROC_SENSITIVITY
+from madad.evaluation.results.protocol_table import FALSE_POSITIVES
 from madad.reporting.figures.curves import draw_curves
 from madad.reporting.layout import style
 
@@ -21,7 +23,7 @@ RANGE = (0.125, 16.0)
 def draw_froc(metrics: Path, png: Path, pdf: Path) -> None:
     """Share of lesions found over false positives a scan, a panel a test set, a line a method (mean over seeds)."""
     table = read_metrics(metrics)
-    points = pd.concat([select(table, "froc_false_positives"), select(table, "froc_sensitivity")])
+    points = pd.concat([select(table, FROC_FALSE_POSITIVES), select(table, FROC_SENSITIVITY)])
     labels = {"xlabel": "False positives/scan", "ylabel": "Lesions found"}
     draw_curves(table, points.dropna(subset="value"), _panel, labels, png, pdf)
 
@@ -52,5 +54,5 @@ def _curve(own: pd.DataFrame, numbers: Sequence[float]) -> np.ndarray:
     """Mean over seeds of the sensitivity at each number of false positives a scan."""
     wide = own.pivot(index="protocol", columns=["seed", "metric"], values="value").sort_index()
     seeds = [wide[seed] for seed in wide.columns.unique("seed")]
-    pairs = [(one["froc_false_positives"].to_numpy(), one["froc_sensitivity"].to_numpy()) for one in seeds]
+    pairs = [(one[FROC_FALSE_POSITIVES.name].to_numpy(), one[FROC_SENSITIVITY.name].to_numpy()) for one in seeds]
     return np.mean([[sensitivity_at(number, *pair) for number in numbers] for pair in pairs], axis=0)

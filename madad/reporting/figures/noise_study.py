@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from madad.evaluation.results.collected import BLOCK, block_title
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.metric_table import AUPRC
+from madad.evaluation.results.protocol_table import PER_SUBJECT
 from madad.evaluation.statistics import method_order
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import style
 
-QUALITY = "auprc"
+QUALITY = AUPRC @ PER_SUBJECT
 KINDS = ("coarse", "simplex", "pyramid", "gaussian")
 NO_RESOLUTION = 0  # of Gaussian noise, which is drawn at every voxel
 
@@ -31,7 +32,7 @@ def draw_noise_study(summary: Path, laws: Mapping[str, Mapping], png: Path, pdf:
         laws: the parameters `noise_…` of every method that has them.
     """
     lines = read_summary(summary)
-    rated = lines[(lines["measure"] == QUALITY) & lines["value"].notna() & lines["method"].isin(laws)]
+    rated = lines[(lines["measure"] == QUALITY.key) & lines["value"].notna() & lines["method"].isin(laws)]
     if rated.empty:
         style.save(style.empty("No evaluation of a test set with lesions yet"), png, pdf)
         return
@@ -55,7 +56,7 @@ def draw_noise_study(summary: Path, laws: Mapping[str, Mapping], png: Path, pdf:
         row[0].set_title(f"{block_title(*block)} ({people})\n{kinds[0].capitalize()} noise", fontsize=9.5)
     for axes in grid[-1]:
         axes.set_xlabel("Resolution (points a side)")
-    figure.suptitle(f"{BY_KEY[QUALITY].title} by the noise of the training", fontsize=10, fontweight="bold", x=0.01, ha="left")
+    figure.suptitle(f"{QUALITY.title} by the noise of the training", fontsize=10, fontweight="bold", x=0.01, ha="left")
     style.save(figure, png, pdf)
 
 

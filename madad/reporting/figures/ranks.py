@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
 from madad.evaluation.results.collected import BLOCK
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.measures import by_key
 from madad.evaluation.statistics.pairwise_tests import ALPHA
 from madad.evaluation.statistics.rankings import CHANCE, title
 from madad.evaluation.statistics.ranks import cliques
@@ -74,7 +74,7 @@ def _panelled(shown: dict[tuple, pd.DataFrame], heights: dict[tuple, float], col
     for axes, place in zip(grid.flat, places, strict=True):
         part = shown.get(place)
         number = 0 if part is None else int(part["subjects"].max())
-        axes.set_title(f"{title(place[0])}: {BY_KEY[place[1]].title} (n = {number})", fontsize=9)
+        axes.set_title(f"{title(place[0])}: {by_key()[place[1]].title} (n = {number})", fontsize=9)
         if part is None:
             axes.axis("off")
             style.say(axes, "values on one test set only")

@@ -13,10 +13,10 @@ from madad.core.io.manifest import read_table
 from madad.core.seeds import numpy_generator
 from madad.data.corruptions.severities import CORRUPTIONS, SEVERITIES
 from madad.evaluation.results.collected import BLOCK, block_title
-from madad.evaluation.results.metric_table import Measure
+from madad.evaluation.results.metric import Measure
 from madad.evaluation.statistics.bootstrap import mean_interval
 from madad.reporting.layout import style
-from madad.reporting.tables.robustness import MEASURES, by_severity, corruptions_in, read_robustness
+from madad.reporting.tables.robustness import HEALTHY_FPR, MEASURES, by_severity, corruptions_in, read_robustness
 
 MARGIN = 2
 # Share of the distance between two severities over which the methods are spread, so that their intervals do not cover each other.
@@ -71,7 +71,7 @@ def _curves(axes: plt.Axes, part: pd.DataFrame, methods: list[str], kind: str, m
             look = {"color": colour[method], "marker": marker[method], "linestyle": dash[method]}
             _curve(axes, values, aside, look, resamples, numpy_generator("robustness", kind, measure.key))
             drawn = True
-    if measure.key == "healthy_fpr":
+    if measure == HEALTHY_FPR:
         axes.axhline(NOMINAL, color=style.GREY, lw=0.8, ls=":", zorder=0)
     if not drawn:
         style.say(axes, "no value")

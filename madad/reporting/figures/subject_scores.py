@@ -12,12 +12,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from madad.evaluation.results.collected import BLOCK, block_title, read_metrics, select
+from madad.evaluation.results.metric_table import SUBJECT_AUROC, SUBJECT_SCORE
+from madad.evaluation.results.protocol_table import MEAN, P99, VOLUME
 from madad.evaluation.statistics import method_order
 from madad.reporting.figures.curves import first_seed
 from madad.reporting.layout import style
 from madad.reporting.tables.subjects import REDUCTIONS
 
-DRAWN = ("mean", "p99", "volume")  # reductions that the figure has room for
+DRAWN = tuple(protocol.name for protocol in (MEAN, P99, VOLUME))  # reductions that the figure has room for
 LINEAR = 3  # standard deviations up to which the axis is linear
 
 
@@ -28,12 +30,12 @@ def draw_subject_scores(metrics: Path, png: Path, pdf: Path) -> None:
     test set, a panel a way of making one number of a map; beside every method stands its AUROC.
     """
     table = read_metrics(metrics)
-    scores = first_seed(select(table, "subject_score"))
+    scores = first_seed(select(table, SUBJECT_SCORE))
     scores = scores[scores["protocol"].isin(DRAWN)].dropna(subset="value")
     if scores.empty:
         style.save(style.empty("No test subject"), png, pdf)
         return
-    methods, aurocs = method_order.methods_in(table), _aurocs(first_seed(select(table, "subject_auroc")))
+    methods, aurocs = method_order.methods_in(table), _aurocs(first_seed(select(table, SUBJECT_AUROC)))
     parts = {block: scores[method_order.inside(scores, block)] for block in method_order.blocks_in(table)}
     parts = {block: part for block, part in parts.items() if len(part)}
     healthy = method_order.healthy(table)

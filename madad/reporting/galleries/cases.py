@@ -11,14 +11,17 @@ import pandas as pd
 
 from madad.core.io.hdf5 import Maps, Pack
 from madad.evaluation.results.long_table import read
+from madad.evaluation.results.metric import Metric
+from madad.evaluation.results.metric_table import AUPRC, FALSE_POSITIVE_RATE, SUBJECT_SCORE
+from madad.evaluation.results.protocol_table import HEALTHY_FPR_1, P99, PER_SUBJECT, Protocol
 from madad.reporting.layout.image_grid import box_of, shape_of, turned
 
 SPLIT = "test"
 HEALTHY = "healthy"
 # What healthy subjects are ranked by: their bright false alarms, which the mean of a brain hides.
-HEALTHY_SCORE = "p99"
+HEALTHY_SCORE = P99
 # The threshold whose false positives are told of a healthy subject.
-HEALTHY_PROTOCOL = "healthy_fpr_1"
+HEALTHY_PROTOCOL = HEALTHY_FPR_1
 ALARMS = 0.01  # share of a healthy brain's voxels, the highest, by which its slice is chosen
 RULE = "Slices: with the largest lesion area; in the healthy subject, with most of its highest 1 % of scores."
 
@@ -65,12 +68,12 @@ class Numbers:
         """Numbers of one evaluation's table."""
         rows = read(metrics)
 
-        def chosen(metric: str, protocol: str, group: str = "") -> dict[str, float]:
-            wanted = [row for row in rows if (row["metric"], row["protocol"]) == (metric, protocol)]
+        def chosen(metric: Metric, protocol: Protocol, group: str = "") -> dict[str, float]:
+            wanted = [row for row in rows if (row["metric"], row["protocol"]) == (metric.name, protocol.name)]
             return {row["sample"]: float(row["value"]) for row in wanted if group in ("", row["group"])}
 
-        scores = chosen("subject_score", HEALTHY_SCORE, HEALTHY)
-        return cls(chosen("auprc", "per_subject"), scores, chosen("false_positive_rate", HEALTHY_PROTOCOL, HEALTHY))
+        scores = chosen(SUBJECT_SCORE, HEALTHY_SCORE, HEALTHY)
+        return cls(chosen(AUPRC, PER_SUBJECT), scores, chosen(FALSE_POSITIVE_RATE, HEALTHY_PROTOCOL, HEALTHY))
 
     def told(self, case: Case) -> str:
         """The number to write beside a case: AUPRC, or the share of false positives when it is healthy; empty for none."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from madad.configuration.schema import Options
 from madad.core.provenance import complete
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.measures import by_key
 from madad.reporting.layout import table_writer
 from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table
 from madad.reporting.reproduction import differences, papers
@@ -183,7 +183,7 @@ def _metric(column: Options) -> str:
 
 
 def _note(column: Options) -> str:
-    return BY_KEY[column["measure"] or column["nearest"]].note
+    return by_key()[column["measure"] or column["nearest"]].note
 
 
 def _mark(certainty: str) -> str:

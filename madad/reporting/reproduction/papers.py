@@ -13,7 +13,7 @@ from madad.configuration import cards, schema
 from madad.configuration.schema import Options
 from madad.core.errors import UserError
 from madad.core.provenance import content_hash, file_hash
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.measures import by_key
 
 FOLDER = Path(__file__).parent / "published_results"
 # Lowest and highest number that a unit allows, and what a share is multiplied by to be in it.
@@ -91,11 +91,11 @@ def _filled(paper: Options) -> Options:
 
 
 def _table_problems(table: Options) -> Iterator[str]:
-    where = table["name"]
+    where, known = table["name"], by_key()
     for column in table["columns"]:
         for key in ("measure", "nearest"):
-            if column.get(key) and column[key] not in BY_KEY:
-                yield schema.unknown(f"{where}, {column['metric']}, {key}", "measure", column[key], BY_KEY)
+            if column.get(key) and column[key] not in known:
+                yield schema.unknown(f"{where}, {column['metric']}, {key}", "measure", column[key], known)
     for row in table["rows"]:
         yield from _row_problems(f"{where}, {row['name']}", row, table["columns"])
 

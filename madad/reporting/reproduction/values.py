@@ -9,7 +9,8 @@ from pathlib import Path
 
 from madad.configuration.schema import Options
 from madad.configuration.settings import IMPLANTED, cohort_of
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.measures import by_key
+from madad.evaluation.results.metric_table import L1
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.reproduction import papers
 from madad.reporting.reproduction.trained_methods import Entrant
@@ -133,7 +134,7 @@ class Results:
         cohort = cohort_of(testset)
         same = self.cohorts.get(cohort, {}).get("dataset") in (column["dataset"], *column["any_of"])
         # what is measured on healthy subjects is the same with lesioned copies of them in the test set
-        healthy = column["measure"] is not None and BY_KEY[column["measure"]].metric == "l1"
+        healthy = column["measure"] is not None and by_key()[column["measure"]].metric == L1
         kinds = {cohort + IMPLANTED} if column["simulated"] else {cohort, cohort + IMPLANTED} if healthy else {cohort}
         return same and not column["subset"] and modality == column["modality"] and testset in kinds
 

@@ -11,6 +11,8 @@ import pandas as pd
 
 from madad.core.seeds import numpy_generator
 from madad.evaluation.results.collected import block_title, read_metrics, select
+from madad.evaluation.results.metric_table import FALSE_POSITIVE_COMPONENTS, LESION_SENSITIVITY
+from madad.evaluation.results.protocol_table import ONE_FALSE_POSITIVE
 from madad.evaluation.results.sample_covariates import read_samples
 from madad.evaluation.statistics import method_order
 from madad.evaluation.statistics.bootstrap import Interval, hierarchical_interval
@@ -19,7 +21,7 @@ from madad.evaluation.statistics.per_subject import of_method, side_by_side
 from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, interval
 from madad.reporting.tables.results import write_all
 
-PROTOCOL = "one_fp_per_scan"
+PROTOCOL = ONE_FALSE_POSITIVE
 NOTHING_IMPLANTED = "No test set has lesions of known volume and contrast"
 NOTES = (
     "V80: smallest volume from which on a lesion is found with a probability of 80 %, at the threshold that lets healthy "
@@ -55,8 +57,8 @@ def detections(metrics: Path, samples: Path, resamples: int) -> dict[tuple, list
     """
     table, known = read_metrics(metrics), read_samples(samples)
     known = known[(known["volume_ml"] > 0) & (known["contrast"] > 0)][["testset", "modality", "sample", "volume_ml", "contrast"]]
-    attempts = select(table, "lesion_sensitivity", PROTOCOL).merge(known, on=["testset", "modality", "sample"])
-    alarms = select(table, "false_positive_components", PROTOCOL)
+    attempts = select(table, LESION_SENSITIVITY, PROTOCOL).merge(known, on=["testset", "modality", "sample"])
+    alarms = select(table, FALSE_POSITIVE_COMPONENTS, PROTOCOL)
     alarms = alarms[alarms["group"] == "healthy"]
     found = {}
     for block in method_order.blocks_in(table):

@@ -10,14 +10,18 @@ import pandas as pd
 
 from madad.core.seeds import numpy_generator
 from madad.evaluation.results.collected import BLOCK, block_title, read_metrics, select
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.metric import Measure
+from madad.evaluation.results.metric_table import L1, L1_HEALTHY_TISSUE, L1_LESION, PSNR, SSIM
+from madad.evaluation.results.protocol_table import HEALTHY_BRAIN, RECONSTRUCTION
 from madad.evaluation.statistics import method_order
 from madad.evaluation.statistics.bootstrap import percentile_interval
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval
 from madad.reporting.tables.results import SUMMARY_NOTE, missing_notes, named, titled, write_all
 
-SHOWN = ("l1", "psnr", "ssim", "l1_lesion", "l1_healthy_tissue")
+IN_LESIONS = (L1_LESION, L1_HEALTHY_TISSUE)
+SHOWN = (*(metric @ HEALTHY_BRAIN for metric in (L1, PSNR, SSIM)), *(metric @ RECONSTRUCTION for metric in IN_LESIONS))
+NO_RATIO = interval(np.nan, np.nan, np.nan)
 RATIO = "Lesion over healthy tissue"
 NOTES = (
     "Healthy l1, PSNR and SSIM: reconstructions of healthy test subjects, inside the brain. Nobody wins by them: the identity "
@@ -38,39 +42,43 @@ def write_fidelity(
         resamples: of the subjects, for the interval of the ratio.
     """
     lines, table = read_summary(summary), read_metrics(metrics)
-    known = {(*line[:4], line.measure): line for line in lines[lines["measure"].isin(SHOWN)].itertuples(index=False)}
+    keys = [measure.key for measure in SHOWN]
+    known = {(*line[:4], line.measure): line for line in lines[lines["measure"].isin(keys)].itertuples(index=False)}
     groups, silent = [], {}
     ratios = _ratios(table, resamples)
     for block in method_order.blocks_in(table):
         rows = []
         for method in method_order.methods_in(table[method_order.inside(table, block)]):
-            own = {key: known[(*block, method, key)] for key in SHOWN if (*block, method, key) in known}
+            own = {key: known[(*block, method, key)] for key in keys if (*block, method, key) in known}
             if own:
                 rows.append(
-                    [named(method, bases), *(_cell(own, key) for key in SHOWN), ratios.get((*block, method), _cell({}, ""))]
+                    [named(method, bases), *(_cell(own, measure) for measure in SHOWN), ratios.get((*block, method), NO_RATIO)]
                 )
             else:
                 silent[method] = None
         if rows:
             groups.append((block_title(*block), rows))
-    columns = [Column("Method", number=False), *(titled(key) for key in SHOWN), Column(RATIO, "ratio of the two columns before")]
+    columns = [
+        Column("Method", number=False),
+        *(titled(measure) for measure in SHOWN),
+        Column(RATIO, "ratio of the two columns before"),
+    ]
     notes = [SUMMARY_NOTE, *NOTES, *([f"Without reconstructions: {', '.join(silent)}."] if silent else [])]
     notes += missing_notes(lines, SHOWN)
     write_all(Table("Fidelity of reconstructions", columns, groups, notes, group_title="Test set"), csv, tex, html)
 
 
-def _cell(own: Mapping[str, tuple], key: str) -> Cell:
-    if key not in own:
+def _cell(own: Mapping[str, tuple], measure: Measure) -> Cell:
+    if measure.key not in own:
         return interval(np.nan, np.nan, np.nan)
-    return interval(own[key].value, own[key].low, own[key].high, digits=BY_KEY[key].digits)
+    line = own[measure.key]
+    return interval(line.value, line.low, line.high, digits=measure.metric.digits)
 
 
 def _ratios(table: pd.DataFrame, resamples: int) -> dict[tuple, Cell]:
     """Ratio of the two errors of every block and method over subjects, whose samples and seeds are averaged first."""
     keys = [*BLOCK, "method", "subject"]
-    pair = [
-        select(table, metric, "reconstruction").groupby(keys)["value"].mean() for metric in ("l1_lesion", "l1_healthy_tissue")
-    ]
+    pair = [select(table, metric, RECONSTRUCTION).groupby(keys)["value"].mean() for metric in IN_LESIONS]
     both = pd.concat(pair, axis=1, keys=["lesion", "tissue"]).dropna().reset_index()
     return {key: _ratio(key, own, resamples) for key, own in both.groupby([*BLOCK, "method"])}
 

@@ -14,7 +14,7 @@ from madad.core.io.hdf5 import Pack
 from madad.core.provenance import complete, content_hash
 from madad.evaluation.leakage import duplicates
 from madad.evaluation.leakage.duplicate_images import SHOWN, Finding, images, listed, rest
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.measures import by_key
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import table_writer
 from madad.reporting.layout.table_writer import Cell, Column, Table
@@ -142,8 +142,9 @@ def learnt_content(pack: Pack) -> str:
 
 def thresholds(summary: Path) -> Iterator[Finding]:
     """Thresholds that have seen test labels are called so, in the title or the note of every number made with them."""
-    shown = [BY_KEY[key] for key in dict.fromkeys(read_summary(summary)["measure"]) if key in BY_KEY]
-    oracles = [measure for measure in shown if "oracle" in measure.protocol]
+    known = by_key()
+    shown = [known[key] for key in dict.fromkeys(read_summary(summary)["measure"]) if key in known]
+    oracles = [measure for measure in shown if measure.protocol.oracle]
     silent = [one.title for one in oracles if not any(word in one.title + one.note for word in ("oracle", "test set itself"))]
     if silent:
         yield Finding("Thresholds and test labels", "all", "bad", f"not called oracles although they are: {'; '.join(silent)}")

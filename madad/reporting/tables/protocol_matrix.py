@@ -13,7 +13,23 @@ import pandas as pd
 from scipy import stats
 
 from madad.evaluation.results.collected import BLOCK, block_title
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.metric import Measure
+from madad.evaluation.results.metric_table import AUPRC, DICE, DICE_POOLED, DICE_SLICE
+from madad.evaluation.results.protocol_table import (
+    AFTER_STEPS,
+    CONFORMAL,
+    HEALTHY_FPR_1,
+    HEALTHY_FPR_5,
+    ONE_FALSE_POSITIVE,
+    ORACLE_MEAN,
+    ORACLE_SLICE,
+    ORACLE_SUBJECT,
+    ORACLE_TEST,
+    PER_SUBJECT,
+    STEPS,
+    VALIDATION,
+    after_step,
+)
 from madad.evaluation.statistics.ranks import order_changes
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import style
@@ -29,18 +45,26 @@ class Protocol:
     """One way to turn maps into a Dice.
 
     Attributes:
-        key: of its measure.
+        measure: the Dice.
         title: in the table.
         short: under the figure, in two lines.
-        sees: whether the threshold has seen the labels of the test set.
         used: by whom, or what for.
     """
 
-    key: str
+    measure: Measure
     title: str
     short: str
-    sees: bool
     used: str
+
+    @property
+    def key(self) -> str:
+        """Name of the measure in the summary."""
+        return self.measure.key
+
+    @property
+    def sees(self) -> bool:
+        """Whether the threshold has seen the labels of the test set."""
+        return self.measure.protocol.oracle
 
     @property
     def heading(self) -> str:
@@ -50,33 +74,30 @@ class Protocol:
 
 # In the order of columns: the main protocol, the others that see no test label, and the oracles.
 PROTOCOLS = (
-    Protocol("dice_validation", "Validation", "validation\n(main)", False, "the main protocol here"),
-    Protocol("dice_fpr_1", "Healthy FPR 1 %", "healthy\nFPR 1 %", False, "as by Bercea et al. and by FAE"),
-    Protocol("dice_fpr_5", "Healthy FPR 5 %", "healthy\nFPR 5 %", False, "as by Bercea et al. and by FAE"),
+    Protocol(DICE @ VALIDATION, "Validation", "validation\n(main)", "the main protocol here"),
+    Protocol(DICE @ HEALTHY_FPR_1, "Healthy FPR 1 %", "healthy\nFPR 1 %", "as by Bercea et al. and by FAE"),
+    Protocol(DICE @ HEALTHY_FPR_5, "Healthy FPR 5 %", "healthy\nFPR 5 %", "as by Bercea et al. and by FAE"),
     Protocol(
-        "dice_conformal",
+        DICE @ CONFORMAL,
         "Conformal FPR 1 %",
         "conformal\nFPR 1 %",
-        False,
         "holds for new scans of the same kind as the healthy validation scans",
     ),
-    Protocol("dice_one_fp", "One FP a scan", "one FP\na scan", False, "an operating point of lesion detection"),
-    Protocol("dice_pooled", "Pooled voxels", "pooled\nvoxels", True, "as by Baur et al., UPD, DAE and MedIAnomaly"),
-    Protocol("dice_oracle", "Mean at the pooled best", "mean at\npooled best", True, "as by Behrendt et al."),
-    Protocol("dice_mean", "Best mean", "best\nmean", True, "as by Frotscher et al. (optimal)"),
-    Protocol("dice_slice", "Lesion slices", "lesion\nslices", True, "as by MAD-AD, Synomaly and Wolleb et al."),
-    Protocol("dice_subject", "Each subject's best", "subject's\nbest", True, "the best Dice of some papers"),
+    Protocol(DICE @ ONE_FALSE_POSITIVE, "One FP a scan", "one FP\na scan", "an operating point of lesion detection"),
+    Protocol(DICE_POOLED @ ORACLE_TEST, "Pooled voxels", "pooled\nvoxels", "as by Baur et al., UPD, DAE and MedIAnomaly"),
+    Protocol(DICE @ ORACLE_TEST, "Mean at the pooled best", "mean at\npooled best", "as by Behrendt et al."),
+    Protocol(DICE @ ORACLE_MEAN, "Best mean", "best\nmean", "as by Frotscher et al. (optimal)"),
+    Protocol(DICE_SLICE @ ORACLE_SLICE, "Lesion slices", "lesion\nslices", "as by MAD-AD, Synomaly and Wolleb et al."),
+    Protocol(DICE @ ORACLE_SUBJECT, "Each subject's best", "subject's\nbest", "the best Dice of some papers"),
 )
 # AUPRC, Dice at the validation threshold and at the oracle's: each step alone, and all of them as everywhere else.
-POST_COLUMNS = tuple(
-    (key, f"{title}, {words}")
-    for title, pattern, whole in (
-        ("AUPRC", "auprc_{}", "auprc"),
-        ("Dice, validation", "dice_{}_validation", "dice_validation"),
-        (f"Dice, oracle{LABELS}", "dice_{}_oracle", "dice_oracle"),
-    )
-    for key, words in (*((pattern.format(step), step) for step in ("none", "erosion", "median", "components")), (whole, "all"))
-    if key in BY_KEY
+POST_COLUMNS = (
+    *((AUPRC @ after_step(step), f"AUPRC, {step}") for step in STEPS if after_step(step) in AFTER_STEPS),
+    (AUPRC @ PER_SUBJECT, "AUPRC, all"),
+    *((DICE @ after_step(step, VALIDATION), f"Dice, validation, {step}") for step in STEPS),
+    (DICE @ VALIDATION, "Dice, validation, all"),
+    *((DICE @ after_step(step, ORACLE_TEST), f"Dice, oracle{LABELS}, {step}") for step in STEPS),
+    (DICE @ ORACLE_TEST, f"Dice, oracle{LABELS}, all"),
 )
 WHAT_NOTE = (
     "The same maps under every protocol; only the choice of the threshold and the way of averaging differ. Thresholds are chosen "
@@ -97,16 +118,16 @@ def write_protocols(summary: Path, bases: Mapping[str, str], csv: Path, tex: Pat
         summary: see `madad.evaluation.statistics.summary`.
         bases: card of each method's name.
     """
-    lines = _of(summary, [protocol.key for protocol in PROTOCOLS])
+    lines = _of(summary, [protocol.measure for protocol in PROTOCOLS])
     columns = [
         Column("Method", number=False),
-        *(Column(one.heading, f"{BY_KEY[one.key].note}; {one.used}") for one in PROTOCOLS),
+        *(Column(one.heading, f"{one.measure.note}; {one.used}") for one in PROTOCOLS),
     ]
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
-        return [named(method, bases), *(measured(own, one.key) for one in PROTOCOLS)]
+        return [named(method, bases), *(measured(own, one.measure) for one in PROTOCOLS)]
 
-    missing = missing_notes(lines, [one.key for one in PROTOCOLS])
+    missing = missing_notes(lines, [one.measure for one in PROTOCOLS])
     notes = [WHAT_NOTE, LABELS_NOTE, POOLED_NOTE, SUMMARY_NOTE, BOLD_NOTE, *_flips(lines), *missing]
     write_all(by_block("Protocol matrix: Dice", columns, lines, row, notes, bases), csv, tex, html)
 
@@ -117,23 +138,23 @@ def write_post_processing(summary: Path, bases: Mapping[str, str], csv: Path, te
     Args:
         summary, bases: as for the protocols.
     """
-    lines = _of(summary, [key for key, _ in POST_COLUMNS])
-    columns = [Column("Method", number=False), *(Column(title, BY_KEY[key].note) for key, title in POST_COLUMNS)]
+    lines = _of(summary, [measure for measure, _ in POST_COLUMNS])
+    columns = [Column("Method", number=False), *(Column(title, measure.note) for measure, title in POST_COLUMNS)]
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
-        return [named(method, bases), *(_bare(own, key) for key, _ in POST_COLUMNS)]
+        return [named(method, bases), *(_bare(own, measure) for measure, _ in POST_COLUMNS)]
 
     write_all(by_block("Post-processing", columns, lines, row, [POST_NOTE, LABELS_NOTE], bases), csv, tex, html)
 
 
-def _bare(own: pd.DataFrame, key: str) -> Cell:
+def _bare(own: pd.DataFrame, measure: Measure) -> Cell:
     """A value without its interval, or the table would not fit a page."""
-    return number(own.loc[key, "value"] if key in own.index else math.nan)
+    return number(own.loc[measure.key, "value"] if measure.key in own.index else math.nan)
 
 
-def _of(summary: Path, keys: list[str]) -> pd.DataFrame:
+def _of(summary: Path, shown: list[Measure]) -> pd.DataFrame:
     lines = read_summary(summary)
-    return lines[lines["measure"].isin(keys)]
+    return lines[lines["measure"].isin([measure.key for measure in shown])]
 
 
 def _wide(part: pd.DataFrame) -> pd.DataFrame:
@@ -173,7 +194,7 @@ def draw_protocols(summary: Path, png: Path, pdf: Path) -> None:
     Args:
         summary: see `madad.evaluation.statistics.summary`.
     """
-    lines = _of(summary, [protocol.key for protocol in PROTOCOLS])
+    lines = _of(summary, [protocol.measure for protocol in PROTOCOLS])
     parts = [(block, _wide(part)) for block, part in lines.groupby(list(BLOCK), sort=False)]
     if not parts:
         style.save(style.empty("No evaluation yet"), png, pdf)

@@ -12,17 +12,42 @@ from madad.configuration import cards
 from madad.core.errors import UserError
 from madad.evaluation.protocol.published_protocols import CHAINS
 from madad.evaluation.results.collected import BLOCK, block_title, read_trainings
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.measures import measures
+from madad.evaluation.results.metric import Measure
+from madad.evaluation.results.metric_table import AUPRC, AUROC, DICE, L1, PEAK_MEMORY_MB, SECONDS
+from madad.evaluation.results.protocol_table import (
+    HEALTHY_BRAIN,
+    HEALTHY_FPR_1,
+    HEALTHY_FPR_5,
+    INFERENCE,
+    ORACLE_SUBJECT,
+    ORACLE_TEST,
+    PER_SUBJECT,
+    VALIDATION,
+)
+from madad.evaluation.results.protocol_table import PUBLISHED as PUBLISHED_PROTOCOL
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import table_writer
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, plain
 
 Row = Callable[[str, pd.DataFrame], list[Cell]]
-HEADLINE = ("auprc", "auroc", "dice_oracle", "dice_validation", "l1", "seconds")
-THRESHOLDS = ("dice_validation", "dice_fpr_1", "dice_fpr_5", "dice_oracle", "dice_subject")
+MAIN = AUPRC @ PER_SUBJECT
+HEADLINE = (
+    MAIN,
+    AUROC @ PER_SUBJECT,
+    DICE @ ORACLE_TEST,
+    DICE @ VALIDATION,
+    L1 @ HEALTHY_BRAIN,
+    SECONDS @ INFERENCE,
+)
+THRESHOLDS = tuple(DICE @ protocol for protocol in (VALIDATION, HEALTHY_FPR_1, HEALTHY_FPR_5, ORACLE_TEST, ORACLE_SUBJECT))
 # Of the paper's protocol, and of ours beside it.
-PUBLISHED = ("dice_published", "dice_validation", "auprc_published", "auprc", "l1_published", "l1")
-COST = ("seconds", "peak_memory_mb")
+PUBLISHED = tuple(
+    metric @ protocol
+    for metric, ours in ((DICE, VALIDATION), (AUPRC, PER_SUBJECT), (L1, HEALTHY_BRAIN))
+    for protocol in (PUBLISHED_PROTOCOL, ours)
+)
+COST = (SECONDS @ INFERENCE, PEAK_MEMORY_MB @ INFERENCE)
 TRAINING_NOTE = (
     "wall time of one training run, mean over seeds, with that of the parts it stands on; "
     "methods that differ in their settings of inference alone share a training, which counts for each"
@@ -65,7 +90,7 @@ def write_headline(
     columns = [
         Column("Method", number=False),
         Column("Track", "labels that training sees", number=False),
-        *(titled(key) for key in HEADLINE),
+        *(titled(measure) for measure in HEADLINE),
         Column("Parameters", "weights of the networks"),
         Column("Seeds", "training runs"),
         Column("SD over seeds", "standard deviation of the AUPRC over seeds"),
@@ -73,7 +98,11 @@ def write_headline(
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
         seeds, spread = _seeds(own)
-        shown = [named(method, bases), Cell(tracks.get(method, table_writer.NOTHING)), *(measured(own, key) for key in HEADLINE)]
+        shown = [
+            named(method, bases),
+            Cell(tracks.get(method, table_writer.NOTHING)),
+            *(measured(own, measure) for measure in HEADLINE),
+        ]
         return [*shown, _parameters(_of_block(trained, method, own)), seeds, spread]
 
     notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *missing_notes(lines, HEADLINE)]
@@ -84,11 +113,11 @@ def write_headline(
 
 def write_thresholds(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
     """Write Dice under every way of choosing the threshold, from the same maps."""
-    columns = [Column("Method", number=False), *(titled(key) for key in THRESHOLDS)]
+    columns = [Column("Method", number=False), *(titled(measure) for measure in THRESHOLDS)]
     lines = read_summary(summary)
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
-        return [named(method, bases), *(measured(own, key) for key in THRESHOLDS)]
+        return [named(method, bases), *(measured(own, measure) for measure in THRESHOLDS)]
 
     notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *missing_notes(lines, THRESHOLDS)]
     write_all(by_block("One set of maps, five thresholds: Dice", columns, lines, row, notes, bases), csv, tex, html)
@@ -97,16 +126,16 @@ def write_thresholds(summary: Path, bases: Mapping[str, str], csv: Path, tex: Pa
 def write_published(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
     """Write every method that has a protocol of its own: its numbers under that and under the common one."""
     lines = read_summary(summary)
-    own_protocol = lines[lines["measure"].str.endswith("_published")]
+    own_protocol = lines[lines["measure"].isin([measure.key for measure in measures() if measure.protocol == PUBLISHED_PROTOCOL])]
     lines = lines.merge(own_protocol[[*BLOCK, "method"]].drop_duplicates()).assign(best=0)
     columns = [
         Column("Method", number=False),
         Column("Protocol", "whose scoring it is", number=False),
-        *(titled(key) for key in PUBLISHED),
+        *(titled(measure) for measure in PUBLISHED),
     ]
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
-        return [named(method, bases), Cell(_chain(method, bases)), *(measured(own, key) for key in PUBLISHED)]
+        return [named(method, bases), Cell(_chain(method, bases)), *(measured(own, measure) for measure in PUBLISHED)]
 
     used = {_chain(method, bases) for method in lines["method"]}
     chains = [f"Protocol {name}: {chain.words}." for name, chain in CHAINS.items() if name in used]
@@ -132,7 +161,7 @@ def write_cost(
     trained = read_trainings(trainings)
     columns = [
         Column("Method", number=False),
-        *(titled(key) for key in COST),
+        *(titled(measure) for measure in COST),
         Column("Parameters", "weights of the networks"),
         Column("Training (min)", TRAINING_NOTE),
         Column("Device", "where it was trained", number=False),
@@ -147,7 +176,7 @@ def write_cost(
         )
         return [
             named(method, bases),
-            *(measured(own, key) for key in COST),
+            *(measured(own, measure) for measure in COST),
             _parameters(runs),
             number(minutes),
             Cell(device),
@@ -177,34 +206,32 @@ def by_block(
     return Table(title, columns, groups, notes, group_title="Test set")
 
 
-def titled(key: str) -> Column:
-    """The column of a measure: its title with the unit, and an arrow where larger or smaller is better."""
-    measure = BY_KEY[key]
-    unit = f" ({measure.unit})" if measure.unit else ""
+def titled(measure: Measure) -> Column:
+    """Return the column of a measure: its title with the unit, and an arrow where larger or smaller is better."""
+    unit = f" ({measure.metric.unit})" if measure.metric.unit else ""
     arrow = {1: " ↑", -1: " ↓", 0: ""}[measure.better]
     return Column(measure.title + unit + arrow, measure.note)
 
 
-def measured(own: pd.DataFrame, key: str) -> Cell:
+def measured(own: pd.DataFrame, measure: Measure) -> Cell:
     """A measure of one method as a cell, with its interval where it has one.
 
     Args:
         own: lines of the summary of one method and block, by `measure`.
     """
-    if key not in own.index:
+    if measure.key not in own.index:
         return number(math.nan)
-    line = own.loc[key]
-    measure = BY_KEY[key]
-    if not measure.spread:
-        return number(line["value"], measure.digits)
-    return interval(line["value"], line["low"], line["high"], bold=bool(line["best"]), digits=measure.digits)
+    line, metric = own.loc[measure.key], measure.metric
+    if not metric.interval:
+        return number(line["value"], metric.digits)
+    return interval(line["value"], line["low"], line["high"], bold=bool(line["best"]), digits=metric.digits)
 
 
 def _seeds(own: pd.DataFrame) -> tuple[Cell, Cell]:
-    if "auprc" not in own.index:
+    if MAIN.key not in own.index:
         return number(math.nan), number(math.nan)
-    seeds = int(own.loc["auprc", "seeds"])
-    return Cell(str(seeds), seeds), number(own.loc["auprc", "seed_sd"])
+    seeds = int(own.loc[MAIN.key, "seeds"])
+    return Cell(str(seeds), seeds), number(own.loc[MAIN.key, "seed_sd"])
 
 
 def _of_block(trained: pd.DataFrame, method: str, own: pd.DataFrame) -> pd.DataFrame:
@@ -245,15 +272,15 @@ def _on_card(method: str, bases: Mapping[str, str], key: str) -> str:
         return table_writer.NOTHING
 
 
-def missing_notes(lines: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+def missing_notes(lines: pd.DataFrame, shown: Sequence[Measure]) -> list[str]:
     """Say which values are not in a mean, so that none is dropped in silence; a line a test set and measure."""
-    notes = []
-    for (*block, key), part in lines[lines["measure"].isin(keys)].groupby([*BLOCK, "measure"], sort=False):
+    notes, titles = [], {measure.key: measure.title for measure in shown}
+    for (*block, key), part in lines[lines["measure"].isin(titles)].groupby([*BLOCK, "measure"], sort=False):
         without = part[part["missing"] > 0]
         counts = ", ".join(f"{method} {missing}" for method, missing in zip(without["method"], without["missing"], strict=True))
         if len(without) == len(part) and without["missing"].nunique() == 1:
             counts = f"{without['missing'].iloc[0]} under every method"
         if len(without):
-            title = f"{block_title(*block)}, {BY_KEY[key].title}"
+            title = f"{block_title(*block)}, {titles[key]}"
             notes.append(f"{title}: samples without a value: {counts}; the reason is in the log of the evaluation.")
     return notes

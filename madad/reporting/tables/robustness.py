@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,24 +16,22 @@ from madad.core.seeds import numpy_generator
 from madad.data.corruptions.severities import CORRUPTIONS
 from madad.evaluation.results.collected import BLOCK, block_title
 from madad.evaluation.results.long_table import COLUMNS as LONG
-from madad.evaluation.results.metric_table import BY_KEY, Measure
+from madad.evaluation.results.metric import Measure
+from madad.evaluation.results.metric_table import AUPRC, DICE, FALSE_POSITIVE_RATE
+from madad.evaluation.results.protocol_table import HEALTHY_FPR_1, PER_SUBJECT, VALIDATION
 from madad.evaluation.statistics.bootstrap import Interval, mean_interval, percentile_interval
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, write_csv, write_html, write_tex
 
 # `base` is the sample that was corrupted; severity 0 is that sample itself, and belongs to every corruption.
 COLUMNS = (*LONG, "base", "corruption", "severity")
-MEASURES = (
-    BY_KEY["auprc"],
-    BY_KEY["dice_validation"],
-    Measure(
-        "healthy_fpr",
-        "false_positive_rate",
-        "healthy_fpr_1",
-        "Healthy FPR",
-        -1,
-        "share of voxels above the threshold in healthy samples; the threshold lets 1 % of healthy validation voxels pass",
-    ),
+HEALTHY_FPR = replace(
+    FALSE_POSITIVE_RATE @ HEALTHY_FPR_1,
+    key="healthy_fpr",
+    title="Healthy FPR",
+    better=-1,
+    note="share of voxels above the threshold in healthy samples; the threshold lets 1 % of healthy validation voxels pass",
 )
+MEASURES = (AUPRC @ PER_SUBJECT, DICE @ VALIDATION, HEALTHY_FPR)
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def _wanted(path: Path) -> pd.DataFrame:
     return table[[pair in _PAIRS for pair in zip(table["metric"], table["protocol"], strict=True)]]
 
 
-_PAIRS = {(measure.metric, measure.protocol) for measure in MEASURES}
+_PAIRS = {(measure.metric.name, measure.protocol.name) for measure in MEASURES}
 
 
 def read_robustness(path: str | Path) -> pd.DataFrame:
@@ -103,10 +101,10 @@ def by_severity(table: pd.DataFrame, measure: Measure, corruption: str) -> pd.Da
     Returns:
         Indexed by (subject, base).
     """
-    wanted = (table["metric"] == measure.metric) & (table["protocol"] == measure.protocol)
+    wanted = (table["metric"] == measure.metric.name) & (table["protocol"] == measure.protocol.name)
     wanted &= table["corruption"].isin(["", corruption])
     # False positives count where nothing is to be found.
-    wanted &= (table["group"] == "healthy") | (measure.key != "healthy_fpr")
+    wanted &= (table["group"] == "healthy") | (measure != HEALTHY_FPR)
     grouped = table[wanted].groupby(["subject", "base", "severity"])["value"]
     return grouped.mean().where(grouped.count() == grouped.size()).unstack("severity")
 

@@ -10,7 +10,9 @@ import pandas as pd
 
 from madad.core.provenance import complete
 from madad.evaluation.results.collected import BLOCK, read_metrics
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.measures import by_key
+from madad.evaluation.results.metric_table import AUPRC, DICE
+from madad.evaluation.results.protocol_table import PER_SUBJECT, VALIDATION
 from madad.evaluation.statistics.rankings import (
     ALL_BLOCKS,
     CHANCE,
@@ -24,7 +26,7 @@ from madad.evaluation.statistics.rankings import (
 from madad.reporting.layout import table_writer
 from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, number, plain
 
-MAIN = ("auprc", "dice_validation")
+MAIN = tuple(measure.key for measure in (AUPRC @ PER_SUBJECT, DICE @ VALIDATION))
 NOTHING_YET = "Nothing to compare: no evaluation, or one method only."
 TEST_NOTE = (
     "Subjects are the unit (mean over seeds, then over a subject's samples), the same for every method. p: two-sided Wilcoxon "
@@ -105,7 +107,7 @@ def panels(found: pd.DataFrame) -> list[tuple[tuple[str, ...], str, pd.DataFrame
 
 def _heading(block: tuple[str, ...], key: str, part: pd.DataFrame) -> str:
     subjects = int(part["subjects"].max())
-    return f"{title(block)}: {BY_KEY[key].title} ({subjects} subject{'' if subjects == 1 else 's'})"
+    return f"{title(block)}: {by_key()[key].title} ({subjects} subject{'' if subjects == 1 else 's'})"
 
 
 def _matrix(pairs: pd.DataFrame, ranked: pd.DataFrame) -> Table:
@@ -116,7 +118,7 @@ def _matrix(pairs: pd.DataFrame, ranked: pd.DataFrame) -> Table:
         cells = {name: dict.fromkeys(methods, Cell(NOTHING, math.nan)) for name in methods}
         for pair in part.itertuples():
             # an effect is the first method's; where smaller is better the better method has the smaller values
-            effect = BY_KEY[key].better * pair.rank_biserial
+            effect = by_key()[key].better * pair.rank_biserial
             cells[pair.first][pair.second] = _effect(effect, pair.p_holm, pair.winner == pair.first)
             cells[pair.second][pair.first] = _effect(-effect, pair.p_holm, pair.winner == pair.second)
         shown = [name for name in methods if name in {*part["first"], *part["second"]}]
@@ -172,7 +174,10 @@ def _ranks(pairs: pd.DataFrame, ranked: pd.DataFrame) -> Table:
         friedman_p = part["friedman_p"].max()
         heading = _heading(block, key, part) + (f"; Friedman p = {p_text(friedman_p)}" if math.isfinite(friedman_p) else "")
         present = int(part["value"].notna().sum())
-        rows = [_rank_row(line, BY_KEY[key].digits, wins.get(line.method, 0) == present - 1 > 0) for line in part.itertuples()]
+        rows = [
+            _rank_row(line, by_key()[key].metric.digits, wins.get(line.method, 0) == present - 1 > 0)
+            for line in part.itertuples()
+        ]
         groups.append((heading, rows))
         notes += reasons(_heading(block, key, part), part)
     return Table("Ranks of methods", columns, groups, notes if groups else [NOTHING_YET], "Test set")

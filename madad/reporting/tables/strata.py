@@ -11,7 +11,9 @@ import pandas as pd
 
 from madad.core.seeds import numpy_generator
 from madad.evaluation.results.collected import block_title, read_metrics
-from madad.evaluation.results.metric_table import BY_KEY, Measure
+from madad.evaluation.results.metric import Measure
+from madad.evaluation.results.metric_table import AUPRC, DICE
+from madad.evaluation.results.protocol_table import PER_SUBJECT, VALIDATION
 from madad.evaluation.results.sample_covariates import read_samples
 from madad.evaluation.statistics import method_order
 from madad.evaluation.statistics.bootstrap import Interval, hierarchical_interval
@@ -19,7 +21,7 @@ from madad.evaluation.statistics.per_subject import blocks, of_method, side_by_s
 from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, interval
 from madad.reporting.tables.results import write_all
 
-MEASURES = (BY_KEY["auprc"], BY_KEY["dice_validation"])
+MEASURES = (AUPRC @ PER_SUBJECT, DICE @ VALIDATION)
 # More values than these are put into quarters, more sites are taken together.
 MOST_LEVELS = 6
 AGES = ((0, 40, "< 40 y"), (40, 60, "40–59 y"), (60, np.inf, "≥ 60 y"))

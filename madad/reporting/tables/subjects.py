@@ -9,26 +9,22 @@ import numpy as np
 import pandas as pd
 
 from madad.evaluation.results.collected import BLOCK, block_title, read_metrics, select
+from madad.evaluation.results.metric_table import (
+    SUBJECT_AP,
+    SUBJECT_AUROC,
+    SUBJECT_SCORE,
+    SUBJECT_SENSITIVITY_90,
+    SUBJECT_SENSITIVITY_95,
+)
+from madad.evaluation.results.protocol_table import PROTOCOLS
 from madad.evaluation.statistics import method_order
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number
 from madad.reporting.tables.results import named, write_all
 
 # Ways of making one number of a map.
-REDUCTIONS = {
-    "mean": "mean of the brain",
-    "p99": "99th percentile of the brain",
-    "max": "highest voxel",
-    "top100": "mean of the 100 highest voxels",
-    "volume": "abnormal volume",
-}
-METRICS = ["subject_auroc", "subject_auroc_low", "subject_auroc_high"]
-METRICS += ["subject_ap", "subject_sensitivity_90", "subject_sensitivity_95"]
-COLUMNS = {
-    "AUROC": "area under the ROC curve, healthy subjects against those with a lesion",
-    "AP": "average precision of finding the subjects with a lesion",
-    "Sensitivity at 90 %": "share of subjects with a lesion found where 90 % of the healthy ones are passed",
-    "Sensitivity at 95 %": "share of subjects with a lesion found where 95 % of the healthy ones are passed",
-}
+REDUCTIONS = {protocol.name: protocol.title for protocol in PROTOCOLS if protocol.kind == "subject score"}
+COLUMNS = (SUBJECT_AUROC, SUBJECT_AP, SUBJECT_SENSITIVITY_90, SUBJECT_SENSITIVITY_95)
+METRICS = (SUBJECT_AUROC, SUBJECT_AUROC.bound("low"), SUBJECT_AUROC.bound("high"), *COLUMNS[1:])
 NOTE = (
     "Healthy test subjects against those with a lesion, by one score a subject. AUROC with its 95 % bootstrap interval over "
     "subjects; value and bounds are means over seeds. Sensitivity: share of subjects with a lesion above the score that leaves "
@@ -46,7 +42,12 @@ def write_subjects(metrics: Path, bases: Mapping[str, str], csv: Path, tex: Path
     """
     table = read_metrics(metrics)
     rows = pd.concat([select(table, metric) for metric in METRICS])
-    values = rows.groupby([*BLOCK, "protocol", "method", "metric"])["value"].mean().unstack("metric").reindex(columns=METRICS)
+    values = (
+        rows.groupby([*BLOCK, "protocol", "method", "metric"])["value"]
+        .mean()
+        .unstack("metric")
+        .reindex(columns=[metric.name for metric in METRICS])
+    )
     found = {key: list(line) for key, line in zip(values.index, values.to_numpy(), strict=True) if np.isfinite(line[0])}
     methods, groups, notes = method_order.methods_in(table), [], [NOTE, CAUTION]
     for block in method_order.blocks_in(table):
@@ -61,7 +62,7 @@ def write_subjects(metrics: Path, bases: Mapping[str, str], csv: Path, tex: Path
         groups += [(heading, lines) for heading, lines in own if lines]
         if not any(lines for _, lines in own):
             notes.append(f"{title}: {people}; nothing to tell apart.")
-    columns = [Column("Method", number=False), *(Column(f"{title} ↑", note) for title, note in COLUMNS.items())]
+    columns = [Column("Method", number=False), *(Column(f"{metric.title} ↑", metric.note) for metric in COLUMNS)]
     made = Table("Subject-level detection", columns, groups, notes, group_title="Test set and score")
     write_all(made, csv, tex, html)
 
@@ -71,7 +72,7 @@ def _line(method: str, values: list[float], bases: Mapping[str, str]) -> list[Ce
 
 
 def _people(table: pd.DataFrame, block: tuple) -> str:
-    scores = select(table, "subject_score")
+    scores = select(table, SUBJECT_SCORE)
     own = scores[method_order.inside(scores, block)].drop_duplicates("sample")
     healthy = int((own["group"] == "healthy").sum())
     sick = len(own) - healthy

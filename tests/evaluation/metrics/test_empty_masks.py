@@ -3,27 +3,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from madad.evaluation.metrics.empty_masks import EMPTY, empty_value
-from madad.evaluation.metrics.lesion_detection import LesionCounts, lesion_metrics
-from madad.evaluation.metrics.surfaces import surface_metrics
-from madad.evaluation.metrics.voxel_metrics import BINARY
+from madad.evaluation.metrics.empty_masks import FARTHEST, FORMULA, IMAGE_DIAGONAL, UNDEFINED_WITHOUT_LESION, WORST, Empty
 
 
-@pytest.mark.parametrize("metric", EMPTY)
-def test_no_empty_mask_means_the_formula(metric: str) -> None:
-    assert empty_value(metric, prediction_empty=False, reference_empty=False) is None
+@pytest.mark.parametrize("empty", [FARTHEST, FORMULA, UNDEFINED_WITHOUT_LESION, WORST])
+def test_no_empty_mask_means_the_formula(empty: Empty) -> None:
+    assert empty.value(prediction_empty=False, reference_empty=False) is None
 
 
-def test_every_row_belongs_to_a_metric() -> None:
-    mask = np.ones((2, 2, 2), dtype=bool)
-    known = {*BINARY, *lesion_metrics(LesionCounts(1, 1, 1, 1, 0)), *surface_metrics(mask, mask, (1.0, 1.0, 1.0))}
-    assert set(EMPTY) <= known
+def test_both_masks_empty_goes_before_one() -> None:
+    empty = Empty(both=1.0, prediction=2.0, reference=3.0)
+    assert [empty.value(*pair) for pair in ((True, True), (True, False), (False, True))] == [1, 2, 3]
 
 
 def test_sensitivity_without_a_lesion_is_undefined() -> None:
-    assert np.isnan(empty_value("sensitivity", prediction_empty=False, reference_empty=True))
+    assert np.isnan(UNDEFINED_WITHOUT_LESION.value(prediction_empty=False, reference_empty=True))
 
 
-def test_unknown_metric_is_refused() -> None:
-    with pytest.raises(KeyError):
-        empty_value("hausdorff", prediction_empty=True, reference_empty=True)
+def test_distance_to_nothing_is_the_diagonal() -> None:
+    assert FARTHEST.value(prediction_empty=True, reference_empty=False) == IMAGE_DIAGONAL

@@ -13,10 +13,10 @@ from madad.evaluation.metrics.lesion_detection import (
     count_components,
     detection_ordinals,
     label,
-    lesion_metrics,
     match,
     voxels,
 )
+from madad.evaluation.protocol.metric_values import lesion_values
 
 SHAPE = (9, 11, 10)
 
@@ -137,7 +137,7 @@ def test_counting_components_equals_a_flood_fill(smallest: int) -> None:
 
 
 def test_metrics_of_a_partial_hit() -> None:
-    values = lesion_metrics(LesionCounts(lesions=4, found=3, found_by_iou=1, predicted=6, false_positives=3))
+    values = lesion_values(LesionCounts(lesions=4, found=3, found_by_iou=1, predicted=6, false_positives=3))
     assert values == {
         "lesions": 4,
         "lesion_sensitivity": 0.75,
@@ -153,27 +153,27 @@ def test_metrics_of_a_partial_hit() -> None:
     [(0, 0, 1, 1, 1), (0.1, 0, 0, 0, 0), (0, 0.1, np.nan, 0, 0)],
 )
 def test_empty_masks_are_declared(reference: float, prediction: float, sensitivity: float, precision: float, f1: float) -> None:
-    values = lesion_metrics(matched(blobs(1, prediction), blobs(2, reference)))
+    values = lesion_values(matched(blobs(1, prediction), blobs(2, reference)))
     wanted = [sensitivity, sensitivity, precision, f1]
     names = ("lesion_sensitivity", "lesion_sensitivity_iou", "lesion_precision", "lesion_f1")
     assert [values[name] for name in names] == pytest.approx(wanted, nan_ok=True)
 
 
 def test_missing_everything_with_a_wrong_component_is_zero() -> None:
-    values = lesion_metrics(LesionCounts(lesions=1, found=0, found_by_iou=0, predicted=1, false_positives=1))
+    values = lesion_values(LesionCounts(lesions=1, found=0, found_by_iou=0, predicted=1, false_positives=1))
     assert values["lesion_f1"] == 0
 
 
 def test_one_component_over_the_whole_brain_is_worthless() -> None:
     reference = blobs(5, 0.02)
-    values = lesion_metrics(matched(np.ones_like(reference), reference))
+    values = lesion_values(matched(np.ones_like(reference), reference))
     assert (values["lesion_sensitivity"], values["lesion_precision"], values["lesion_f1"]) == (1, 1, 0)
 
 
 def test_oracle_is_perfect() -> None:
     mask = blobs(5, 0.1)
     mask[label(mask)[0] < 0] = False
-    values = lesion_metrics(matched(mask, mask))
+    values = lesion_values(matched(mask, mask))
     assert (values["lesion_f1"], values["lesion_sensitivity_iou"], values["false_positive_components"]) == (1, 1, 0)
 
 
@@ -184,7 +184,7 @@ def test_lesions_too_small_to_count_are_no_success(predicted: bool) -> None:
     reference[1, 1, 1:3] = True
     prediction[4, 4, 4] = predicted
     labels, number = label(reference)
-    metrics = lesion_metrics(match(prediction, labels, number, voxels(labels, number)))
+    metrics = lesion_values(match(prediction, labels, number, voxels(labels, number)))
     shares = [metrics[f"lesion_{name}"] for name in ("sensitivity", "sensitivity_iou", "precision", "f1")]
     assert number == 0 and np.isnan(shares).all()
     assert metrics["false_positive_components"] == predicted

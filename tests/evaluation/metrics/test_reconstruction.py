@@ -4,12 +4,21 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from madad.evaluation.metrics.reconstruction import fidelity, tissue_l1, whole_volume_l1
+from madad.evaluation.metrics.reconstruction import Reconstruction, whole_volume_l1
+from madad.evaluation.protocol.metric_values import reconstruction_values
 
 GENERATOR = np.random.default_rng(0)
 IMAGE = GENERATOR.random((12, 16, 14)).astype(np.float32)
 BRAIN = np.zeros(IMAGE.shape, dtype=bool)
 BRAIN[2:10, 3:13, 3:11] = True
+
+
+def fidelity(image: np.ndarray, reconstruction: np.ndarray, brain: np.ndarray) -> dict[str, float]:
+    return reconstruction_values(Reconstruction(image, reconstruction, brain, np.zeros_like(brain)), healthy=True)
+
+
+def tissue_l1(image: np.ndarray, reconstruction: np.ndarray, brain: np.ndarray, lesion: np.ndarray) -> dict[str, float]:
+    return reconstruction_values(Reconstruction(image, reconstruction, brain, lesion), healthy=False)
 
 
 def test_perfect_reconstruction() -> None:

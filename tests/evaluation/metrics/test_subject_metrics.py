@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from madad.evaluation.metrics.ordinal_scores import to_ordinals
-from madad.evaluation.metrics.subject_metrics import detection, rank_auroc, subject_scores
+from madad.evaluation.metrics.subject_metrics import rank_auroc
+from madad.evaluation.protocol.metric_values import detection_values
+from madad.evaluation.results.protocol_table import subject_scores
 
 
 def test_scores_are_means_and_percentiles_of_the_brain() -> None:
@@ -40,7 +42,7 @@ def test_detection_equals_scikit_learn(seed: int, healthy: int, lesion: int) -> 
     generator = np.random.default_rng(seed)
     scores = np.concatenate([generator.random(healthy), generator.random(lesion) + 0.3]).round(1)
     truth = np.arange(healthy + lesion) >= healthy
-    found = detection(scores[:healthy], scores[healthy:])
+    found = detection_values(scores[:healthy], scores[healthy:])
     assert found["subject_auroc"] == pytest.approx(roc_auc_score(truth, scores))
     assert found["subject_ap"] == pytest.approx(average_precision_score(truth, scores))
     false, true, _ = roc_curve(truth, scores, drop_intermediate=False)
@@ -49,11 +51,11 @@ def test_detection_equals_scikit_learn(seed: int, healthy: int, lesion: int) -> 
 
 
 def test_one_in_ten_healthy_above_is_still_90_percent() -> None:
-    found = detection(np.array([0.0] * 9 + [1.0]), np.array([0.5, 2.0]))
+    found = detection_values(np.array([0.0] * 9 + [1.0]), np.array([0.5, 2.0]))
     assert (found["subject_sensitivity_90"], found["subject_sensitivity_95"]) == (1.0, 0.5)
 
 
 @pytest.mark.parametrize(("healthy", "lesion"), [([], [1.0]), ([1.0], []), ([], [])])
 def test_detection_needs_both_groups(healthy: list, lesion: list) -> None:
-    found = detection(np.array(healthy), np.array(lesion))
+    found = detection_values(np.array(healthy), np.array(lesion))
     assert len(found) == 4 and np.isnan(list(found.values())).all()

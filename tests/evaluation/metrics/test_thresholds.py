@@ -5,8 +5,9 @@ import pytest
 from sklearn.metrics import f1_score
 
 from madad.evaluation.metrics.ordinal_scores import BINS, Tally, count, no_counts, to_ordinals, to_score
+from madad.evaluation.metrics.thresholds import Evidence, best_dice, conformal, healthy_quantile
 from madad.evaluation.metrics.voxel_metrics import dice_curve
-from madad.evaluation.metrics.thresholds import Evidence, best_dice, choose, conformal, healthy_quantile
+from madad.evaluation.results.protocol_table import choose
 
 
 def counted(scores: list[float], reference: list[int]) -> np.ndarray:

@@ -10,13 +10,13 @@ from madad.evaluation.metrics.ordinal_scores import count, to_ordinals
 from madad.evaluation.metrics.voxel_metrics import (
     auroc,
     average_precision,
-    binary_metrics,
     confusion,
     dice_curve,
     partial_auroc,
     precision_at_recall,
     prevalence,
 )
+from madad.evaluation.protocol.metric_values import voxel_values
 
 
 def sample(seed: int, voxels: int = 400, levels: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +89,13 @@ def test_precision_at_recall_is_the_upper_envelope() -> None:
 def test_confusion_counts_every_voxel_once() -> None:
     cells = confusion(np.array([1, 1, 0, 0], dtype=bool), np.array([1, 0, 1, 0], dtype=bool))
     assert (cells.tp, cells.fp, cells.fn, cells.tn) == (1, 1, 1, 1)
-    assert binary_metrics(cells) == {"dice": 0.5, "precision": 0.5, "sensitivity": 0.5, "false_positive_rate": 0.5}
+    values = voxel_values(cells)
+    assert {name: values[name] for name in ("dice", "precision", "sensitivity", "false_positive_rate")} == {
+        "dice": 0.5,
+        "precision": 0.5,
+        "sensitivity": 0.5,
+        "false_positive_rate": 0.5,
+    }
 
 
 @pytest.mark.parametrize(
@@ -98,7 +104,7 @@ def test_confusion_counts_every_voxel_once() -> None:
 )
 def test_dice_of_empty_masks_is_declared(prediction: list, reference: list, dice: float) -> None:
     cells = confusion(np.array(prediction, dtype=bool), np.array(reference, dtype=bool))
-    assert binary_metrics(cells)["dice"] == dice
+    assert voxel_values(cells)["dice"] == dice
 
 
 @settings(deadline=None, max_examples=40)

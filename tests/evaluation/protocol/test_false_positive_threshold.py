@@ -7,9 +7,9 @@ import pytest
 from scipy import ndimage
 
 from madad.evaluation.metrics.ordinal_scores import count, no_counts, to_ordinals
+from madad.evaluation.metrics.thresholds import Choice, healthy_quantile
 from madad.evaluation.protocol.false_positive_threshold import AT_ONCE, RATES, one_alarm
 from madad.evaluation.protocol.records import Record, Scratch
-from madad.evaluation.metrics.thresholds import Choice, healthy_quantile
 from madad.evaluation.protocol.workers import team
 
 SHAPE = (8, 14, 12)

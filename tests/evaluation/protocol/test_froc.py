@@ -7,9 +7,10 @@ from scipy import ndimage
 
 from madad.evaluation.metrics.lesion_detection import label, match, voxels
 from madad.evaluation.metrics.ordinal_scores import count, no_counts, to_ordinals
-from madad.evaluation.protocol.froc import FALSE_POSITIVES, RATES, Responses, add_froc, respond, sensitivity_at, thresholds
+from madad.evaluation.protocol.froc import RATES, Responses, add_froc, respond, sensitivity_at, thresholds
 from madad.evaluation.protocol.records import Record
 from madad.evaluation.results.long_table import LongTable
+from madad.evaluation.results.protocol_table import FALSE_POSITIVES
 
 SHAPE = (8, 12, 10)
 

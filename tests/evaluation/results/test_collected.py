@@ -4,6 +4,8 @@ import pytest
 
 from madad.core.errors import UserError
 from madad.evaluation.results.collected import block_title, collect, read_metrics, read_trainings, select
+from madad.evaluation.results.metric_table import DICE
+from madad.evaluation.results.protocol_table import VALIDATION
 
 
 def test_nothing_is_lost(toy) -> None:
@@ -12,7 +14,7 @@ def test_nothing_is_lost(toy) -> None:
 
 
 def test_identities_stay_text(toy) -> None:
-    rows = select(read_metrics(toy.metrics), "dice", "validation")
+    rows = select(read_metrics(toy.metrics), DICE, VALIDATION)
     assert set(rows["seed"]) == {"0", "1"}
     assert rows["value"].between(0, 1).all()
 

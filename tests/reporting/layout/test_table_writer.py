@@ -148,11 +148,16 @@ def test_a_bracket_at_the_start_of_a_line_is_no_option_of_the_line_before(tmp_pa
 
 def test_every_sign_of_titles_and_notes_has_its_latex() -> None:
     """Without a LaTeX installation: what pdfLaTeX does not know must not be left in a text that tables show."""
-    from madad.evaluation.results.metric_table import MEASURES
+    from madad.evaluation.results.measures import measures
     from madad.reporting.tables.subjects import COLUMNS, REDUCTIONS
 
-    titles = [measure.title + measure.unit for measure in MEASURES]
-    texts = [*titles, *COLUMNS, *REDUCTIONS.values(), "n ≤ 3 × 4², a → b ↑ ↓ ± − – ≥ … 5 % & $ # _ {x} ~ ^ \\ < > |"]
+    titles = [measure.title + measure.metric.unit for measure in measures()]
+    texts = [
+        *titles,
+        *(metric.title for metric in COLUMNS),
+        *REDUCTIONS.values(),
+        "n ≤ 3 × 4², a → b ↑ ↓ ± − – ≥ … 5 % & $ # _ {x} ~ ^ \\ < > |",
+    ]
     for text in texts:
         made = table_writer.escaped(text)
         assert made.isascii(), text

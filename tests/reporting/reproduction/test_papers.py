@@ -11,7 +11,7 @@ import yaml
 from madad.configuration import cards
 from madad.configuration.data_options import Dataset
 from madad.core.errors import UserError
-from madad.evaluation.results.metric_table import BY_KEY
+from madad.evaluation.results.measures import by_key
 from madad.reporting.reproduction import papers
 
 PAPER = {
@@ -66,7 +66,7 @@ def test_papers_are_complete_and_in_order() -> None:
             named = {row["card"] for row in table["rows"]} - {None}
             assert named <= set(cards.names())
             assert all(
-                column[key] is None or column[key] in BY_KEY for column in table["columns"] for key in ("measure", "nearest")
+                column[key] is None or column[key] in by_key() for column in table["columns"] for key in ("measure", "nearest")
             )
 
 

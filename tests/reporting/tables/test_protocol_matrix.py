@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from madad.evaluation.results.metric_table import BY_KEY
 from madad.evaluation.statistics.summary import summarise
 from madad.reporting.layout import style
 from madad.reporting.tables.protocol_matrix import (
@@ -28,10 +27,9 @@ def simulated(methods: str = "abc", without: tuple[str, ...] = (), subjects: int
     """Rows of every protocol and every step; under `dice_subject` the order of methods is turned round."""
     rows = []
     for name, values in graded(methods, subjects).items():
-        keys = [*(one.key for one in PROTOCOLS), *(key for key, _ in POST_COLUMNS)]
-        for measure in (BY_KEY[key] for key in dict.fromkeys(keys)):
+        for measure in dict.fromkeys([*(one.measure for one in PROTOCOLS), *(measure for measure, _ in POST_COLUMNS)]):
             own = np.full(subjects, np.nan) if measure.key in without else 1 - values if measure.key == "dice_subject" else values
-            what = (measure.protocol, measure.metric)
+            what = (measure.protocol.name, measure.metric.name)
             rows += of_everybody(name, own.mean(), what) if measure.pooled else of_samples(name, own, what)
     return rows
 
@@ -64,8 +62,8 @@ def test_every_protocol_has_a_column_and_oracles_are_marked(tmp_path) -> None:
 
 def test_protocols_that_see_labels_are_the_oracles() -> None:
     for one in PROTOCOLS:
-        assert one.sees == BY_KEY[one.key].protocol.startswith("oracle")
-        assert BY_KEY[one.key].metric.startswith("dice")
+        assert one.sees == one.measure.protocol.name.startswith("oracle")
+        assert one.measure.metric.name.startswith("dice")
 
 
 def test_changes_of_order_are_told(tmp_path) -> None:

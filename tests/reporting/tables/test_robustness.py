@@ -90,7 +90,7 @@ def test_corrupted_samples_stand_beside_what_they_were(collected: Path) -> None:
         ("", 0),
         *((kind, level) for kind in KINDS for level in SEVERITIES),
     }
-    assert set(zip(table["metric"], table["protocol"], strict=True)) == {(m.metric, m.protocol) for m in MEASURES}
+    assert set(zip(table["metric"], table["protocol"], strict=True)) == {(m.metric.name, m.protocol.name) for m in MEASURES}
 
 
 def test_severities_of_a_sample_are_one_row_with_the_mean_over_seeds(collected: Path) -> None:

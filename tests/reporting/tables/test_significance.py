@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from madad.evaluation.results import metric_table
+from madad.evaluation.results.measures import measures
 from madad.evaluation.statistics import rankings
 from madad.evaluation.statistics.rankings import CHANCE
 from madad.reporting.layout import table_writer
@@ -81,10 +83,8 @@ def test_same_table_same_bytes(tmp_path) -> None:
 
 def test_smaller_can_be_better(tmp_path, monkeypatch) -> None:
     rows = rows_of(graded("abc", 12))
-    reversed_ = tuple(
-        m if m.key != "auprc" else metric_table.Measure("auprc", "auprc", "per_subject", "x", -1, "") for m in rankings.MEASURES
-    )
-    monkeypatch.setattr(rankings, "MEASURES", reversed_)
+    reversed_ = [one if one.key != "auprc" else replace(one, better=-1) for one in measures()]
+    monkeypatch.setattr(rankings, "measures", lambda: reversed_)
     pairs, ranked = outcome(tmp_path, rows)
     assert ranked["method"].tolist() == ["a", "b", "c"]
     assert set(pairs["winner"]) == {"a", "b"}
