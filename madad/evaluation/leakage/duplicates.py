@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 from scipy import ndimage
@@ -103,7 +104,7 @@ class Album:
     def mean(self, cohort: str) -> np.ndarray:
         """(S, H, W): a cohort's mean image, drawn towards that of all volumes where it has few."""
         if cohort not in self._means:
-            everybody = _ratio(sum(self._sums.values()), sum(self._counts.values()))
+            everybody = _ratio(_total(self._sums), _total(self._counts))
             count = self._counts[cohort]
             weight = count / (count + FEW)
             self._means[cohort] = weight * _ratio(self._sums[cohort], count) + (1 - weight) * everybody
@@ -165,6 +166,10 @@ class Album:
 def _grid(shape: tuple[int, ...], step: int, border: int = 0, shift: Sequence[int] = (0, 0, 0)) -> tuple[slice, ...]:
     """Every `step`-th voxel but for a border, moved by a shift that is no larger than the border."""
     return tuple(slice(border + move, size - border + move, step) for size, move in zip(shape, shift, strict=True))
+
+
+def _total(parts: dict[str, np.ndarray]) -> np.ndarray:
+    return reduce(np.add, parts.values())
 
 
 def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:

@@ -72,7 +72,7 @@ class Measured:
         rows: numbers that need no threshold.
         steps: counts after single steps of the post-processing, of samples with a lesion.
         published: counts under the paper's protocol, of validation samples with lesions.
-        record: for the second pass, `madad.evaluation.protocol.records.Record` as bytes; None where there will be none.
+        record: for the second pass, `madad.evaluation.protocol.records.Record` as bytes; empty where there will be none.
         healthy: for the mean maps; healthy test samples only.
         warnings: what the user should know.
     """
@@ -83,7 +83,7 @@ class Measured:
     rows: list[Row] = field(default_factory=list)
     steps: dict[str, Tally] = field(default_factory=dict)
     published: Tally | None = None
-    record: bytes | None = None
+    record: bytes = b""
     healthy: Healthy | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -119,7 +119,7 @@ def measure(job: Job, plan: Plan) -> Measured:
     if tested:
         measured.rows += _rows(measured, loaded, record, plan)
         measured.healthy = _healthy(who, loaded, volume[brain], plan)
-    measured.record = record.to_bytes() if needed else None
+    measured.record = record.to_bytes() if needed else b""
     return measured
 
 
@@ -147,7 +147,7 @@ def _rows(measured: Measured, loaded: Loaded, record: Record, plan: Plan) -> lis
     if not plan.alone:
         scores = subject_scores(record.ordinals[record.brain])
         rows += [(reduction, SUBJECT_SCORE.name, value) for reduction, value in scores.items()]
-    lesion_voxels = np.count_nonzero(record.reference)
+    lesion_voxels = int(np.count_nonzero(record.reference))
     rows += [row(VOLUMES, BRAIN_ML, record.voxels * voxel_ml), row(VOLUMES, LESION_ML, lesion_voxels * voxel_ml)]
     if who.group != HEALTHY:
         rows += [(PER_SUBJECT.name, name, value) for name, value in ranking_values(measured.tally.counts).items()]

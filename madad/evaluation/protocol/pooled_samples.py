@@ -60,19 +60,18 @@ def gather(run: Run, jobs: list[Job], plan: Plan, scratch: Scratch) -> Gathered:
     for measured in progress(run(partial(measure, plan=plan), jobs), "post-processing maps", len(jobs)):
         for warning in measured.warnings:
             warn(warning)
-        place = None if measured.record is None else scratch.append(measured.record)
         if measured.who.split == TEST:
-            _take_tested(first, measured, place)
+            _take_tested(first, measured, scratch)
         elif measured.has_lesion or measured.who.group == HEALTHY:
-            _take_validation(first, measured, place)
+            _take_validation(first, measured, scratch)
         if measured.published:
             measured.published.add_to(first.published)
     return first
 
 
-def _take_tested(first: Gathered, measured: Measured, place: Place) -> None:
+def _take_tested(first: Gathered, measured: Measured, scratch: Scratch) -> None:
     first.tested.append(measured.who)
-    first.places.append(place)
+    first.places.append(scratch.append(measured.record))
     first.rows.append(measured.rows)
     measured.tally.add_to(first.tissue)
     if measured.healthy:
@@ -84,14 +83,14 @@ def _take_tested(first: Gathered, measured: Measured, place: Place) -> None:
         _add_steps(first, ORACLE_TEST.name, measured)
 
 
-def _take_validation(first: Gathered, measured: Measured, place: Place | None) -> None:
+def _take_validation(first: Gathered, measured: Measured, scratch: Scratch) -> None:
     evidence, who = first.evidence, measured.who
     if measured.has_lesion:
         measured.tally.add_to(evidence.validation)
         _add_steps(first, VALIDATION.name, measured)
     elif measured.tally.counts.any():
         measured.tally.add_to(evidence.healthy)
-        first.healthy.append(place)
+        first.healthy.append(scratch.append(measured.record))
         calm = measured.tally.ordinal(healthy_quantile(measured.tally.counts, CALM_RATE) + 1)
         # a subject with several scans keeps to the rate only if each of them does
         evidence.calm[who.subject] = max(calm, evidence.calm.get(who.subject, -1))

@@ -8,7 +8,7 @@ the way. Neither the number of processes nor other methods change a byte of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -116,7 +116,7 @@ def evaluate_transferred(
 
 
 @contextmanager
-def _at_work(out: Path, workers: int) -> Iterator[tuple[Scratch, Run]]:
+def _at_work(out: Path, workers: int) -> Generator[tuple[Scratch, Run]]:
     with reading(), Scratch(Path(out).parent) as scratch, team(workers) as run:
         yield scratch, run
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from typing import TypeVar
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Run = Callable[[Callable[[Item], Result], Iterable[Item]], Iterator[Result]]
 
 # So many samples a process are under way at once: enough that none waits, too few for their results to fill the memory.
@@ -18,7 +19,7 @@ AHEAD = 4
 
 
 @contextmanager
-def team(workers: int) -> Iterator[Run]:
+def team(workers: int) -> Generator[Run]:
     """Give a function that works as `map`: in this process with one worker, else in as many forked ones.
 
     What is open at the start of the block is open in every process. A function must be of a module, and depend on nothing

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from madad.evaluation.results.protocol_table import Protocol
 
 # What is compared side by side: the methods of one block share training cohort, sequence and test set.
 BLOCK = ("cohort", "modality", "testset")
+Block = tuple[str, str, str]
 
 
 def collect(tables: Iterable[Path], out: Path) -> None:
@@ -50,13 +52,24 @@ def select(table: pd.DataFrame, metric: Metric, protocol: Protocol | None = None
     return table[wanted].astype({column: str for column in (*IDENTITY, "split", "group", "protocol", "metric")})
 
 
+def by_block(table: pd.DataFrame) -> Iterator[tuple[Block, pd.DataFrame]]:
+    """Yield every block of a table with its rows, in the order of the alphabet."""
+    for key, part in table.groupby(list(BLOCK)):
+        yield _block(key), part
+
+
+def _block(key: Any) -> Block:
+    cohort, modality, testset = key
+    return str(cohort), str(modality), str(testset)
+
+
 def read_trainings(paths: Iterable[Path]) -> pd.DataFrame:
     """What every training says of itself, one row a run; columns differ with the method and may be missing."""
     rows = [json.loads(Path(path).read_text()) for path in paths]
     flat = [{key: value for key, value in row.items() if not isinstance(value, dict | list)} for row in rows]
     identities = [{key: str(row["identity"][key]) for key in ("cohort", "modality", "method", "seed")} for row in rows]
     merged = [{**own, **identity} for own, identity in zip(flat, identities, strict=True)]
-    return pd.DataFrame(merged, columns=None if merged else ["cohort", "modality", "method", "seed"])
+    return pd.DataFrame(merged) if merged else pd.DataFrame(columns=pd.Index(["cohort", "modality", "method", "seed"]))
 
 
 def block_title(cohort: str, modality: str, testset: str) -> str:

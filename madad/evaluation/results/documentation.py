@@ -36,7 +36,7 @@ def metrics_table() -> str:
 
 def protocols_table() -> str:
     """Return the protocols as a table in Markdown, in the order of their rows, and the curves."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (f"`{protocol.name}`", protocol.kind, protocol.note or protocol.title, "yes" if protocol.oracle else "no")
         for protocol in PROTOCOLS
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,13 +61,14 @@ def join_samples(tables: Iterable[Path], out: Path) -> None:
     """Write the rows of many test sets as one csv file."""
     rows = [row for table in tables for row in read_table(table)]
     with complete(out) as partial:
-        pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(partial, index=False, lineterminator="\n")
+        pd.DataFrame(rows, columns=pd.Index(COLUMNS)).to_csv(partial, index=False, lineterminator="\n")
 
 
 def read_samples(path: str | Path) -> pd.DataFrame:
     """`results/tables/samples.csv`: identities as text, "" where unknown; numbers as float, NaN where unknown."""
-    kinds = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(NUMBERS, float)}
-    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={column: [""] for column in NUMBERS})
+    kinds: dict[Hashable, Any] = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(NUMBERS, float)}
+    unknown: dict[Hashable, list[str]] = {column: [""] for column in NUMBERS}
+    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=unknown)
 
 
 def _rows(pack: Pack, done: dict[str, Row]) -> Iterator[Row]:

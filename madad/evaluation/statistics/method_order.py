@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from madad.evaluation.results.collected import BLOCK, block_title, select
+from madad.evaluation.results.collected import BLOCK, Block, block_title, by_block, select
 from madad.evaluation.results.metric_table import AUPRC, SUBJECT_SCORE
 from madad.evaluation.results.protocol_table import PER_SUBJECT
 
@@ -16,9 +16,10 @@ def methods_in(table: pd.DataFrame) -> list[str]:
     return [str(method) for method in table["method"].unique()]
 
 
-def blocks_in(table: pd.DataFrame) -> list[tuple[str, str, str]]:
+def blocks_in(table: pd.DataFrame) -> list[Block]:
     """Blocks in the order of their rows, which in the long table is that of the configuration."""
-    return [tuple(map(str, block)) for block in table[list(BLOCK)].drop_duplicates().itertuples(index=False)]
+    rows = table[list(BLOCK)].drop_duplicates().itertuples(index=False)
+    return [(str(cohort), str(modality), str(testset)) for cohort, modality, testset in rows]
 
 
 def inside(table: pd.DataFrame, block: tuple) -> pd.Series:
@@ -26,17 +27,17 @@ def inside(table: pd.DataFrame, block: tuple) -> pd.Series:
     return (table[list(BLOCK)] == list(block)).all(axis=1)
 
 
-def with_lesion(table: pd.DataFrame) -> dict[tuple, tuple[int, int]]:
+def with_lesion(table: pd.DataFrame) -> dict[Block, tuple[int, int]]:
     """Samples with a lesion in the brain, and the subjects behind them, of every block."""
     scored = select(table, AUPRC, PER_SUBJECT).dropna(subset="value")
-    return {block: (part["sample"].nunique(), part["subject"].nunique()) for block, part in scored.groupby(list(BLOCK))}
+    return {block: (part["sample"].nunique(), part["subject"].nunique()) for block, part in by_block(scored)}
 
 
-def healthy(table: pd.DataFrame) -> dict[tuple, int]:
+def healthy(table: pd.DataFrame) -> dict[Block, int]:
     """Healthy test subjects of every block."""
     scored = select(table, SUBJECT_SCORE)
     own = scored[scored["group"] == "healthy"]
-    return {block: part["subject"].nunique() for block, part in own.groupby(list(BLOCK))}
+    return {block: part["subject"].nunique() for block, part in by_block(own)}
 
 
 def in_words(samples: int, subjects: int) -> str:
@@ -45,7 +46,7 @@ def in_words(samples: int, subjects: int) -> str:
     return f"n = {people}" if samples == subjects else f"n = {samples} samples of {people}"
 
 
-def titles(blocks: Iterable[tuple], table: pd.DataFrame) -> dict[tuple, str]:
+def titles(blocks: Iterable[tuple], table: pd.DataFrame) -> dict[Block, str]:
     """Heading of every block with the number of its samples with a lesion."""
     found = with_lesion(table)
     return {block: f"{block_title(*block)} ({in_words(*found.get(block, (0, 0)))})" for block in blocks}

@@ -66,7 +66,7 @@ def of_method(frame: pd.DataFrame, method: str) -> tuple[np.ndarray, list[str], 
 
 def of_all(frame: pd.DataFrame) -> Scores:
     """All methods on the samples that have a value under every method and seed."""
-    known = frame.notna().T.groupby(level="method").any().any(axis=1)
+    known = pd.Series(frame.notna().T.groupby(level="method").any().any(axis=1))
     absent = tuple(known.index[~known])
     present = frame.drop(columns=list(absent), level="method") if absent else frame
     complete = present.dropna()

@@ -44,7 +44,7 @@ def summarise(metrics: Path, out: Path, resamples: int) -> None:
     rows = [row for measure in measures() for row in _of_measure(table, measure, resamples)]
     places = {block: place for place, block in enumerate(blocks_in(table))}
     rows.sort(key=lambda row: (places[tuple(row[key] for key in BLOCK)], row["method"], row["measure"]))
-    summary = pd.DataFrame(rows, columns=list(COLUMNS))
+    summary = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
     with complete(out) as partial:
         summary.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
 
