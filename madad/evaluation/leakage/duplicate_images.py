@@ -11,7 +11,7 @@ from madad.core.io.hdf5 import Pack
 from madad.core.logs import progress
 from madad.evaluation.leakage import duplicates
 
-# Findings told one by one, and volumes kept while pairs are compared.
+# Findings listed one by one, and volumes kept while pairs are compared.
 SHOWN, KEPT = 8, 64
 
 
@@ -49,11 +49,11 @@ def images(packs: Sequence[Path]) -> Iterator[Finding]:
 
 
 def listed(packs: Sequence[Path]) -> list[Image]:
-    """Every volume of some packs; a subject without a name of its own is called as its sample."""
+    """Return every volume of some packs; a subject without a name of its own is called as its sample."""
     found = []
     for path in packs:
         with Pack(path) as pack:
-            whose = [str(told.get("subject") or name) for told, name in zip(pack.covariates, pack.names, strict=True)]
+            whose = [str(known.get("subject") or name) for known, name in zip(pack.covariates, pack.names, strict=True)]
             rows = enumerate(zip(whose, pack.names, strict=True))
             found += [Image(Path(path), index, pack.cohort, pack.split, subject, name) for index, (subject, name) in rows]
     return found
@@ -94,9 +94,9 @@ def _verdict(check: str, modality: str, pairs: list[tuple[float, Image, Image]],
     if not found:
         highest = f"the most alike are {_pair(*pairs[0])}" if pairs else f"no two above {duplicates.FIRST_LOOK}"
         return Finding(check, modality, "good", highest)
-    told = [_pair(*pair) for pair in found]
+    lines = [_pair(*pair) for pair in found]
     state = worst if found[0][0] >= duplicates.COPY else "doubtful"
-    return Finding(check, modality, state, "; ".join([*told[:SHOWN], *rest(told)]))
+    return Finding(check, modality, state, "; ".join([*lines[:SHOWN], *rest(lines)]))
 
 
 def _pair(likeness: float, one: Image, other: Image) -> str:
@@ -111,5 +111,5 @@ def _view(path: Path, index: int) -> duplicates.View:
 
 
 def rest(words: Sequence[str]) -> list[str]:
-    """What follows the first `SHOWN`: how many more there are, or nothing."""
+    """Return what follows the first `SHOWN`: how many more there are, or nothing."""
     return [f"and {len(words) - SHOWN} more"] if len(words) > SHOWN else []

@@ -1,6 +1,6 @@
 """Detection of leaks: people in two splits, and images so alike that they show one person twice.
 
-Registered brains all correlate above 0.9, whoever they are of. What tells people apart is what is left after subtracting
+Registered brains all correlate above 0.9, no matter who they are of. People differ in what is left after subtracting
 the mean image. Measured on 100 people of IXI (T1w, 3 mm): the correlation of these residuals between two people was 0.47 at
 most, and that of an image with itself after a gamma of 0.6, noise of 10 %, a blur of one voxel, a shift by one voxel along
 every axis or a rotation by 2° was 0.7 at least, under its own cohort's name or another's. Two scans of one patient, with
@@ -23,9 +23,9 @@ from scipy import ndimage
 
 # Correlation of residuals from which on two images are copies of one scan, and from which on they may be of one person.
 COPY, ALIKE = 0.7, 0.55
-# What is looked at more closely: pairs above this on a coarse grid, the highest so many of them.
+# What is looked at more closely: pairs above this on a coarse grid, this many of the highest.
 FIRST_LOOK, CANDIDATES = 0.15, 2000
-# A cohort of so many images has a mean that is half its own.
+# A cohort of this many images has a mean that is half its own.
 FEW = 2
 SMOOTHING_MM, COARSE_MM, FINE_MM, EDGE_MM, SHIFT_MM = 3.0, 9.0, 6.0, 6.0, 2.5
 # Largest difference of z-scores between equal pictures, and rows of one matrix product.
@@ -65,7 +65,7 @@ def view(image: np.ndarray, brain: np.ndarray, spacing_mm: float) -> View:
 
 
 def shared(splits: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Subjects that stand in more than one split, each with its splits; sessions of one person are one subject."""
+    """Return the subjects in more than one split, each with its splits; sessions of one person are one subject."""
     seen: dict[str, list[str]] = {}
     for split, subjects in splits.items():
         for subject in dict.fromkeys(subjects):
@@ -102,7 +102,7 @@ class Album:
         self.cohorts.append(cohort)
 
     def mean(self, cohort: str) -> np.ndarray:
-        """(S, H, W): a cohort's mean image, drawn towards that of all volumes where it has few."""
+        """Return the mean image (S, H, W) of a cohort, drawn towards that of all volumes where it has few."""
         if cohort not in self._means:
             everybody = _ratio(_total(self._sums), _total(self._counts))
             count = self._counts[cohort]
@@ -111,7 +111,7 @@ class Album:
         return self._means[cohort]
 
     def candidates(self, worth: Callable[[int, int], bool]) -> list[tuple[int, int]]:
-        """Pairs that deserve a closer look, the most alike first.
+        """Return the pairs that deserve a closer look, the most alike first.
 
         Args:
             worth: whether a pair matters, for i < j by the order of `add`.
@@ -131,7 +131,8 @@ class Album:
         0 where the brains hardly overlap, and 1 for equal pictures, also where they are all there is to make the mean.
 
         Args:
-            first, second: volumes that were added, or others of the same grid.
+            first: a volume that was added, or another of the same grid.
+            second: another one.
             cohorts: whose mean is subtracted from each.
         """
         if np.abs(first.picture - second.picture).max() < SAME:
@@ -151,7 +152,7 @@ class Album:
         return max(1, round(edge_mm / self.spacing_mm))
 
     def _residuals(self) -> np.ndarray:
-        """(N, points) with rows of length 1: what each volume has beyond its cohort's mean, 0 outside its brain."""
+        """Return what each volume has beyond its cohort's mean, 0 outside its brain, as rows (N, points) of length 1."""
         looks, step = np.array(self._looks, dtype=np.float32), self._step(COARSE_MM)
         means = {}
         for cohort, total in self._sums.items():
@@ -164,7 +165,7 @@ class Album:
 
 
 def _grid(shape: tuple[int, ...], step: int, border: int = 0, shift: Sequence[int] = (0, 0, 0)) -> tuple[slice, ...]:
-    """Every `step`-th voxel but for a border, moved by a shift that is no larger than the border."""
+    """Return every `step`-th voxel but for a border, moved by a shift that is no larger than the border."""
     return tuple(slice(border + move, size - border + move, step) for size, move in zip(shape, shift, strict=True))
 
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
-# Below so many voxels it is quicker to follow neighbours than to sweep the volume.
+# Below this many voxels it is quicker to follow neighbours than to sweep the volume.
 FEW = 8000
 # One of every pair of opposite neighbours.
 _STEPS = np.array([step for step in itertools.product((-1, 0, 1), repeat=3) if step > (0, 0, 0)])
@@ -31,7 +31,7 @@ class Components(NamedTuple):
     number: int
 
     def at_least(self, voxels: int) -> np.ndarray:
-        """(number,) bool, the components of at least so many voxels."""
+        """Return which components, (number,) bool, have at least this many voxels."""
         return np.bincount(self.members, minlength=self.number) >= voxels
 
 
@@ -47,7 +47,7 @@ def components(mask: np.ndarray) -> Components:
 
 
 def _followed(places: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int]:
-    """Components of the voxels at flat `places`, by the graph of their neighbours."""
+    """Return the components of the voxels at flat `places`, by the graph of their neighbours."""
     wide = tuple(size + 2 for size in shape)  # a margin, so that no step leaves the volume
     strides = np.array([wide[1] * wide[2], wide[2], 1])
     places = (np.stack(np.unravel_index(places, shape), axis=1) + 1) @ strides

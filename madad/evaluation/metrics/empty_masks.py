@@ -1,6 +1,6 @@
 """What a metric is worth when a mask is empty: declared for every metric, so that no value is an accident of 0/0.
 
-NaN stands where a metric has no meaning; such values are written as NaN and counted, never dropped silently.
+A metric without a meaning is NaN; such values are written as NaN and counted, never dropped silently.
 Source: the empty-set rules of Maier-Hein et al. 2024 (Metrics Reloaded, doi:10.1038/s41592-023-02151-z), with Dice and
 precision of a missed or invented lesion set to the worst value, and a distance to nothing to the largest in the image.
 """

@@ -19,7 +19,7 @@ from madad.evaluation.metrics.connected_components import Components, components
 # Smaller specks of a reference mask are as likely a slip of the rater or of resampling as a lesion.
 MIN_VOXELS = 3
 TOO_SMALL = -1
-# One voxel in so many is the smallest overlap that counts; as an integer, because 0.1 * 30 is more than 3.
+# One voxel in ten is the smallest overlap that counts; as an integer, because 0.1 * 30 is more than 3.
 ONE_IN = 10
 
 
@@ -45,14 +45,14 @@ class LesionCounts:
 
 
 def label(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """Number the lesions of a reference mask.
+    """Label the lesions of a reference mask.
 
     Args:
         mask: (S, H, W) bool.
 
     Returns:
         Labels (S, H, W) int32 and the number of lesions: 1 … number for components of at least `MIN_VOXELS` voxels,
-        `TOO_SMALL` for the others (whoever touches one is neither right nor wrong), 0 elsewhere.
+        `TOO_SMALL` for the others (a component that touches one is neither right nor wrong), 0 elsewhere.
     """
     parts = components(mask)
     enough = parts.at_least(MIN_VOXELS)
@@ -62,7 +62,7 @@ def label(mask: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def voxels(labels: np.ndarray, number: int) -> np.ndarray:
-    """Size in voxels of every lesion, (number,) int64.
+    """Return the size in voxels of every lesion, (number,) int64.
 
     Args:
         labels: of any shape, as `label` gives them.
@@ -71,12 +71,12 @@ def voxels(labels: np.ndarray, number: int) -> np.ndarray:
 
 
 def count_components(mask: np.ndarray, min_component: int) -> int:
-    """Number of 26-connected components of at least `min_component` voxels in a binary volume (S, H, W)."""
+    """Return the number of 26-connected components of at least `min_component` voxels in a binary volume (S, H, W)."""
     return int(np.count_nonzero(components(mask).at_least(min_component)))
 
 
 def detection_ordinals(ordinals: np.ndarray, lesion_labels: np.ndarray, number: int) -> np.ndarray:
-    """Highest threshold at which every lesion is found, so that "found at t" is "t <= it" for any t.
+    """Return the highest threshold at which every lesion is found, so that "found at t" is "t <= it" for any t.
 
     A tenth of a lesion lies above t when its k-th highest score does, k being a tenth of its voxels, rounded up. Small
     predicted components are not removed here.
@@ -164,7 +164,7 @@ def _tenth(sizes: np.ndarray) -> np.ndarray:
 
 
 def _touching_voxels(parts: Components, names: np.ndarray, number: int) -> np.ndarray:
-    """Voxels of all components that touch each lesion, (number,)."""
+    """Return the voxels of all components that touch each lesion, (number,)."""
     touching = np.unique(names[names > 0].astype(np.int64) * parts.number + parts.members[names > 0])
     lesions, members = np.divmod(touching, parts.number)
     sizes = np.bincount(parts.members, minlength=parts.number)

@@ -17,40 +17,40 @@ _SIGN = np.uint16(1 << 15)
 
 
 def to_ordinals(scores: np.ndarray) -> np.ndarray:
-    """Ordinals (uint16) of finite scores of any shape; −0 and +0 are one score."""
+    """Return the ordinals (uint16) of finite scores of any shape; −0 and +0 are one score."""
     bits = (scores.astype(np.float16) + np.float16(0)).view(np.uint16)
     return np.where(bits & _SIGN, ~bits, bits | _SIGN)
 
 
 def to_scores(ordinals: np.ndarray) -> np.ndarray:
-    """Scores (float32) of ordinals of any shape."""
+    """Return the scores (float32) of ordinals of any shape."""
     bits = np.where(ordinals & _SIGN, ordinals ^ _SIGN, ~ordinals)
     return bits.view(np.float16).astype(np.float32)
 
 
 def to_score(ordinal: int) -> float:
-    """Score of one ordinal; −1, below every score, gives −inf."""
+    """Return the score of one ordinal; −1, below every score, gives −inf."""
     return -np.inf if ordinal < 0 else float(to_scores(np.array([ordinal], dtype=np.uint16))[0])
 
 
 def ordinal_at(score: float) -> int:
-    """Highest ordinal whose score is not above a number, so that "ordinal > it" means "score > number"."""
+    """Return the highest ordinal whose score is not above a number, so that "ordinal > it" means "score > number"."""
     nearest = int(to_ordinals(np.array([score]))[0])
     return nearest - (to_score(nearest) > score)
 
 
 def count(ordinals: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Voxels per ordinal, shape (2, BINS) int64: row 0 healthy tissue, row 1 lesion.
+    """Return the number of voxels per ordinal, shape (2, BINS) int64: row 0 healthy tissue, row 1 lesion.
 
     Args:
-        ordinals: (V,) uint16, one a voxel.
+        ordinals: (V,) uint16, one per voxel.
         reference: (V,) bool, True inside a lesion.
     """
     return np.stack([np.bincount(ordinals[~reference], minlength=BINS), np.bincount(ordinals[reference], minlength=BINS)])
 
 
 def no_counts() -> np.ndarray:
-    """Counts of nobody, to add to."""
+    """Return counts of zero, to add to."""
     return np.zeros((2, BINS), dtype=np.int64)
 
 
@@ -75,7 +75,7 @@ class Tally:
 
     @classmethod
     def of(cls, counts: np.ndarray) -> Self:
-        """Tally of counts (2, BINS)."""
+        """Return the tally of counts (2, BINS)."""
         occupied = np.flatnonzero(counts.any(axis=0))
         return cls(occupied, counts[:, occupied])
 
@@ -84,9 +84,9 @@ class Tally:
         counts[:, self.occupied] += self.counts
 
     def ordinal(self, entry: int) -> int:
-        """Threshold behind an entry of a curve over the occupied ordinals; entry 0 takes every voxel."""
+        """Return the threshold behind an entry of a curve over the occupied ordinals; entry 0 takes every voxel."""
         return int(self.occupied[entry - 1]) if entry else -1
 
     def spread(self, curve: np.ndarray) -> np.ndarray:
-        """A curve (n + 1,) over the occupied ordinals at every threshold from −1 on, (BINS + 1,)."""
+        """Return a curve (n + 1,) over the occupied ordinals at every threshold from −1 on, (BINS + 1,)."""
         return np.repeat(curve, np.diff(self.occupied, prepend=-1, append=BINS))

@@ -76,7 +76,7 @@ def _tissue_l1(one: Reconstruction, inside: np.ndarray) -> float:
 
 
 def whole_volume_l1(image: np.ndarray, reconstruction: np.ndarray) -> float:
-    """Mean of |x̂ − x| over all voxels (S, H, W), empty background included: the l1 that papers print."""
+    """Return the mean of |x̂ − x| over all voxels (S, H, W), empty background included: the l1 that papers print."""
     return float(np.abs(reconstruction - image).mean(dtype=np.float64))
 
 

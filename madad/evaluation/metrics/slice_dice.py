@@ -21,7 +21,7 @@ class SliceDice(NamedTuple):
 
 
 def threshold_grid(counts: np.ndarray) -> np.ndarray:
-    """Ordinals that `dice_slice` is tried at, ascending: a fixed grid, where the other oracles try every score.
+    """Return the ordinals that `dice_slice` is tried at, ascending: a fixed grid, where the other oracles try every score.
 
     512 quantiles of the lesion voxels' scores and 512 of the healthy tissue's, those spaced evenly in the logarithm of the
     share above, so that the grid is dense both where lesions and where the last false positives disappear.
@@ -45,11 +45,12 @@ def threshold_grid(counts: np.ndarray) -> np.ndarray:
 
 
 def slice_dice(inside: np.ndarray, brain: np.ndarray, reference: np.ndarray, grid: np.ndarray) -> SliceDice:
-    """Dice of every slice with a lesion in the brain at every threshold, added up; small components are kept.
+    """Return the Dice of every slice with a lesion in the brain at every threshold, added up; small components are kept.
 
     Args:
         inside: (S, H, W) uint16 ordinals.
-        brain, reference: (S, H, W) bool, the latter inside the former.
+        brain: (S, H, W) bool.
+        reference: (S, H, W) bool, inside the brain.
         grid: (G,) of `threshold_grid`.
     """
     shown = np.flatnonzero(reference.any(axis=(1, 2)))
@@ -74,7 +75,7 @@ class Best(NamedTuple):
 
 
 def best_entry(samples: Sequence[SliceDice]) -> Best | None:
-    """Threshold with the highest mean over all slices with a lesion, the lowest among equals; None without such slices."""
+    """Return the threshold with the best mean over all slices with a lesion, the lowest if equal; None without such slices."""
     number = sum(one.slices for one in samples)
     if not number:
         return None

@@ -93,7 +93,7 @@ def _sensitivity_at(scores: SubjectScores, percent: int) -> float:
 
 
 def rank_auroc(healthy: np.ndarray, lesion: np.ndarray) -> float:
-    """Share of pairs in which the subject with a lesion scores higher, ties one half; NaN when a group is empty.
+    """Return the share of pairs in which the subject with a lesion scores higher, ties one half; NaN when a group is empty.
 
     Source: Hanley & McNeil 1982 (doi:10.1148/radiology.143.1.7063747).
     """

@@ -29,7 +29,7 @@ class SurfaceDistances(NamedTuple):
 
 
 def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> SurfaceDistances:
-    """Measure the distances between two surfaces; the surface of a mask are its voxels with one of six neighbours outside.
+    """Measure the distances between two surfaces; the surface of a mask is its voxels with one of six neighbours outside.
 
     Args:
         prediction: (S, H, W) bool.
@@ -56,7 +56,7 @@ def nsd_2mm(distances: SurfaceDistances) -> float:
 
 
 def _surface_mm(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
-    """Places of the surface voxels, (N, 3) in mm; beyond the border of the image is outside."""
+    """Return the positions of the surface voxels, (N, 3) in mm; beyond the border of the image is outside."""
     padded = np.pad(mask, 1)
     inside = np.ones_like(mask)
     for axis in range(mask.ndim):
@@ -67,5 +67,5 @@ def _surface_mm(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
 
 
 def _distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Distance of every point to the nearest of the others. An unbalanced tree is quicker built than a balanced one."""
+    """Return the distance of every point to the nearest of the others. An unbalanced tree is built faster than a balanced one."""
     return KDTree(others, leafsize=32, balanced_tree=False, compact_nodes=False).query(points)[0]

@@ -54,12 +54,12 @@ class Evidence:
 
 
 CALM_RATE = 0.01
-# Split-conformal: so many of 10 new healthy subjects keep to the rate.
+# Split-conformal prediction: this many of 10 new healthy subjects keep to the rate.
 CALM_TENTHS = 9
 
 
 def best_dice(counts: np.ndarray) -> int:
-    """Threshold with the highest pooled Dice (⌈DSC⌉ of Baur et al. 2021, doi:10.1016/j.media.2020.101952).
+    """Return the threshold with the highest pooled Dice (⌈DSC⌉ of Baur et al. 2021, doi:10.1016/j.media.2020.101952).
 
     Exact over all scores, where published code halves intervals. Among equals the lowest, as there.
     """
@@ -67,7 +67,7 @@ def best_dice(counts: np.ndarray) -> int:
 
 
 def healthy_quantile(counts: np.ndarray, rate: float) -> int:
-    """Lowest threshold at which at most the share `rate` of healthy voxels is called abnormal.
+    """Return the lowest threshold at which at most the share `rate` of healthy voxels is called abnormal.
 
     Source: the healthy-voxel false-positive rate of Bercea et al. 2023 (doi:10.1007/978-3-031-43904-9_29).
     """
@@ -77,7 +77,7 @@ def healthy_quantile(counts: np.ndarray, rate: float) -> int:
 
 
 def conformal(calm: list[int]) -> Choice:
-    """Threshold that a new healthy subject keeps its rate under with 90 % probability, by split-conformal prediction.
+    """Return the threshold at which a new healthy subject keeps to the rate with 90 % probability (split-conformal prediction).
 
     Of n subjects exchangeable with the new one it is the ⌈0.9 (n + 1)⌉-th smallest of their own thresholds, which needs
     n ≥ 9. Source: Vovk et al. 2005 (doi:10.1007/b106715); Angelopoulos & Bates 2021 (arXiv 2107.07511), section 1.

@@ -13,7 +13,7 @@ from madad.evaluation.metrics.empty_masks import NOTHING_TO_RANK
 
 
 def average_precision(counts: np.ndarray) -> np.ndarray:
-    """AUPRC as average precision Σ (R_n − R_{n−1}) P_n, a step sum and not a trapezoid; NaN without a lesion voxel.
+    """Return the AUPRC as average precision Σ (R_n − R_{n−1}) P_n, a step sum and not a trapezoid; NaN without a lesion voxel.
 
     Source: Davis & Goadrich 2006 (doi:10.1145/1143844.1143874) on why not to interpolate; equals scikit-learn's.
 
@@ -32,7 +32,7 @@ def average_precision(counts: np.ndarray) -> np.ndarray:
 
 
 def auroc(counts: np.ndarray) -> np.ndarray:
-    """AUROC as the Mann–Whitney probability that a lesion voxel scores higher than a healthy one, ties one half.
+    """Return the AUROC as the Mann–Whitney probability that a lesion voxel scores higher than a healthy one, ties one half.
 
     Source: Hanley & McNeil 1982 (doi:10.1148/radiology.143.1.7063747). NaN without lesion or without healthy voxels.
 
@@ -47,7 +47,7 @@ def auroc(counts: np.ndarray) -> np.ndarray:
 
 
 def partial_auroc(counts: np.ndarray, highest_rate: float = 0.05) -> float:
-    """Area under the ROC curve up to a false-positive rate, standardised so that 0.5 is chance and 1 perfect.
+    """Return the area under the ROC curve up to a false-positive rate, standardised so that 0.5 is chance and 1 perfect.
 
     Source: McClish 1989 (doi:10.1177/0272989X8900900307); equals scikit-learn's `roc_auc_score(max_fpr=highest_rate)`.
 
@@ -65,13 +65,13 @@ def partial_auroc(counts: np.ndarray, highest_rate: float = 0.05) -> float:
 
 
 def prevalence(counts: np.ndarray) -> float:
-    """Share of lesion voxels: the AUPRC of guessing."""
+    """Return the share of lesion voxels: the AUPRC of guessing."""
     total = int(counts.sum())
     return int(counts[1].sum()) / total if total else np.nan
 
 
 def dice_curve(counts: np.ndarray) -> np.ndarray:
-    """Dice 2 TP / (2 TP + FP + FN) of "score > threshold" for every threshold; NaN without a lesion voxel.
+    """Return the Dice 2 TP / (2 TP + FP + FN) of "score > threshold" for every threshold; NaN without a lesion voxel.
 
     Args:
         counts: (2, bins).
@@ -87,7 +87,7 @@ def dice_curve(counts: np.ndarray) -> np.ndarray:
 
 
 def precision_at_recall(counts: np.ndarray, recalls: np.ndarray) -> np.ndarray:
-    """Highest precision among the thresholds that reach each recall (the upper envelope of the PR curve)."""
+    """Return the highest precision among the thresholds that reach each recall (the upper envelope of the PR curve)."""
     caught = np.cumsum(counts[1, ::-1])
     raised = np.cumsum(counts[:, ::-1].sum(axis=0))
     precision = np.divide(caught, raised, out=np.zeros(caught.shape), where=raised > 0)

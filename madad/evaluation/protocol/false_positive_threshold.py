@@ -1,4 +1,4 @@
-"""The threshold at which a healthy scan shows at most one false-positive component: what a reader can live with."""
+"""The threshold at which a healthy scan shows at most one false-positive component: what a reader can tolerate."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from madad.evaluation.protocol.records import Place, read
 from madad.evaluation.protocol.workers import Run
 
 ALLOWED = 1.0
-# Thresholds that are tried: those at which so many healthy voxels lie above, strictest first.
+# Thresholds that are tried: those that leave these shares of healthy voxels above, strictest first.
 RATES = np.append(0, np.geomspace(1e-6, 0.5, 63))
 AT_ONCE = 8
 
 
 def one_alarm(run: Run, places: Sequence[Place], healthy: np.ndarray, min_component: int) -> Choice:
-    """Lowest threshold down to which healthy scans have on average at most one false-positive component.
+    """Return the lowest threshold down to which healthy scans have on average at most one false-positive component.
 
     It is looked for from the top, among the thresholds of `RATES`, and the search ends where the average first exceeds one:
-    far below, where all alarms flow together into a single component, the number falls again and means nothing.
+    far below, where all false positives merge into a single component, the number falls again and means nothing.
 
     Args:
         run: of `madad.evaluation.protocol.workers.team`.

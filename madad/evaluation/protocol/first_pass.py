@@ -1,4 +1,4 @@
-"""The first pass: what a sample tells without a threshold, and the counts that thresholds are chosen on."""
+"""The first pass: what a sample shows without a threshold, and the counts that thresholds are chosen on."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Measured:
     """One sample after the first pass.
 
     Attributes:
-        who: whose it is.
+        who: the sample and its subject.
         has_lesion: whether its reference mask holds a voxel of the brain.
         tally: counts of the brain's voxels.
         rows: numbers that need no threshold.
@@ -115,7 +115,7 @@ def measure(job: Job, plan: Plan) -> Measured:
         measured.steps = {name: Tally.of(count(step[brain], reference[brain])) for name, step in steps.items()}
         record.steps.update({name: step[brain] for name, step in steps.items()} if tested else {})
     if tested and loaded.reconstruction is not None and not np.isfinite(loaded.reconstruction).all():
-        measured.warnings.append(f"{who.sample}: its reconstruction holds NaN or infinite values; what is said of it is NaN")
+        measured.warnings.append(f"{who.sample}: its reconstruction holds NaN or infinite values; its metrics are NaN")
     if tested:
         measured.rows += _rows(measured, loaded, record, plan)
         measured.healthy = _healthy(who, loaded, volume[brain], plan)
@@ -142,7 +142,7 @@ def _add_published(measured: Measured, volume: np.ndarray, record: Record, plan:
 
 
 def _rows(measured: Measured, loaded: Loaded, record: Record, plan: Plan) -> list[Row]:
-    """Everything about a test sample that depends on no threshold."""
+    """Return everything about a test sample that depends on no threshold."""
     who, voxel_ml, rows = measured.who, plan.grid.voxel_ml, []
     if not plan.alone:
         scores = subject_scores(record.ordinals[record.brain])

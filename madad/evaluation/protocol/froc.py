@@ -32,7 +32,7 @@ class Responses(NamedTuple):
 
 
 def thresholds(healthy_tissue: np.ndarray) -> list[int]:
-    """Ordinals of the curve, strictest first; none without healthy tissue.
+    """Return the ordinals of the curve, strictest first; none without healthy tissue.
 
     Args:
         healthy_tissue: (2, bins) counts pooled over all test scans; only row 0 is looked at.
@@ -83,7 +83,9 @@ def sensitivity_at(number: float, false_positives: np.ndarray, sensitivity: np.n
     """Sensitivity of a curve at a number of false positives per scan.
 
     Args:
-        false_positives, sensitivity: (T,) of falling thresholds; NaN when there is no curve.
+        number: false positives per scan.
+        false_positives: (T,) of falling thresholds; NaN when there is no curve.
+        sensitivity: (T,) at the same thresholds.
     """
     if np.isnan(sensitivity).any():
         return np.nan

@@ -83,7 +83,7 @@ def reading() -> Generator[None]:
 
 
 def list_jobs(maps: Path, packs: list[Path], identity: dict, calibration: Source | None = None) -> tuple[list[Job], Grid]:
-    """Every sample of the packs, and the grid they share.
+    """Return every sample of the packs, and the grid they share.
 
     Without a healthy validation subject of their own the healthy ones of the calibration follow, as validation subjects.
 
@@ -96,16 +96,16 @@ def list_jobs(maps: Path, packs: list[Path], identity: dict, calibration: Source
         for source in sources:
             jobs += _jobs_of(source, identity, stack, grids)
         if calibration and not any(job.who.split == VALIDATION and job.who.group == HEALTHY for job in jobs):
-            lent = [job for job in _jobs_of(calibration, identity, stack, grids, lent=True) if job.who.group == HEALTHY]
-            say(f"thresholds of the healthy: from {len(lent)} scans of {calibration.pack}")
-            jobs += lent
+            others = [job for job in _jobs_of(calibration, identity, stack, grids, calibrating=True) if job.who.group == HEALTHY]
+            say(f"thresholds of the healthy: from {len(others)} scans of {calibration.pack}")
+            jobs += others
     return jobs, _common(grids)
 
 
-def _jobs_of(source: Source, identity: dict, stack: ExitStack, grids: list, lent: bool = False) -> list[Job]:
+def _jobs_of(source: Source, identity: dict, stack: ExitStack, grids: list, calibrating: bool = False) -> list[Job]:
     maps, pack = stack.enter_context(Maps(source.maps)), stack.enter_context(Pack(source.pack))
     # the maps of a calibration are those of the same run on its own cohort
-    keys = [key for key in ("cohort", "modality", "method", "seed", "testset") if not (lent and key == "testset")]
+    keys = [key for key in ("cohort", "modality", "method", "seed", "testset") if not (calibrating and key == "testset")]
     for key in keys:
         found, expected = maps.attributes.get(key), identity.get(key)
         if found is not None and expected is not None and found != str(expected):

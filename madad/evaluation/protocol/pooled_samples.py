@@ -29,7 +29,7 @@ class Gathered:
         tested: whose the test samples are, in the order of the pack.
         places: where their records lie.
         rows: their numbers so far.
-        with_lesion: subjects of the test samples with a lesion, one a sample.
+        with_lesion: subjects of the test samples with a lesion, one per sample.
         healthy: records of the healthy validation samples.
         evidence: for the thresholds.
         tissue: (2, bins) counts of all test samples.

@@ -39,7 +39,7 @@ class Sizes:
 
 
 def sizes_for(options: dict, columns: int) -> Sizes:
-    """Sizes from the options; what is None follows the published sizes, scaled to the width of the slices.
+    """Return the sizes from the options; what is None follows the published sizes, scaled to the width of the slices.
 
     | columns (voxel) | erosion | median | min_component |
     |---|---|---|---|
@@ -74,10 +74,11 @@ def erode(brain: np.ndarray, iterations: int) -> np.ndarray:
 
 
 def post_process(anomaly_map: np.ndarray, brain: np.ndarray, sizes: Sizes) -> np.ndarray:
-    """Ordinals of the post-processed scores of a whole volume; small components are removed later, once there is a threshold.
+    """Return the ordinals of the post-processed scores of a whole volume.
 
-    The map is set to 0 outside the eroded mask and median filtered. Whoever evaluates the whole brain keeps the rim between
-    the eroded and the full mask, so that a lesion there counts as missed.
+    Small components are removed later, once there is a threshold. The map is set to 0 outside the eroded mask and median
+    filtered. An evaluation of the whole brain keeps the rim between the eroded and the full mask, so that a lesion there
+    counts as missed.
 
     Args:
         anomaly_map: (S, H, W) finite.
@@ -92,7 +93,7 @@ def post_process(anomaly_map: np.ndarray, brain: np.ndarray, sizes: Sizes) -> np
 
 
 def single_steps(anomaly_map: np.ndarray, brain: np.ndarray, sizes: Sizes, processed: np.ndarray) -> dict[str, np.ndarray]:
-    """Ordinals of the map as it is, and after each step of `post_process` alone: what a step does is not hidden.
+    """Return the ordinals of the map as it is, and after each step of `post_process` alone: what a step does is not hidden.
 
     Args:
         anomaly_map: (S, H, W) finite.
@@ -110,7 +111,7 @@ def single_steps(anomaly_map: np.ndarray, brain: np.ndarray, sizes: Sizes, proce
 
 
 def median(volume: np.ndarray, inside: np.ndarray, side: int, known: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
-    """Median over a cube around each voxel, reflected at the border.
+    """Return the median over a cube around each voxel, reflected at the border.
 
     Equal to `scipy.ndimage.median_filter(volume, side)`, and many times faster: where most of the cube is background its
     median is background, so few voxels are computed, and the partition of short integers is vectorised.
@@ -135,7 +136,7 @@ def median(volume: np.ndarray, inside: np.ndarray, side: int, known: tuple[np.nd
 
 
 def _medians_at(wanted: np.ndarray, volume: np.ndarray, side: int) -> np.ndarray:
-    """Medians of the cubes around the wanted voxels, in their order."""
+    """Return the medians of the cubes around the wanted voxels, in their order."""
     padded = np.pad(volume, side // 2, mode="symmetric")
     # one item for the voxels of a row of the cube, so that a cube is gathered from side² items, not from side³
     rows = np.ascontiguousarray(sliding_window_view(padded, side, axis=2)).view(f"V{2 * side}")[..., 0]

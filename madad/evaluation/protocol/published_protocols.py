@@ -4,7 +4,7 @@ What they share, and where they differ from Protocol v1:
 
 1. Post-processing of the paper's own sizes, whatever the options of the evaluation say.
 2. All voxels of a volume count: the background, where it is easy to be right, and lesion voxels outside the brain mask.
-3. One threshold a test set, from its validation subjects with lesions, by halving intervals on their pooled Dice before
+3. One threshold per test set, from its validation subjects with lesions, by halving intervals on their pooled Dice before
    small components are removed.
 4. Dice and average precision of each test subject with lesions; the papers print their means.
 5. Healthy l1 over the whole volume, before post-processing (`madad.evaluation.metrics.reconstruction.whole_volume_l1`).
@@ -31,7 +31,7 @@ SEARCH_STEPS = 10
 
 
 def _behrendt(columns: int) -> Sizes:
-    """The common sizes are theirs, but components of just 7 voxels go too: by their code, where the text says below 7."""
+    """Return the common sizes, which are theirs; by their code components of just 7 voxels go too; the text says below 7."""
     sizes = sizes_for({}, columns)
     return replace(sizes, min_component=sizes.min_component + 1)
 
@@ -41,7 +41,7 @@ class Chain:
     """What a paper does to its maps.
 
     Attributes:
-        sizes: of the post-processing, for slices of so many columns.
+        sizes: of the post-processing, for slices of this many columns.
         words: the same for people.
     """
 
@@ -59,7 +59,7 @@ CHAINS = {
 
 
 def sizes_of(chain: str, columns: int) -> Sizes:
-    """Sizes of the post-processing of a chain, for slices of so many columns.
+    """Return the sizes of the post-processing of a chain, for slices of this many columns.
 
     Raises:
         UserError: there is no such chain.
@@ -70,7 +70,7 @@ def sizes_of(chain: str, columns: int) -> Sizes:
 
 
 def count_all(ordinals: np.ndarray, lesion: np.ndarray, voxels: int) -> np.ndarray:
-    """Counts (2, bins) of all voxels of a volume.
+    """Return the counts (2, bins) of all voxels of a volume.
 
     Args:
         ordinals: uint16 of any shape, from `postprocessing.post_process`: all of the volume but background.
@@ -83,7 +83,7 @@ def count_all(ordinals: np.ndarray, lesion: np.ndarray, voxels: int) -> np.ndarr
 
 
 def choose(validation: np.ndarray) -> float:
-    """Threshold from the pooled counts (2, bins) of the validation subjects with lesions; NaN and a warning without them."""
+    """Return the threshold from the pooled counts (2, bins) of the validation subjects with lesions; NaN without them."""
     threshold = np.nan
     if validation[1].any():
         threshold = best_by_halving(validation)
@@ -94,10 +94,13 @@ def choose(validation: np.ndarray) -> float:
 
 
 def dice(ordinals: np.ndarray, lesion: np.ndarray, threshold: float, min_component: int) -> float:
-    """Dice over all voxels; NaN without a threshold, and where neither mask has a voxel (papers leave these out).
+    """Return the Dice over all voxels; NaN without a threshold, and where neither mask has a voxel (papers leave these out).
 
     Args:
-        ordinals, lesion: (s, h, w), as `count_all` takes them.
+        ordinals: (s, h, w) uint16, as `count_all` takes them.
+        lesion: (s, h, w) bool.
+        threshold: a score, or NaN.
+        min_component: components with fewer voxels are removed.
     """
     if np.isnan(threshold):
         return np.nan
@@ -107,7 +110,7 @@ def dice(ordinals: np.ndarray, lesion: np.ndarray, threshold: float, min_compone
 
 
 def best_by_halving(counts: np.ndarray) -> float:
-    """Threshold with the best pooled Dice that `halve` meets between 0 and the highest score.
+    """Return the threshold with the best pooled Dice that `halve` meets between 0 and the highest score.
 
     Args:
         counts: (2, bins), see `madad.evaluation.metrics.ordinal_scores.count`.
@@ -118,7 +121,7 @@ def best_by_halving(counts: np.ndarray) -> float:
 
 
 def halve(quality: Callable[[float], float], highest: float, steps: int = SEARCH_STEPS) -> float:
-    """The best point met while going on, from [0, highest], with the half whose middle is better; the lower one if equal.
+    """Halve [0, highest] again and again, keep the half whose middle is better (the lower if equal), and return the best point.
 
     As in the released code of arXiv 2303.03758. It sees `highest` / 2^(steps + 1) at best, and can take the wrong half
     where the quality is not symmetric around its best point.

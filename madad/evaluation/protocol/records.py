@@ -21,7 +21,8 @@ class Record:
 
     Attributes:
         shape: (S, H, W) of the whole image.
-        brain, lesion: (s, h, w) bool; a lesion may reach out of the brain.
+        brain: (s, h, w) bool.
+        lesion: (s, h, w) bool; may reach out of the brain.
         ordinals: (s, h, w) uint16, post-processed scores, those of 0 far from the brain.
         steps: ordinals (V,) uint16 of the brain's voxels after single steps of the post-processing, by their names.
         published: as `ordinals`, after the post-processing of the method's paper; None when it is the same or there is none.
@@ -50,18 +51,18 @@ class Record:
         return int(np.count_nonzero(self.brain))
 
     def above(self, threshold: int) -> np.ndarray:
-        """(s, h, w) bool, voxels of the brain above an ordinal; −1 takes them all."""
+        """Return the voxels of the brain above an ordinal, (s, h, w) bool; −1 takes them all."""
         return self.brain.copy() if threshold < 0 else self.inside > threshold
 
     def to_bytes(self) -> bytes:
-        """The record as bytes, a sixth of its arrays."""
+        """Return the record as bytes, a sixth of its arrays."""
         kept = self.brain | (self.ordinals != ZERO)
         masks = [np.packbits(mask) for mask in (self.brain, self.lesion, kept)]
         return pickle.dumps((self.shape, self.brain.shape, masks, self.ordinals[kept], self.steps, self.published), protocol=5)
 
     @classmethod
     def from_bytes(cls, record: bytes) -> Self:
-        """The record behind `to_bytes`."""
+        """Return the record that `to_bytes` has written."""
         whole, shape, masks, values, steps, published = pickle.loads(record)
         brain, lesion, kept = (np.unpackbits(mask, count=np.prod(shape)).astype(bool).reshape(shape) for mask in masks)
         ordinals = np.full(shape, ZERO, dtype=np.uint16)
@@ -100,7 +101,7 @@ class Scratch:
 
 
 def read(place: Place) -> Record:
-    """A record of a `Scratch` that is still open."""
+    """Read a record of a `Scratch` that is still open."""
     parts, at, end = [], place.offset, place.offset + place.size
     while at < end:
         parts.append(os.pread(place.descriptor, end - at, at))

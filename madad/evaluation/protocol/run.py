@@ -1,9 +1,9 @@
 """Protocol v1: every number of one method on one test set, from stored maps and packs alone.
 
-Two passes over the samples. The first (`measuring`) post-processes every map and counts scores; the counts give the
-thresholds and the pooled metrics. The second (`scoring`) looks at each test sample under every threshold. What belongs to
-the whole test set is added at the end. Where the method's paper has a protocol of its own, `published` adds its numbers on
-the way. Neither the number of processes nor other methods change a byte of the table.
+Two passes over the samples. The first (`first_pass`) post-processes every map and counts scores; the counts give the
+thresholds and the pooled metrics. The second (`second_pass`) looks at each test sample under every threshold. What belongs to
+the whole test set is added at the end. Where the method's paper has a protocol of its own,
+`published_protocols` adds its numbers. Neither the number of processes nor other methods change a byte of the table.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _say_thresholds(choices: dict[str, Choice], table: LongTable) -> None:
 
 
 def _add_slices(scored: list[Scored], grid: np.ndarray, rows: list[list[first_pass.Row]], table: LongTable) -> None:
-    """Dice of slices at the best common threshold: for the test set, and for every sample behind its other rows."""
+    """Add the Dice of slices at the best common threshold: for the test set, and for every sample behind its other rows."""
     best = slice_dice.best_entry([one.slices for one in scored if one.slices])
     threshold = mean = np.nan
     if best is not None:

@@ -104,13 +104,13 @@ class _Sample:
         self._predicted_ml: dict[int, float] = {}
 
     def cuts(self) -> Iterator[tuple[str, int | None]]:
-        """Protocols and thresholds, with the subject's own best."""
+        """Yield the protocols and thresholds, with the subject's own best."""
         yield from self.plan.thresholds.items()
         if self.has_lesion and not self.plan.alone:
             yield ORACLE_SUBJECT.name, best_dice(self.counts)
 
     def rows(self, protocol: str, ordinal: int | None) -> list[Row]:
-        """Numbers of one threshold; NaN where there is no threshold or no brain."""
+        """Return the numbers of one threshold; NaN where there is no threshold or no brain."""
         if ordinal is None or not self.record.voxels:
             return [(protocol, metric.name, np.nan) for metric in self.shown()]
         values = self.at(ordinal)
@@ -127,7 +127,7 @@ class _Sample:
         return [metric for metric in of_family(*families) if metric.belongs_to(self.who.group == HEALTHY)]
 
     def at(self, ordinal: int) -> Values:
-        """Every metric of one threshold; protocols often agree on it."""
+        """Return every metric of one threshold; protocols often agree on it."""
         if ordinal not in self._known:
             self._known[ordinal] = self._measure(ordinal)
         return self._known[ordinal]
@@ -158,7 +158,7 @@ class _Sample:
         return [row(VOLUME, SUBJECT_SCORE, value)]
 
     def step_rows(self) -> list[Row]:
-        """Dice after single steps of the post-processing, for samples with a lesion."""
+        """Return the Dice after single steps of the post-processing, for samples with a lesion."""
         reference = self.reference[self.record.brain]
         rows = []
         for name, thresholds in self.plan.steps.items() if self.has_lesion else ():
@@ -178,7 +178,7 @@ class _Sample:
         return voxel_values(confusion(above, reference))[DICE.name]
 
     def published_rows(self) -> list[Row]:
-        """Dice under the paper's own protocol."""
+        """Return the Dice under the paper's own protocol."""
         if self.plan.published is None or self.who.group == HEALTHY:
             return []
         volume = self.record.ordinals if self.record.published is None else self.record.published

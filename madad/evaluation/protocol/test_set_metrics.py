@@ -76,7 +76,7 @@ def _resampled(metric: Metric, coarse: np.ndarray) -> Callable[[np.ndarray], np.
 
 
 def add_detection(tested: Sequence[Who], scores: Mapping[str, Sequence[float]], resamples: int, table: LongTable) -> None:
-    """Add how well each subject score tells the healthy from the rest; samples without a score are left out.
+    """Add how well each subject score separates the healthy from the rest; samples without a score are left out.
 
     Args:
         tested: the test samples.
@@ -95,10 +95,11 @@ def add_detection(tested: Sequence[Who], scores: Mapping[str, Sequence[float]], 
 
 
 def _resampled_auroc(scores: np.ndarray, diseased: np.ndarray, subjects: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """AUROC of resamples. A subject drawn w times is w people: its lesion is compared with its own healthy brain w times.
+    """Return the function for the AUROC of resamples.
 
-    With w² times, as between different subjects, resamples would hold twice as many such pairs as the sample itself, and in
-    them the lesion wins too easily.
+    A subject drawn w times is w people: its lesion is compared with its own healthy brain w times. With w² times, as between
+    different subjects, resamples would hold twice as many such pairs as the sample itself, and in them the lesion wins too
+    easily.
     """
     won = (scores[:, None] > scores[None, :]) + 0.5 * (scores[:, None] == scores[None, :])
     own = (subjects[:, None] == subjects[None, :]) & diseased[:, None] & ~diseased[None, :]
@@ -118,7 +119,7 @@ def _seed(table: LongTable) -> str:
 
 
 def _add_curves(counts: np.ndarray, table: LongTable) -> None:
-    """Points of the pooled precision–recall curve, and the distribution of scores in lesions and in healthy tissue."""
+    """Add points of the pooled precision–recall curve, and the distribution of scores in lesions and in healthy tissue."""
     for recall, precision in zip(RECALLS, precision_at_recall(counts, RECALLS), strict=True):
         table.add(EVERYBODY, f"{RECALL_POINT}{recall:.2f}", PRECISION_AT_RECALL.name, float(precision))
     occupied = np.flatnonzero(counts.sum(axis=0))

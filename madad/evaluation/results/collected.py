@@ -21,7 +21,7 @@ Block = tuple[str, str, str]
 
 
 def collect(tables: Iterable[Path], out: Path) -> None:
-    """Write all long tables one below the other as one csv file; whose a number is stands in the rows.
+    """Write all long tables one below the other as one csv file; every row names the run, the sample and the metric.
 
     Raises:
         UserError: a table lacks a column.
@@ -37,7 +37,7 @@ def collect(tables: Iterable[Path], out: Path) -> None:
 
 
 def read_metrics(path: str | Path) -> pd.DataFrame:
-    """The long table: identities as text, so that "012" stays "012", and `value` as a number."""
+    """Read the long table: identities as text, so that "012" stays "012", and `value` as a number."""
     table = pd.read_csv(
         path, dtype={**dict.fromkeys(COLUMNS, str), "value": float}, keep_default_na=False, na_values={"value": ["nan"]}
     )
@@ -64,7 +64,7 @@ def _block(key: Any) -> Block:
 
 
 def read_trainings(paths: Iterable[Path]) -> pd.DataFrame:
-    """What every training says of itself, one row a run; columns differ with the method and may be missing."""
+    """Return what every training reports, one row per run; columns differ with the method and may be missing."""
     rows = [json.loads(Path(path).read_text()) for path in paths]
     flat = [{key: value for key, value in row.items() if not isinstance(value, dict | list)} for row in rows]
     identities = [{key: str(row["identity"][key]) for key in ("cohort", "modality", "method", "seed")} for row in rows]
@@ -73,6 +73,6 @@ def read_trainings(paths: Iterable[Path]) -> pd.DataFrame:
 
 
 def block_title(cohort: str, modality: str, testset: str) -> str:
-    """How a block is headed: `ixi → brats, FLAIR`, or `ixi-implanted, FLAIR` when trained and tested on one cohort."""
+    """Return the heading of a block: `ixi → brats, FLAIR`, or `ixi-implanted, FLAIR` when trained and tested on one cohort."""
     own = testset.removesuffix("-corrupted").removesuffix("-implanted")
     return f"{testset}, {modality}" if cohort == own else f"{cohort} → {testset}, {modality}"

@@ -1,4 +1,4 @@
-"""The long table: one number a row, each named by whose it is, how it was made and what it measures."""
+"""The long table: one number per row, with the sample, the protocol and the metric."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = (*IDENTITY, "split", "sample", "subject", "group", "protocol", "metric
 
 @dataclass(frozen=True)
 class Who:
-    """Whose number a row holds; empty texts for a whole test set."""
+    """The sample that a number belongs to; empty texts for a whole test set."""
 
     sample: str = ""
     subject: str = ""
@@ -35,16 +35,16 @@ class LongTable:
     rows: list[dict[str, str]] = field(default_factory=list)
 
     def add(self, who: Who, protocol: str, metric: str, value: float) -> None:
-        """One number."""
+        """Add one number."""
         self.rows.append({**vars(who), "protocol": protocol, "metric": metric, "value": f"{value:.9g}"})
 
     def add_all(self, who: Who, protocol: str, values: Mapping[str, float]) -> None:
-        """Several metrics under one protocol."""
+        """Add several metrics under one protocol."""
         for metric, value in values.items():
             self.add(who, protocol, metric, value)
 
     def add_rows(self, who: Who, rows: Iterable[tuple[str, str, float]]) -> None:
-        """Rows of (protocol, metric, value)."""
+        """Add rows of (protocol, metric, value)."""
         for protocol, metric, value in rows:
             self.add(who, protocol, metric, value)
 
@@ -55,5 +55,5 @@ class LongTable:
 
 
 def read(path: str | Path) -> list[dict[str, str]]:
-    """Rows of a long table, every value as text."""
+    """Read the rows of a long table, every value as text."""
     return read_table(path)

@@ -1,4 +1,4 @@
-"""What every test sample is: one row each, so that results can be told apart by lesion, site, age, sex or corruption."""
+"""What every test sample is: one row each, so that results can be divided by lesion, site, age, sex or corruption."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write_samples(pack: Path, tables: Iterable[Path], testset: str, out: Path) -
 
     Args:
         pack: a test pack.
-        tables: what was done to make a derived test set, one row a sample under `name`; none for a cohort's own.
+        tables: what was done to make a derived test set, one row per sample under `name`; none for a cohort's own.
         testset: what the run calls it.
         out: tab-separated file to write.
 
@@ -65,7 +65,7 @@ def join_samples(tables: Iterable[Path], out: Path) -> None:
 
 
 def read_samples(path: str | Path) -> pd.DataFrame:
-    """`results/tables/samples.csv`: identities as text, "" where unknown; numbers as float, NaN where unknown."""
+    """Read `results/tables/samples.csv`: identities as text, "" where unknown; numbers as float, NaN where unknown."""
     kinds: dict[Hashable, Any] = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(NUMBERS, float)}
     unknown: dict[Hashable, list[str]] = {column: [""] for column in NUMBERS}
     return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=unknown)
@@ -79,12 +79,18 @@ def _rows(pack: Pack, done: dict[str, Row]) -> Iterator[Row]:
 
 
 def _known(sample: Sample, done: dict[str, Row]) -> Row:
-    """Identity of a sample, and what was done to it; the tables know better than what it carries."""
-    told, row = sample.covariates, done.get(sample.name, {})
-    own = {column: _text(told.get(key)) for key, column in CARRIED.items()}
+    """Identity of a sample, and what was done to it; the tables go before its own covariates."""
+    carried, row = sample.covariates, done.get(sample.name, {})
+    own = {column: _text(carried.get(key)) for key, column in CARRIED.items()}
     own |= {column: row[key] for key, column in DERIVED.items() if row.get(key)}
-    person = {key: _text(told.get(key)) for key in ("site", "age", "sex")}
-    return {"sample": sample.name, "subject": _text(told.get("subject")) or sample.name, "group": sample.group, **person, **own}
+    person = {key: _text(carried.get(key)) for key in ("site", "age", "sex")}
+    return {
+        "sample": sample.name,
+        "subject": _text(carried.get("subject")) or sample.name,
+        "group": sample.group,
+        **person,
+        **own,
+    }
 
 
 def _lesions(sample: Sample, voxel_ml: float) -> Row:
@@ -93,7 +99,7 @@ def _lesions(sample: Sample, voxel_ml: float) -> Row:
 
 
 def _text(value: object) -> str:
-    """A covariate as text; whole numbers without decimals, "" where unknown."""
+    """Return a covariate as text; whole numbers without decimals, "" where unknown."""
     if value is None:
         return ""
     return f"{value:g}" if isinstance(value, float) else str(value)

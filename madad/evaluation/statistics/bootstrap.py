@@ -18,7 +18,8 @@ class Interval:
 
     Attributes:
         value: mean over samples.
-        low, high: bounds; NaN when there are fewer than two subjects.
+        low: lower bound; NaN when there are fewer than two subjects.
+        high: upper bound, likewise.
         subjects: number of subjects behind it.
         missing: number of samples whose value is NaN and that are therefore not in it.
     """
@@ -31,7 +32,7 @@ class Interval:
 
 
 def mean_interval(values: np.ndarray, subjects: Sequence[str], resamples: int, generator: np.random.Generator) -> Interval:
-    """Mean over samples with its bias-corrected and accelerated interval (Efron 1987, doi:10.1080/01621459.1987.10478410).
+    """Return the mean over samples with its BCa interval (Efron 1987, doi:10.1080/01621459.1987.10478410).
 
     Declared cases: no value gives NaN throughout; one subject gives NaN bounds; subjects that all agree give an
     interval of no width; where BCa is undefined, as when every resample lies on one side, percentiles are taken.
@@ -57,7 +58,7 @@ def mean_interval(values: np.ndarray, subjects: Sequence[str], resamples: int, g
 def hierarchical_interval(
     values: np.ndarray, subjects: Sequence[str], resamples: int, generator: np.random.Generator
 ) -> Interval:
-    """Mean over seeds and samples with the interval that both levels bring, seeds and subjects.
+    """Return the mean over seeds and samples with the interval that both levels bring, seeds and subjects.
 
     Every seed scores the same subjects, so the levels are crossed: each resample draws seeds and, independently, subjects
     (Owen 2007, The pigeonhole bootstrap, doi:10.1214/07-AOAS122). Plain resampling of S seeds would understate their
@@ -105,7 +106,7 @@ def resampled_means(values: Sequence[np.ndarray], resamples: int, generator: np.
 
 
 def weights(subjects: Sequence[str], resamples: int, generator: np.random.Generator) -> np.ndarray:
-    """How often each sample is drawn in each resample of the subjects, shape (resamples, N) int64."""
+    """Return how often each sample is drawn in each resample of the subjects, shape (resamples, N) int64."""
     _, member = np.unique(np.asarray(subjects), return_inverse=True)
     return _multiplicities(int(member.max()) + 1, resamples, generator)[:, member]
 
@@ -133,7 +134,7 @@ def percentile_interval(
 
 
 def _multiplicities(number: int, resamples: int, generator: np.random.Generator) -> np.ndarray:
-    """How often each of `number` units is drawn, (resamples, number); counting draws is five times faster than multinomial."""
+    """Return how often each unit is drawn, (resamples, number); counting draws is five times faster than a multinomial."""
     drawn = generator.integers(number, size=(resamples, number)) + number * np.arange(resamples)[:, None]
     return np.bincount(drawn.ravel(), minlength=resamples * number).reshape(resamples, number)
 
@@ -153,7 +154,7 @@ def _crossed(sums: np.ndarray, counts: np.ndarray, resamples: int, generator: np
 
 
 def _leave_one_out(sums: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
-    """The mean without each seed, and without each subject."""
+    """Return the mean without each seed, and without each subject."""
     whole = sums.sum()
     seeds = (whole - sums.sum(axis=1)) / (counts.sum() * (len(sums) - 1))
     subjects = (whole - sums.sum(axis=0)) / ((counts.sum() - counts) * len(sums))

@@ -28,7 +28,8 @@ class Trials:
     """One method's attempts to find implanted lesions.
 
     Attributes:
-        volume_ml, contrast: (N,) as ordered, positive.
+        volume_ml: (N,) as ordered, positive.
+        contrast: (N,) as ordered, positive.
         found: (N,) whether it was found, or the share of seeds under which it was, in [0, 1]; NaN when it is not known.
         subjects: (N,) whose brain it was implanted into.
     """
@@ -59,14 +60,14 @@ class Psychometric:
     tried_ml: tuple[float, float]
 
     def probability(self, volume_ml: np.ndarray, contrast: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Probability that a lesion of each volume (V,) is found, with its bounds; NaN bounds when there is no resample."""
+        """Return the probability that a lesion of each volume (V,) is found, with its bounds; NaN bounds without resamples."""
         place = np.stack([np.ones_like(volume_ml), np.log10(volume_ml), np.full_like(volume_ml, np.log10(contrast))])
         value, drawn = expit(self.coefficients @ place), expit(self.drawn @ place)
         low, high = np.quantile(drawn, _TAILS, axis=0) if len(drawn) else np.full((2, volume_ml.size), np.nan)
         return value, low, high
 
     def smallest_found(self, contrast: float, wanted: float = WANTED) -> tuple[float, float, float]:
-        """Smallest volume (ml) from which on every volume tried is found with the probability `wanted`, with its bounds.
+        """Return the smallest volume (ml) from which on every volume is found with the probability `wanted`, with its bounds.
 
         `BELOW_ALL` means that the smallest volume tried is found already, `ABOVE_ALL` that the largest is not.
         """
@@ -109,7 +110,7 @@ def fit(trials: Trials, resamples: int, generator: np.random.Generator) -> Psych
     coefficients = np.zeros((len(repeats), 3))
     coefficients[:, varied] = firth(design[:, varied], trials.found, repeats)
     if not np.isfinite(coefficients[0]).all():
-        return "volume and contrast were varied together, so that their effects cannot be told apart"
+        return "volume and contrast were varied together, so that their effects cannot be separated"
     drawn = coefficients[1:]
     return Psychometric(coefficients[0], drawn[np.isfinite(drawn).all(axis=1)], tried)
 
@@ -143,7 +144,7 @@ def firth(design: np.ndarray, found: np.ndarray, repeats: np.ndarray) -> np.ndar
 
 
 def _standardised(design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The design with all columns but the first centred and scaled, and what turns coefficients back: the fit is invariant."""
+    """Return the design with all columns but the first standardised, and the matrix that turns coefficients back."""
     centre, spread = design.mean(axis=0), design.std(axis=0)
     centre[0] = 0.0
     spread[spread == 0] = 1.0
@@ -161,7 +162,7 @@ class _Penalised:
     repeats: np.ndarray
 
     def determined(self) -> np.ndarray:
-        """Which weightings have a design of full rank, (R,) bool."""
+        """Return which weightings have a design of full rank, (R,) bool."""
         information = self._information(np.full(self.repeats.shape, 0.25), np.arange(len(self.repeats)))
         return np.linalg.cond(information) < 1e10
 
@@ -176,7 +177,7 @@ class _Penalised:
         return steps / np.maximum(1, np.abs(steps).max(axis=1, keepdims=True) / _LARGEST_STEP)
 
     def shortened(self, beta: np.ndarray, steps: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """The steps, halved up to ten times where the penalised likelihood would fall."""
+        """Return the steps, halved up to ten times where the penalised likelihood would fall."""
         before, length = self._value(beta, rows), np.ones((len(beta), 1))
         for _ in range(10):
             falls = self._value(beta + length * steps, rows) < before - 1e-9
@@ -199,7 +200,7 @@ class _Penalised:
 
 
 def wilson(found: float, number: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953); NaN for nobody.
+    """Return the 95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953); NaN without trials.
 
     Args:
         found: how many of `number`; a fraction where seeds disagree.

@@ -8,7 +8,7 @@ of means makes no winner.
 |---|---|
 | no or one subject | no test, no interval |
 | fewer than six subjects | exact p-values, none of which can lie below 0.05; no detectable difference |
-| too few subjects for so many pairs | exact p-values, none of which can lie below 0.05 after Holm |
+| too few subjects for the number of pairs | exact p-values, none of which can lie below 0.05 after Holm |
 | two columns equal everywhere | p = 1, effect 0 |
 | one column | no pair |
 """
@@ -28,7 +28,7 @@ ALPHA = 0.05
 POWER = 0.8
 # Two-sided Wilcoxon: the smallest p-value of n subjects is 2 / 2**n.
 FEWEST_SUBJECTS = 6
-# Beyond so many subjects the normal approximation of the signed-rank statistic is used.
+# Beyond this many subjects the normal approximation of the signed-rank statistic is used.
 MOST_EXACT = 50
 # Efficiency of the Wilcoxon test relative to the t-test for normal differences (Lehmann 1975, Nonparametrics, appendix 5).
 EFFICIENCY = 3 / np.pi
@@ -40,11 +40,19 @@ class Comparison:
     """Two methods, the first minus the second.
 
     Attributes:
-        first, second: their columns.
-        subjects, equal: subjects in it, and those with the same value under both.
-        mean, mean_low, mean_high: mean difference and 95 % percentiles over the paired resamples.
-        median, median_low, median_high: median difference, see `median_interval`.
-        wilcoxon, holm, sign: two-sided p-values: Wilcoxon, the same after Holm over all pairs, sign test.
+        first: column of one method.
+        second: column of the other.
+        subjects: in the comparison.
+        equal: subjects with the same value under both.
+        mean: mean difference.
+        mean_low: 2.5 % percentile of it over the paired resamples.
+        mean_high: 97.5 % percentile of it.
+        median: median difference.
+        median_low: lower bound of it, see `median_interval`.
+        median_high: upper bound of it.
+        wilcoxon: two-sided p-value of Wilcoxon's test.
+        holm: the same after Holm's correction over all pairs.
+        sign: two-sided p-value of the sign test.
         effect: rank-biserial correlation, −1 … 1.
         detectable: see `detectable_difference`.
         reason: why there is no p-value, or why none could be small; else empty.
@@ -68,7 +76,7 @@ class Comparison:
     reason: str
 
     def ahead(self, better: int) -> int | None:
-        """The column that is ahead outside the noise: Holm–Wilcoxon below 0.05 and a paired interval without 0, on its side.
+        """Return the column that is ahead outside the noise: Holm–Wilcoxon below 0.05 and a paired interval beyond 0 on its side.
 
         Args:
             better: 1 when larger is better, −1 when smaller is.
@@ -79,7 +87,7 @@ class Comparison:
 
 
 def compare_all(values: np.ndarray, resampled: np.ndarray) -> list[Comparison]:
-    """Every pair of columns, with Holm's correction over the pairs.
+    """Return every pair of columns, with Holm's correction over the pairs.
 
     Args:
         values: (N, K) finite.
@@ -97,7 +105,7 @@ def compare_all(values: np.ndarray, resampled: np.ndarray) -> list[Comparison]:
 
 
 def winner(comparisons: list[Comparison], columns: int, better: int) -> int | None:
-    """The column that is ahead of every other outside the noise (see `Comparison.ahead`), if there is one."""
+    """Return the column that is ahead of every other outside the noise (see `Comparison.ahead`), if there is one."""
     wins = [one.ahead(better) for one in comparisons]
     return next((column for column in range(columns) if columns > 1 and wins.count(column) == columns - 1), None)
 
@@ -137,7 +145,7 @@ def _reason(differences: np.ndarray, pairs: int) -> str:
 
 
 def _signed_ranks(differences: np.ndarray) -> np.ndarray:
-    """Ranks of the sizes with the signs of the differences; zeros take part in the ranking and then count for nobody."""
+    """Return the ranks of the sizes with the signs of the differences; zeros are ranked too and then count for neither side."""
     return stats.rankdata(np.abs(differences)) * np.sign(differences)
 
 
@@ -212,7 +220,7 @@ def _median_places(number: int) -> tuple[int, int]:
 
 
 def detectable_difference(differences: np.ndarray) -> float:
-    """Smallest mean difference that a two-sided Wilcoxon test at 5 %, unadjusted, detects with 80 % power for this n and SD.
+    """Return the smallest mean difference that an unadjusted two-sided Wilcoxon test at 5 % detects with 80 % power.
 
     Power of the t-test by the noncentral t distribution with 0.955 n subjects (see `EFFICIENCY`); NaN below six subjects,
     where no p-value can be small enough.

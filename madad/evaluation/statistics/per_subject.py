@@ -25,7 +25,7 @@ class Scores:
     Attributes:
         methods: names, in the order of the alphabet.
         by_seed: for each method (seeds, N), finite.
-        absent: methods without any value; they are compared with nobody.
+        absent: methods without any value; they are compared with no other.
     """
 
     methods: tuple[str, ...]
@@ -44,7 +44,7 @@ class Scores:
 
 
 def blocks(table: pd.DataFrame, measure: Measure) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-    """Every block with its rows of a measure: those of samples, or those of the whole test set if the measure is `pooled`."""
+    """Yield every block with its rows of a measure: those of samples, or of the whole test set if the measure is `pooled`."""
     chosen = select(table, measure.metric, measure.protocol)
     chosen = chosen[(chosen["sample"] == "") == measure.pooled]
     for block, part in chosen.groupby(list(BLOCK)):
@@ -52,12 +52,12 @@ def blocks(table: pd.DataFrame, measure: Measure) -> Iterator[tuple[tuple[str, .
 
 
 def side_by_side(part: pd.DataFrame) -> pd.DataFrame:
-    """One row a (subject, sample), one column a (method, seed), NaN where there is no value to average (an infinite PSNR)."""
+    """Return a row per (subject, sample) and a column per (method, seed), NaN without a value to average (an infinite PSNR)."""
     return part.pivot(index=["subject", "sample"], columns=["method", "seed"], values="value").replace([np.inf, -np.inf], np.nan)
 
 
 def of_method(frame: pd.DataFrame, method: str) -> tuple[np.ndarray, list[str], int]:
-    """Values (seeds, N) of one method, the N subjects, and the number of samples without a value under some seed."""
+    """Return the values (seeds, N) of one method, the N subjects, and the number of samples without a value under some seed."""
     own = frame[method]
     complete = own.dropna()
     means = complete.groupby(level="subject").mean()
@@ -65,7 +65,7 @@ def of_method(frame: pd.DataFrame, method: str) -> tuple[np.ndarray, list[str], 
 
 
 def of_all(frame: pd.DataFrame) -> Scores:
-    """All methods on the samples that have a value under every method and seed."""
+    """Return all methods on the samples that have a value under every method and seed."""
     known = pd.Series(frame.notna().T.groupby(level="method").any().any(axis=1))
     absent = tuple(known.index[~known])
     present = frame.drop(columns=list(absent), level="method") if absent else frame
@@ -77,7 +77,7 @@ def of_all(frame: pd.DataFrame) -> Scores:
 
 
 def compare(scores: Scores, resamples: int, *coordinates: str) -> tuple[list[Comparison], np.ndarray]:
-    """Every pair of methods, and the (resamples, K) means behind it; NaN below two subjects.
+    """Return every pair of methods, and the (resamples, K) means behind it; NaN below two subjects.
 
     Args:
         coordinates: block and measure, which name the resamples; methods play no part in them.

@@ -55,13 +55,13 @@ class Standing:
 
 
 def standing(block: tuple[str, ...], part: pd.DataFrame, measure: Measure, resamples: int) -> Standing:
-    """All comparisons from the rows of a measure on a block."""
+    """Return all comparisons from the rows of a measure on a block."""
     scores = per_subject.of_all(per_subject.side_by_side(part))
     return Standing(block, measure, scores, *per_subject.compare(scores, resamples, *block, measure.key))
 
 
 def standings(table: pd.DataFrame, resamples: int) -> Iterator[Standing]:
-    """Every measure that has a winner, on every block, and over all blocks where there are two or more with values."""
+    """Yield every measure that has a winner, on every block, and over all blocks where there are two or more with values."""
     for measure in measures():
         if not measure.better or measure.pooled:
             continue
@@ -74,7 +74,7 @@ def standings(table: pd.DataFrame, resamples: int) -> Iterator[Standing]:
 
 
 def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
-    """All blocks with values as one, with the methods that all of them have.
+    """Merge all blocks with values, with the methods that all of them have.
 
     A subject that several test sets of one cohort share stays one subject: its values under each become its samples.
     """
@@ -91,7 +91,7 @@ def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
 
 
 def pair_rows(one: Standing) -> Iterator[dict]:
-    """Rows of `comparisons.csv`: every pair, in the order of the alphabet; one that cannot be compared says why."""
+    """Yield the rows of `comparisons.csv`: every pair, in the order of the alphabet; one that cannot be compared says why."""
     methods = one.scores.methods
     shared = {**dict(zip(BLOCK, one.block, strict=True)), "measure": one.measure.key}
     found = {(methods[c.first], methods[c.second]): c for c in one.comparisons}
@@ -122,7 +122,7 @@ def pair_rows(one: Standing) -> Iterator[dict]:
 
 
 def rank_rows(one: Standing) -> Iterator[dict]:
-    """Rows of `ranks.csv`: every method, the best mean rank first; one without a value says so."""
+    """Yield the rows of `ranks.csv`: every method, the best mean rank first; one without a value says so."""
     scores = one.scores
     shared = {**dict(zip(BLOCK, one.block, strict=True)), "measure": one.measure.key, "subjects": scores.subjects}
     order = np.argsort(one.ranked.mean(axis=0), kind="stable") if scores.subjects else range(len(scores.methods))
@@ -147,7 +147,7 @@ def rank_rows(one: Standing) -> Iterator[dict]:
 
 
 def _chances(one: Standing) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of every rank (K, K) and its 95 % range (2, K); NaN below two subjects."""
+    """Return the probability of every rank (K, K) and its 95 % range (2, K); NaN below two subjects."""
     number = len(one.scores.methods)
     if one.scores.subjects < 2:
         return np.full((number, number), np.nan), np.full((2, number), np.nan)
@@ -155,7 +155,7 @@ def _chances(one: Standing) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _to_best(one: Standing, place: int, best: int) -> dict:
-    """The comparison of a method with the one of the best mean, as that minus this in the direction that is better."""
+    """Return the comparison of a method with the one of the best mean, as that minus this in the direction that is better."""
     if one.scores.subjects < 2:
         return {"note": "one subject only" if one.scores.subjects else "no subject with a value under every method"}
     if place == best:
@@ -174,5 +174,5 @@ def _to_best(one: Standing, place: int, best: int) -> dict:
 
 
 def title(block: Sequence[str]) -> str:
-    """Heading of a block."""
+    """Return the heading of a block."""
     return "All test sets" if tuple(block) == ALL_BLOCKS else block_title(*block)

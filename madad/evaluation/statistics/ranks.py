@@ -1,4 +1,4 @@
-"""How methods rank: subject by subject, over resamples of the subjects, and in groups that no test tells apart."""
+"""How methods rank: subject by subject, over resamples of the subjects, and in groups without a significant difference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from madad.evaluation.statistics.pairwise_tests import DECIMALS
 
 
 def ranks(values: np.ndarray, better: int) -> np.ndarray:
-    """Rank of each column in each row, 1 is best and ties share, shape as given (N, K)."""
+    """Return the rank of each column in each row, 1 is best and ties share, shape as given (N, K)."""
     return stats.rankdata(-better * np.round(values, DECIMALS), axis=1)
 
 
@@ -33,7 +33,7 @@ def friedman(ranked: np.ndarray) -> float:
 
 
 def rank_probabilities(resampled: np.ndarray, better: int) -> np.ndarray:
-    """How often each column takes each rank, (K, K): column of the data by rank. Ties divide the ranks they span.
+    """Return how often each column takes each rank, (K, K): column of the data by rank. Ties divide the ranks they span.
 
     Args:
         resampled: (R, K) means over resamples.
@@ -53,16 +53,17 @@ def rank_range(resampled: np.ndarray, better: int) -> np.ndarray:
 
 
 def _places(resampled: np.ndarray, better: int) -> tuple[np.ndarray, np.ndarray]:
-    """Number of columns ahead of each and level with it (itself among them), each (R, K)."""
+    """Return the number of columns ahead of each and level with it (itself among them), each (R, K)."""
     ordered = stats.rankdata(-better * resampled, method="min", axis=1).astype(int)
     last = stats.rankdata(-better * resampled, method="max", axis=1).astype(int)
     return ordered - 1, last - ordered + 1
 
 
 def cliques(alike: np.ndarray) -> list[tuple[int, ...]]:
-    """Largest groups of which no two members differ (Tomita et al. 2006, doi:10.1016/j.tcs.2006.06.015), of two or more.
+    """Return the largest groups, of two or more, in which no two members differ (Tomita et al. 2006).
 
-    A group may skip a method that lies between its members, so a bar for it must mark who belongs.
+    Source: doi:10.1016/j.tcs.2006.06.015. A group may skip a method that lies between its members, so a bar for it must mark
+    which ones belong.
 
     Args:
         alike: (K, K) bool, symmetric; the diagonal is not looked at.
@@ -72,12 +73,13 @@ def cliques(alike: np.ndarray) -> list[tuple[int, ...]]:
 
 
 def order_changes(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
-    """Pairs that two rankings order the opposite way, and pairs that both order: Kendall's tau distance (Kendall 1938).
+    """Count the pairs that two rankings order the opposite way, and those that both order: Kendall's tau distance (Kendall 1938).
 
     A pair that is tied in either is no evidence for or against, and is counted in neither number.
 
     Args:
-        first, second: (K,) ranks or values that grow the same way; entries that are NaN in either are left out.
+        first: (K,) ranks or values; entries that are NaN in either are left out.
+        second: (K,) ranks or values that grow the same way.
     """
     known = np.isfinite(first) & np.isfinite(second)
     upper = np.triu_indices(int(known.sum()), 1)

@@ -1,12 +1,12 @@
-"""From the long table to one line a method, test set and measure: mean, interval, spread over seeds, winner.
+"""From the long table to one line per method, test set and measure: mean, interval, spread over seeds, winner.
 
 The value is the mean over subjects of each subject's mean over its samples and seeds. Its interval is the BCa bootstrap over
 subjects, and with two seeds or more the hierarchical one over seeds and subjects; the spread over seeds is given apart.
 
-Who is `best`: the method that beats every other of its block outside the noise. Against each of them, Wilcoxon's p-value
+What is `best`: the method that beats every other of its block outside the noise. Against each of them, Wilcoxon's p-value
 after Holm over all pairs of the block is below 0.05, and the paired bootstrap interval of its lead, over the same subjects
 and with the seeds resampled too, lies above zero. Both are the numbers of `comparisons.csv`. Below six subjects no exact
-test can get there, and nobody is best.
+test can get there, and no method is best.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def summarise(metrics: Path, out: Path, resamples: int) -> None:
 
 
 def read_summary(path: str | Path) -> pd.DataFrame:
-    """The summary, identities as text."""
+    """Read the summary, identities as text."""
     return pd.read_csv(path, dtype={column: str for column in (*BLOCK, "method", "measure")})
 
 
@@ -102,7 +102,7 @@ def _of_testset(table: pd.DataFrame, part: pd.DataFrame, block: tuple[str, ...],
 
 
 def _whole(table: pd.DataFrame, metric: Metric, protocol: Protocol, block: tuple[str, ...]) -> pd.Series:
-    """Mean over seeds of a number of the whole test set, by method."""
+    """Return the mean over seeds of a number of the whole test set, by method."""
     chosen = select(table, metric, protocol)
     inside = (chosen[list(BLOCK)] == list(block)).all(axis=1) & (chosen["sample"] == "")
     return chosen[inside].groupby("method")["value"].mean()
