@@ -14,17 +14,17 @@ from madad.data.preprocessing.skull_stripping import strippers
 from madad.data.preprocessing.steps import bias_field, coregistration, orientation, registration
 from madad.data.preprocessing.steps.session_images import Head
 
-# The template's own contrast, and the sequence that shows brain and skull best.
+# The contrast of the template, and the sequence that shows brain and skull best.
 PREFERRED = "T1w"
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The image of a session on which the brain was found and which is registered to the template.
+    """The image of a session on which the brain was found, and which is registered to the template.
 
     Attributes:
         head: the image.
-        mask: its brain, uint8, on the grid where it was found.
+        mask: its brain mask, uint8, on the grid where it was found.
         to_template: (4, 4), points of the template to points of this image.
         brain: bool mask on the working grid.
     """
@@ -135,6 +135,6 @@ def _registered(corrected: Volume, brain: np.ndarray, start: np.ndarray | None, 
     stripped = corrected.with_array(np.where(brain > 0, corrected.array, 0))
     coarse = orientation.isotropic(stripped, max(registration.GRID_MM, *stripped.spacing_mm))
     target = template.target({**options, "spacing_mm": registration.GRID_MM, "shape": None})
-    # The first guess leads to ICBM152, and a rigid map cannot start from one that scales.
+    # The first guess is a map to ICBM152, and a rigid map cannot start from one that scales.
     guided = options["registration"] == "affine" and options.get("template", template.ICBM152) == template.ICBM152
     return registration.register(coarse, target, options["registration"], start if guided else None)

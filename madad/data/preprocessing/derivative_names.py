@@ -8,9 +8,11 @@ from madad.core.io.manifest import Row, image_name
 
 
 def derivatives(folder: Path, row: Row, space: str = "MNI152") -> dict[str, Path]:
-    """Files of one image below `folder`, one folder a subject and session.
+    """Return the files of one image below `folder`, one folder per subject and session.
 
     Args:
+        folder: folder of the cohort.
+        row: row of the manifest.
         space: label of the template, from `madad.data.template.space`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""From the files of many images to one HDF5 pack a split."""
+"""From the files of many images to one HDF5 pack per split."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def fit(tables: Sequence[Path], modality: str, options: dict) -> intensity.Model
     """Learn the intensity model of a modality from the healthy training images of the given tables.
 
     Args:
-        tables: what `verdicts.judge` wrote.
+        tables: tables of `quality_control.judge`.
+        modality: sequence of the images.
         options: method, lower, upper.
     """
     ready, _ = select(tables, "train", modality)
@@ -33,8 +34,8 @@ def fit(tables: Sequence[Path], modality: str, options: dict) -> intensity.Model
 def fit_images(rows: Iterable[Row], modality: str, options: dict) -> intensity.Model:
     """Learn the intensity model of a modality from the images of some rows.
 
-    Histogram matching takes ICBM152 as its reference for T1w, which is its contrast, whatever the images are registered to,
-    and the mean histogram of the images for every other modality.
+    Histogram matching uses ICBM152 as the reference for T1w, which is its contrast, whatever the images are registered to, and
+    the mean histogram of the images for every other modality.
     """
     reference = _template_intensities() if options["method"] == "histogram_matching" and modality == TEMPLATE_MODALITY else None
     return intensity.fit(options["method"], _pairs(rows), options["lower"], options["upper"], reference)
@@ -43,11 +44,11 @@ def fit_images(rows: Iterable[Row], modality: str, options: dict) -> intensity.M
 def pack(tables: Sequence[Path], split: str, modality: str, model: intensity.Model, out: Path, cohort: str) -> None:
     """Normalise and pack one split of one modality.
 
-    Failed and excluded images are left out and named. A split without any image gives an empty pack: a cohort of patients has no
-    training split, and nothing is wrong with it.
+    Failed and excluded images are left out with a warning. A split without images gives an empty pack: a cohort of patients,
+    for example, has no training split.
 
     Raises:
-        UserError: the split has images, but none of them can be used, or they lie on different grids.
+        UserError: the split has images, but none of them can be used, or they have different grids.
     """
     ready, others = select(tables, split, modality)
     for row in others:
@@ -66,9 +67,9 @@ def pack(tables: Sequence[Path], split: str, modality: str, model: intensity.Mod
 
 
 def select(tables: Iterable[Path], split: str, modality: str) -> tuple[list[Row], list[Row]]:
-    """Rows of a split and modality that can be used and those that cannot, in the order of their names.
+    """Return the rows of a split and modality that can be used and those that cannot, in the order of their names.
 
-    Flagged images can be used: a flag asks for a look, and decides nothing.
+    Flagged images can be used: a flag asks a person to look at the image and decides nothing.
     """
     rows = [row for table in tables for row in read_table(table) if row["split"] == split and row["modality"] == modality]
     rows.sort(key=image_name)
@@ -95,7 +96,7 @@ def _sample(row: Row, model: intensity.Model, grid: Volume) -> Sample:
 
 
 def _lesion(row: Row, image: Volume) -> np.ndarray:
-    # A lesion that vanished on the template's grid is an empty file, which is no error here.
+    # A lesion that vanished on the template's grid has an empty file, which is no error here.
     if not row["lesion"] or float(row["lesion_ml"] or 0) == 0:
         return np.zeros(image.array.shape, dtype=bool)
     return load_mask(row["lesion"], image, "lesion mask").array > 0
@@ -112,7 +113,7 @@ def _pairs(rows: Iterable[Row]) -> Iterator[intensity.Pair]:
 
 
 def _slices(array: np.ndarray) -> np.ndarray:
-    """(I, J, K) to (S, H, W)."""
+    """Transpose an array from (I, J, K) to (S, H, W)."""
     return np.ascontiguousarray(array.transpose(2, 1, 0))
 
 

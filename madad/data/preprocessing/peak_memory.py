@@ -1,4 +1,4 @@
-"""The peak of a process's memory, from some point on."""
+"""Peak memory of this process from a given moment on."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-# What the kernel is told to forget (Linux, proc(5)): the peak of the resident set.
+# Resets the peak of the resident set (Linux, proc(5)).
 FORGET_PEAK = "5"
 
 
 def forget_peak() -> None:
-    """Let the peak begin again here, where the system allows it; elsewhere it stays that of the whole process."""
+    """Reset the peak where the system allows it; elsewhere it stays that of the whole process."""
     try:
         CLEAR.write_text(FORGET_PEAK)
     except OSError:
@@ -20,7 +20,7 @@ def forget_peak() -> None:
 
 
 def peak_mb() -> float:
-    """Largest resident set (MiB) since `forget_peak`, of this process without its children."""
+    """Return the largest resident set (MiB) since `forget_peak` of this process, without its children."""
     try:
         line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) / 1024

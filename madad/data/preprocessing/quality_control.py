@@ -1,6 +1,6 @@
-"""Which images go on: limits and outliers of the quality measures, overruled by what a person decided.
+"""Quality control: limits and outliers of the quality measures decide which images are used, unless a person overrules them.
 
-Nothing here opens an image: another limit costs seconds, and what was registered stays registered.
+No image is opened here: a changed limit takes seconds, and no image is registered again.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from madad.core.provenance import write_json
 from madad.data.preprocessing import quality_measures
 
 VERDICTS = ("ok", "flagged", "excluded", "failed")
-# What goes into packs and into the fit of the intensities.
+# Verdicts of the images that are packed and that the intensity model is fitted to.
 USABLE = ("ok", "flagged")
 COLUMNS = (*quality_measures.COLUMNS, "verdict", "verdict_reason")
 
-# On which side an outlier is worth a look: an overlap that is better than all others is not.
+# The side on which an outlier is flagged: an overlap that is better than all others is not.
 OUTLIER_SIDES = {
     "brain_volume_ml": "both",
     "template_dice": "low",
@@ -31,41 +31,42 @@ OUTLIER_SIDES = {
     "registration_nmi": "low",
     "alignment_nmi": "low",
 }
-# Fewer images say too little about what is usual.
+# With fewer images the usual range is unknown.
 FEWEST_FOR_OUTLIERS = 10
-# Expected median absolute deviation of a standard normal variable: it makes the score one of standard deviations.
+# Median absolute deviation of a standard normal variable, which converts the score to standard deviations.
 NORMAL_MAD = 0.6745
 
 
 def judge(tables: Sequence[Path], options: dict, cohort: str, out: Path, record: Path) -> None:
-    """Write all rows of a cohort with their verdicts, and beside them what the verdicts rest on.
+    """Write all rows of a cohort with their verdicts, and a record of how they were decided.
 
     Args:
-        tables: of its shards.
+        tables: tables of the shards.
         options: `limits`, `outlier_z`, and the cohort's own lists `exclude` and `keep`.
-        out: the rows with `verdict` (one of `VERDICTS`) and `verdict_reason`.
-        record: JSON with the options, how many images got which verdict, the names in the lists that no image has, and what is
-            usual for every measure.
+        cohort: name of the cohort.
+        out: table with `verdict` (one of `VERDICTS`) and `verdict_reason` to write.
+        record: JSON to write, with the options, the number of images per verdict, the names in the lists that no image has, and
+            the usual values of every measure.
     """
     rows = [row for table in tables for row in read_table(table)]
     rows.sort(key=lambda row: (image_name(row), row["modality"]))
     judged = verdicts(rows, options)
     counts = {verdict: sum(row["verdict"] == verdict for row in judged) for verdict in VERDICTS}
-    strangers = list(_strangers(rows, options, cohort))
-    for line in strangers:
+    unknown = list(_unknown_names(rows, options, cohort))
+    for line in unknown:
         warn(line)
     for row in judged:
         if row["verdict"] == "excluded":
             warn(f"{cohort}: {image_name(row)} {row['modality']} is excluded: {row['verdict_reason']}")
     write_table(out, judged, COLUMNS)
-    write_json(record, {"cohort": cohort, **options, "counts": counts, "strangers": strangers, "usual": usual(rows)})
+    write_json(record, {"cohort": cohort, **options, "counts": counts, "strangers": unknown, "usual": usual(rows)})
     say(f"{cohort}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
 
 
 def verdicts(rows: Sequence[Row], options: dict) -> list[Row]:
-    """The rows in their order, each with its verdict and the reasons for it."""
+    """Return the rows in their order, each with its verdict and the reasons for it."""
     far = outliers(rows, options["outlier_z"]) if options["outlier_z"] else {}
-    return [{**row, **_verdict(row, options, far.get(place, []))} for place, row in enumerate(rows)]
+    return [{**row, **_verdict(row, options, far.get(number, []))} for number, row in enumerate(rows)]
 
 
 def _verdict(row: Row, options: dict, far: list[str]) -> Row:
@@ -84,7 +85,7 @@ def _verdict(row: Row, options: dict, far: list[str]) -> Row:
 
 
 def listed(row: Row, names: Iterable[str]) -> bool:
-    """Whether a list names the row's subject, its session (`sub-01_ses-1`) or the image alone (`sub-01_ses-1_FLAIR`)."""
+    """Return whether a list names the row's subject, its session (`sub-01_ses-1`) or only the image (`sub-01_ses-1_FLAIR`)."""
     return not set(names).isdisjoint(_names(row))
 
 
@@ -92,8 +93,8 @@ def _names(row: Row) -> tuple[str, str, str]:
     return row["subject"], image_name(row), f"{image_name(row)}_{row['modality']}"
 
 
-def _strangers(rows: Sequence[Row], options: dict, cohort: str) -> Iterator[str]:
-    """Names in the lists of a cohort that no image has: no error, as a list may be of more subjects than were taken."""
+def _unknown_names(rows: Sequence[Row], options: dict, cohort: str) -> Iterator[str]:
+    """Yield warnings about listed names that no image has: no error, as a list may have more subjects than are used."""
     known = {name for row in rows for name in _names(row)}
     for key in ("exclude", "keep"):
         for name in sorted(set(options[key]) - known):
@@ -102,7 +103,7 @@ def _strangers(rows: Sequence[Row], options: dict, cohort: str) -> Iterator[str]
 
 
 def _crossed(row: Row, limits: dict, kind: str) -> Iterator[str]:
-    """Sentences about the limits of a kind, `flag` or `exclude`, that the row's measures lie beyond."""
+    """Yield sentences about the limits of a kind, `flag` or `exclude`, that the row's measures cross."""
     for measure, own in limits.items():
         side = beyond(number(row, measure), own[kind])
         if side:
@@ -110,7 +111,7 @@ def _crossed(row: Row, limits: dict, kind: str) -> Iterator[str]:
 
 
 def beyond(value: float, pair: Sequence[float | None] | None) -> str:
-    """`below 900` or `above 2200` when a value lies outside a pair of limits, else nothing; NaN is never outside."""
+    """Return `below 900` or `above 2200` for a value outside a pair of limits, else an empty text; NaN is never outside."""
     low, high = pair or (None, None)
     if low is not None and value < low:
         return f"below {low:g}"
@@ -118,42 +119,44 @@ def beyond(value: float, pair: Sequence[float | None] | None) -> str:
 
 
 def outliers(rows: Sequence[Row], threshold: float) -> dict[int, list[str]]:
-    """Sentences about the measures of a row that lie far from those of the other images of its modality, by place of the row.
+    """Return sentences about measures that are outliers among the images of the same modality, by number of the row.
 
     Args:
-        rows: of one cohort.
-        threshold: modified z-score from which on a value is far.
+        rows: rows of one cohort.
+        threshold: modified z-score above which a value is an outlier.
     """
     found: dict[int, list[str]] = {}
     modalities = sorted({row["modality"] for row in rows})
     for modality, (measure, side) in itertools.product(modalities, OUTLIER_SIDES.items()):
-        places = [p for p, row in enumerate(rows) if row["modality"] == modality and not math.isnan(number(row, measure))]
-        values = np.array([number(rows[place], measure) for place in places])
-        for place, score in zip(places, modified_z(values), strict=True):
+        indices = [n for n, row in enumerate(rows) if row["modality"] == modality and not math.isnan(number(row, measure))]
+        values = np.array([number(rows[index], measure) for index in indices])
+        for index, score in zip(indices, modified_z(values), strict=True):
             if score < -threshold or (side == "both" and score > threshold):
                 median = f"median {np.median(values):.4g} of {len(values)} {modality} images"
-                text = f"{measure} {rows[place][measure]} is an outlier ({median}, z {score:.1f})"
-                found.setdefault(place, []).append(text)
+                text = f"{measure} {rows[index][measure]} is an outlier ({median}, z {score:.1f})"
+                found.setdefault(index, []).append(text)
     return found
 
 
 def modified_z(values: np.ndarray) -> np.ndarray:
-    """Scores of values among themselves, see `scores`.
+    """Return the scores of values by their own median, see `scores`.
 
     Args:
-        values: (N,).
+        values: values of one measure, (N,).
     """
     return scores(values, _usual(values)) if values.size else np.zeros(0)
 
 
 def scores(values: np.ndarray, known: dict[str, float]) -> np.ndarray:
-    """Distance to the median in robust standard deviations (Iglewicz and Hoaglin 1993, ISBN 0-87389-247-X, section 3.3).
+    """Return the distance to the median in robust standard deviations.
 
-    Zeros where there are too few values, or where more than half of them are equal, to say what is far.
+    Iglewicz and Hoaglin 1993, ISBN 0-87389-247-X, section 3.3.
+
+    All scores are 0 if there are too few values, or if more than half of them are equal.
 
     Args:
-        values: (N,).
-        known: what is usual, from `usual`.
+        values: values of one measure, (N,).
+        known: usual values of the measure, from `usual`.
     """
     if known["images"] < FEWEST_FOR_OUTLIERS or known["mad"] == 0:
         return np.zeros(len(values))
@@ -161,7 +164,7 @@ def scores(values: np.ndarray, known: dict[str, float]) -> np.ndarray:
 
 
 def usual(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
-    """Median, median absolute deviation and number of values of every measure, by modality."""
+    """Return median, median absolute deviation and number of values of every measure, by modality."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     modalities = sorted({row["modality"] for row in rows})
     for modality, measure in itertools.product(modalities, quality_measures.MEASURES):
@@ -178,5 +181,5 @@ def _usual(values: np.ndarray) -> dict[str, float]:
 
 
 def number(row: Row, measure: str) -> float:
-    """A measure of a row, NaN where the row has none."""
+    """Return a measure of a row, NaN where the row has none."""
     return float(row.get(measure) or "nan")

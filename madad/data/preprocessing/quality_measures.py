@@ -1,4 +1,4 @@
-"""What preprocessing measures on every image, so that a bad one is found without looking at all."""
+"""Measures of every preprocessed image, so that bad ones are found without looking at all of them."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ MEASURES = (
     "lesion_outside",
 )
 FILES = ("image", "brain", "lesion", "picture", "transform")
-# `aligned_to`: the sequence of the same session to which the image was aligned, empty for that sequence itself; `lesion_from`:
-# the sequence on which its lesion mask was drawn. Memory is the peak of the whole session.
+# `aligned_to`: the sequence of the session to which the image was aligned, empty for that sequence itself; `lesion_from`: the
+# sequence on which its lesion mask was drawn. Memory is the peak of the whole session.
 SPENT = ("seconds", "peak_memory_mb")
 COLUMNS = (*MANIFEST_COLUMNS, "status", "reason", "warning", *FILES, *MEASURES, "aligned_to", "lesion_from", *SPENT)
 
 
 def dice(first: np.ndarray, second: np.ndarray) -> float:
-    """Overlap of two masks, 0 to 1; 1 when both are empty (Dice 1945, doi:10.2307/1932409)."""
+    """Return the overlap of two masks, 0 to 1; 1 when both are empty (Dice 1945, doi:10.2307/1932409)."""
     first, second = first > 0, second > 0
     total = int(first.sum()) + int(second.sum())
     return 2.0 * int((first & second).sum()) / total if total else 1.0
 
 
 def measure(image: Volume, brain: np.ndarray, template: Template) -> Row:
-    """Similarity to the template and intensity landmarks of one registered image.
+    """Measure the similarity to the template and intensity landmarks of one registered image.
 
     Args:
         image: intensities in template space, 0 outside the brain.
         brain: (I, J, K) mask.
+        template: the template on the same grid.
     """
     inside = brain > 0
     landmarks = np.percentile(image.array[inside], PERCENTILES)
@@ -54,7 +55,7 @@ def measure(image: Volume, brain: np.ndarray, template: Template) -> Row:
 
 
 def warnings(row: Row) -> str:
-    """Facts in a row of measures that nobody chose a limit for; empty when there are none. Limits are a matter of `verdicts`."""
+    """Return warnings that need no limit; empty when there are none. `quality_control` compares measures with limits."""
     if row.get("lesion_native_ml") and float(row["lesion_ml"]) == 0:
         return f"the lesion of {row['lesion_native_ml']} ml vanished on the grid of the template"
     return ""

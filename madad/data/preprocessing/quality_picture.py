@@ -1,4 +1,4 @@
-"""The quality picture of one image: a few slices before and after, with the outlines that matter."""
+"""The quality picture of one image: a few slices before and after preprocessing, with outlines of the masks."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from madad.data.template import Template
 
 # Where each view is cut: (axis, part of the brain's extent along it).
 CUTS = ((2, 0.25), (2, 0.5), (2, 0.75), (1, 0.35), (1, 0.65), (0, 0.52), (0, 0.7))
-# Of the axial cuts, the one that gives way to the slice with most of the lesion.
+# The axial cut that is replaced by the slice with most of the lesion.
 LESION_CUT = 2
-# Far apart also for colour-blind eyes, and bright on grey.
+# Distinct for colour-blind readers, and bright on grey.
 BRAIN_COLOUR, TEMPLATE_COLOUR, LESION_COLOUR = "#ff7043", "#4dd0e1", "#ffee58"
 TILE_INCHES = 1.6
 DPI = 100
-# A palette is a third of the bytes. One chosen by the picture's own colours would lose the outline of a small lesion.
+# A palette takes a third of the bytes. One chosen from the picture's own colours could lose the outline of a small lesion.
 GREYS = 48
 OUTLINE_SHARES, BENEATH = (1.0, 0.7, 0.4), (0, 110, 220)
 
@@ -42,16 +42,20 @@ def draw(
     head_lesion: Volume | None = None,
     lesion: np.ndarray | None = None,
 ) -> None:
-    """Write a PNG: above the head before stripping, below the result in template space; the left of a slice is the left.
+    """Write a PNG: above the head before stripping, below the result in template space; left is left in both.
 
-    Outlines: brain mask (orange), the template's brain (blue), which is carried into the head above, and lesion (yellow).
+    Outlines: brain mask (orange), the template's brain (blue), which is transformed into the head above, and lesion (yellow).
 
     Args:
-        head, head_brain: isotropic head and its mask (I, J, K).
+        path: file to write.
+        head: isotropic head.
+        head_brain: its brain mask, (I, J, K).
         matrix: (4, 4) from template to image points.
-        image, brain: result and mask on the template's grid.
-        head_lesion: mask on any grid of the head's space.
-        lesion: mask on the template's grid.
+        image: result on the template's grid.
+        brain: brain mask on the template's grid.
+        template: the template.
+        head_lesion: lesion mask on any grid of the head's space.
+        lesion: lesion mask on the template's grid.
     """
     carried = Volume(template.brain.array.astype(np.float32), matrix @ template.brain.affine)
     marked = None if head_lesion is None else _onto(head_lesion, head)
@@ -98,7 +102,7 @@ def _draw_row(tiles: Sequence[Axes], row: _Row) -> None:
 
 @cache
 def _palette() -> Image.Image:
-    """Greys, and the colours of the outlines over dark, middle and bright tissue."""
+    """Return a palette of greys and of the colours of the outlines over dark, middle and bright tissue."""
     shades = [[round(255 * step / (GREYS - 1))] * 3 for step in range(GREYS)]
     for name in (BRAIN_COLOUR, TEMPLATE_COLOUR, LESION_COLOUR):
         colour = np.array(ImageColor.getrgb(name))
@@ -110,14 +114,14 @@ def _palette() -> Image.Image:
 
 
 def _cut(mask: np.ndarray, axis: int, part: float) -> int:
-    """Index of a slice at a part of the mask's extent along an axis."""
+    """Return the index of the slice at a part of the mask's extent along an axis."""
     found = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
     low, high = (found[0], found[-1]) if found.size else (0, mask.shape[axis] - 1)
     return round(low + part * (high - low))
 
 
 def _onto(mask: Volume, grid: Volume) -> np.ndarray:
-    """A mask on another grid; what covers half a voxel counts."""
+    """Resample a mask to another grid; a voxel is inside if the mask covers half of it."""
     return brain_mask.onto(mask.with_array(mask.array.astype(np.float32)), grid) > 0.5
 
 

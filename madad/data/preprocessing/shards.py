@@ -1,4 +1,4 @@
-"""A share of a cohort, one session after the other; what is done stays done and one failure stops nothing."""
+"""Preprocessing of a part of a cohort, session by session: finished ones are kept and one failure does not stop the rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from madad.data import template
 from madad.data.preprocessing import derivative_names, peak_memory, quality_measures, session
 from madad.data.preprocessing.skull_stripping import strippers
 
-# These come later and must not redo a registration.
+# Options of later steps, which must not cause a new registration.
 LATER = ("intensity", "reference")
 INPUTS = ("path", "brain_mask", "lesion_mask")
 MEANINGS = ("modality", "frame", "lesion_labels")
@@ -25,14 +25,15 @@ def run(rows: Sequence[Row], shard: int, shards: int, folder: Path, options: dic
     """Preprocess the images of one shard and write their rows.
 
     Args:
-        rows: the whole manifest; sessions and modalities of a subject fall into one shard.
-        shard, shards: which share, counted from 0, of how many.
-        folder: where the files of every subject go.
+        rows: the whole manifest; sessions and modalities of a subject belong to one shard.
+        shard: number of the shard, counted from 0.
+        shards: number of shards.
+        folder: folder for the files of all subjects.
         options: as for `session.preprocess`; others are ignored.
         table: tab-separated file with `quality_measures.COLUMNS`, status "ok" or "failed".
 
     Raises:
-        UserError: something that no image can do without is missing.
+        UserError: something that every image needs is missing.
     """
     mine = [list(images) for _, images in groupby(share(rows, shard, shards), key=image_name)]
     if mine:
@@ -46,30 +47,30 @@ def run(rows: Sequence[Row], shard: int, shards: int, folder: Path, options: dic
 
 
 def share(rows: Sequence[Row], shard: int, shards: int) -> list[Row]:
-    """The rows of every `shards`-th subject of the sorted list, in the order of subject, session and modality."""
+    """Return the rows of every `shards`-th subject of the sorted list, in the order of subject, session and modality."""
     subjects = sorted({row["subject"] for row in rows})
     mine = set(subjects[shard::shards])
     return sorted((row for row in rows if row["subject"] in mine), key=lambda row: (image_name(row), row["modality"]))
 
 
 def _session(rows: Sequence[Row], folder: Path, options: dict) -> list[Row]:
-    """Rows of the images that go together: all of a subject's session, or each alone when nothing is aligned."""
+    """Preprocess a session: all images together, or each alone when they are not aligned."""
     if options.get("align", "joint") == "separate":
         return [done for row in rows for done in _together([row], folder, options)]
     return _together(rows, folder, options)
 
 
 def _together(rows: Sequence[Row], folder: Path, options: dict) -> list[Row]:
-    """Rows of images that go together, from their records where nothing has changed since."""
+    """Return the rows of images that are processed together, from their records if nothing has changed."""
     space = template.space(options)
     files = {row["modality"]: derivative_names.derivatives(folder, row, space) for row in rows}
     identity = _identity(rows, options)
     recorded = [_recorded(files[row["modality"]], identity) for row in rows]
     results = [result for result in recorded if result is not None]
     if len(results) < len(rows):
-        for places in files.values():
-            places["record"].parent.mkdir(parents=True, exist_ok=True)
-            places["record"].unlink(missing_ok=True)
+        for paths in files.values():
+            paths["record"].parent.mkdir(parents=True, exist_ok=True)
+            paths["record"].unlink(missing_ok=True)
         peak_memory.forget_peak()
         results = [
             {**result, "peak_memory_mb": f"{peak_memory.peak_mb():.0f}"} for result in session.preprocess(rows, files, options)
@@ -80,7 +81,7 @@ def _together(rows: Sequence[Row], folder: Path, options: dict) -> list[Row]:
 
 
 def _keep(row: Row, result: Row, record: Path, identity: str) -> None:
-    """Leave a record of an image that is done; one that failed is tried again."""
+    """Write a record of a finished image; a failed one is tried again in the next run."""
     if result["status"] == "ok":
         write_json(record, {"identity": identity, "measures": result})
     else:
@@ -88,7 +89,7 @@ def _keep(row: Row, result: Row, record: Path, identity: str) -> None:
 
 
 def _row(row: Row, result: Row, files: dict[str, Path]) -> Row:
-    """The manifest of today, what was measured, and where the files are."""
+    """Return the current row of the manifest with the measures and the paths of the files."""
     if result["status"] != "ok":
         return {**row, **result}
     written = _written(files, result)
@@ -96,12 +97,12 @@ def _row(row: Row, result: Row, files: dict[str, Path]) -> Row:
 
 
 def _written(files: dict[str, Path], result: Row) -> dict[str, Path]:
-    """The files of an image; only one with a lesion mask, its own or another sequence's, has a file for that."""
+    """Return the files of an image; only one with a lesion mask, its own or another sequence's, has a file for it."""
     return {key: path for key, path in files.items() if key != "lesion" or result.get("lesion_from")}
 
 
 def _identity(rows: Sequence[Row], options: dict) -> str:
-    """What the results depend on: the bytes of all inputs of the session, the options and the code."""
+    """Return a hash of everything the results depend on: the bytes of the session's inputs, the options and the code."""
     inputs = [{key: _hash(row[key]) for key in INPUTS} | {key: row.get(key, "") for key in MEANINGS} for row in rows]
     chosen = {key: value for key, value in options.items() if key not in LATER}
     targets = {key: _hash(str(options.get(key) or "")) for key in TEMPLATE}
@@ -114,7 +115,7 @@ def _hash(path: str) -> str:
 
 
 def _recorded(files: dict[str, Path], identity: str) -> Row | None:
-    """Measures of an earlier run with the same identity, when all its files are there."""
+    """Return the measures of an earlier run with the same identity, if all its files exist."""
     try:
         record = json.loads(files["record"].read_text())
     except (FileNotFoundError, ValueError):  # also what is not UTF-8

@@ -1,7 +1,7 @@
-"""A brain mask without trained weights: a balloon that grows until it meets the dark rim around the brain.
+"""A brain mask without trained weights: a balloon that grows until it reaches the dark rim around the brain.
 
-Smith 2002, doi:10.1002/hbm.10062, by the package `brainextractor`. Left to itself the balloon leaks into neck and sinuses
-and needs a thousand steps; here it starts from a first mask, in which it also finds its thresholds.
+Smith 2002, doi:10.1002/hbm.10062, by the package `brainextractor`. By default its balloon leaks into neck and sinuses and needs
+a thousand steps; here it starts from a first mask, which also gives its thresholds.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ STEPS = 150
 FRACTIONAL_THRESHOLD = 0.5
 # The balloon starts with this part of the first mask's radius …
 START = 0.9
-# … finds the darkest and brightest 2 % of what lies within this distance of the first mask …
+# … takes the darkest and brightest 2 % of all voxels within this distance of the first mask …
 RIM_MM = 5.0
-# … and cannot go farther than this from it.
+# … and cannot move farther than this from it.
 REACH_MM = 8.0
-# The package reads along rays without looking at the bounds of the array: longer than its longest ray (20 mm), doubled.
+# The package reads along rays without checking the bounds of the array: twice the length of its longest ray (20 mm).
 MARGIN_MM = 40.0
 
 
 def inflate(head: Volume, first: np.ndarray) -> np.ndarray:
-    """Brain mask, bool (I, J, K), of a head on an isotropic grid.
+    """Return the brain mask, bool (I, J, K), of a head on an isotropic grid.
 
     Args:
         head: intensities.
-        first: bool (I, J, K), about where the brain is.
+        first: approximate brain mask, bool (I, J, K).
 
     Raises:
         SubjectError: the balloon collapsed or burst.
@@ -62,14 +62,14 @@ def inflate(head: Volume, first: np.ndarray) -> np.ndarray:
 
 
 def _set_thresholds(balloon: BrainExtractor, around: np.ndarray, inside: np.ndarray) -> None:
-    """Smith 2002, section 2.1, from the brain and its rim instead of the whole head."""
+    """Set the thresholds of Smith 2002, section 2.1, by the brain and its rim instead of the whole head."""
     balloon.t2, balloon.t98 = (np.float64(value) for value in np.percentile(around, (2, 98)))
     balloon.t = balloon.t2 + 0.1 * (balloon.t98 - balloon.t2)
     balloon.tm = np.float64(np.median(inside))
 
 
 def _start(first: np.ndarray, sphere: np.ndarray) -> np.ndarray:
-    """Vertices (V, 3): those of the sphere moved along their radii to the first mask's surface, then inwards."""
+    """Move the vertices (V, 3) of the sphere along their radii to the first mask's surface, then inwards."""
     centre = np.array(ndimage.center_of_mass(first))
     directions = sphere - sphere.mean(axis=0)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)

@@ -1,7 +1,7 @@
-"""Brain masks by programs that are installed apart: HD-BET and SynthStrip.
+"""Brain masks by programs that are installed separately: HD-BET and SynthStrip.
 
-They bring trained networks and libraries of their own, so that they are called, not imported: an image goes out as a NIfTI file,
-a mask comes back as one. The command may be the program itself or a container that runs it.
+They have trained networks and libraries of their own, so they are called, not imported: an image is written as a NIfTI file, and
+a mask is read back. The command may be the program itself or a container that runs it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from madad.core.errors import SubjectError, UserError
 from madad.core.io.volumes import Volume, grid_difference, load_mask, save_volume
 
 TIMEOUT_S = 3600.0
-# How much of what a failed program said is shown.
+# Number of lines of a failed program's output that are shown.
 LAST_LINES = 5
-# Where HD-BET 2 looks for its network below the home directory; nothing else can be set.
+# HD-BET 2 looks for its network here below the home directory; the path cannot be configured.
 HD_BET_WEIGHTS = Path("hd-bet_params") / "release_2.0.0" / "fold_all" / "checkpoint_final.pth"
 
 
@@ -30,10 +30,10 @@ class Program:
     """A program that finds a brain.
 
     Attributes:
-        command: how it is called when the configuration says nothing else.
-        arguments: of the input file and the device ("cpu", "cuda", "cuda:1").
+        command: command, unless the configuration sets another one.
+        arguments: returns the arguments for an input file and a device ("cpu", "cuda", "cuda:1").
         mask: name of the file that it writes beside the input.
-        install: where it comes from, for whoever lacks it.
+        install: how to install it, for messages.
     """
 
     command: str
@@ -64,23 +64,23 @@ PROGRAMS = {
 
 
 def words(name: str, command: str | None) -> list[str]:
-    """The command of a program as a list of words; no shell ever sees it."""
+    """Return the command of a program as a list of words; it is run without a shell."""
     return shlex.split(command or PROGRAMS[name].command)
 
 
 def check_ready(name: str, command: str | None) -> None:
-    """See that a program can be called here, before the first image.
+    """Check before the first image that a program can be called.
 
-    Not when the configuration is read: jobs may run on other machines than the one that plans them.
+    This is not done when the configuration is read: jobs may run on other machines than the one that plans them.
 
     Raises:
-        UserError: the command is not found, or HD-BET has no network and would fetch it from the internet.
+        UserError: the command is not found, or HD-BET has no network and would download it.
     """
     first = words(name, command)[0]
     if shutil.which(first) is None:
         raise UserError(
             f"skull_strip: {name} needs the command {first!r}, which is not found here ({PROGRAMS[name].install}); "
-            "install it, or say in skull_strip_command how to call it"
+            "install it, or set skull_strip_command to its command"
         )
     weights = Path.home() / HD_BET_WEIGHTS
     if Path(first).name == PROGRAMS["hd-bet"].command and not weights.is_file():
@@ -91,12 +91,12 @@ def check_ready(name: str, command: str | None) -> None:
 
 
 def find_brain(name: str, image: Volume, command: str | None = None) -> Volume:
-    """Brain mask, uint8, on the grid of an image.
+    """Return the brain mask, uint8, on the grid of an image.
 
     Args:
         name: one of `PROGRAMS`.
         image: whole head at the resolution of its file.
-        command: how to call it instead of by its usual name.
+        command: command to use instead of its usual name.
 
     Raises:
         SubjectError: the program failed, took too long, or left no mask on the image's grid.
@@ -115,12 +115,12 @@ def find_brain(name: str, image: Volume, command: str | None = None) -> Volume:
             raise SubjectError(f"{name} found no brain, its mask is empty or damaged; look at the image") from None
     problem = grid_difference(found, image)
     if problem:
-        raise SubjectError(f"{name} gave a mask on another grid than its image ({problem}); check the command and its version")
+        raise SubjectError(f"{name} wrote a mask on another grid than its image ({problem}); check the command and its version")
     return found
 
 
 def _device() -> str:
-    """What MADAD_DEVICE asks for; the CPU otherwise, because jobs of this stage hold no GPU."""
+    """Return the device in MADAD_DEVICE; the CPU otherwise, because jobs of this stage lease no GPU."""
     device = os.environ.get("MADAD_DEVICE", "")
     return device if device.startswith("cuda") else "cpu"
 
@@ -133,5 +133,5 @@ def _call(name: str, command: list[str]) -> None:
     except OSError as error:
         raise SubjectError(f"{name} could not be started: {command[0]}: {error.strerror}") from None
     if done.returncode:
-        said = [line for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()][-LAST_LINES:]
-        raise SubjectError(f"{name} failed with exit status {done.returncode}: {' | '.join(said) or 'it said nothing'}")
+        last = [line for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()][-LAST_LINES:]
+        raise SubjectError(f"{name} failed with exit status {done.returncode}: {' | '.join(last) or 'it printed nothing'}")

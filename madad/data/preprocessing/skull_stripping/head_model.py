@@ -1,8 +1,8 @@
-"""Finding the brain in a whole head: a head built around the template is laid over the image.
+"""Location of the brain in a whole head, by aligning a head model that is built around the template.
 
-The template holds a brain alone. Aligned to a whole head it settles on the skull or slides down the neck; with rims of
-cerebrospinal fluid, skull and scalp around it, and air outside, only one place fits. The rims are compared above the
-skull base alone, since face and neck differ too much.
+The template shows only a brain. Aligned to a whole head it would settle on the skull or slide down the neck; with rims of
+cerebrospinal fluid, skull and scalp around it, and air outside, only one position fits. The rims are compared only above the
+skull base, since face and neck differ too much.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from madad.data.template import native_template
 
 # Outer edge of each rim (mm from the brain) and its T1w brightness relative to white matter.
 RIMS = ((4.0, 0.2), (10.0, 0.1), (16.0, 0.7))
-# Air is compared out to here (mm from the brain); a search needs more of it than a fit that begins nearby …
+# Air is compared up to this distance from the brain (mm); a search needs more of it than a fit that begins nearby …
 AIR_MM = 26.0
 # … and rims and air only above this height (MNI z, mm), but the nearest rim everywhere.
 SKULL_BASE_MM = -20.0
 
 SEARCH_GRID_MM = 5.0
 FIT_GRID_MM = 3.0
-# What the search tries: size relative to the template, pitch (degrees), and shifts (mm) backwards and upwards of a first guess.
+# Values of the search: size relative to the template, pitch (degrees), and shifts (mm) of a first guess backwards and upwards.
 SIZES = (0.84, 0.9, 0.96, 1.02)
 PITCHES = (-20, -10, 0, 10, 20)
 SHIFTS_BACK = (-10, 10)
 SHIFTS_UP = (-15, 0, 15)
-# The part of a head that is about a brain high, measured from the crown (mm).
+# Height of the part of a head that contains the brain, measured from the crown (mm).
 CROWN_TO_BASE_MM = 150.0
 BINS = 16
-# Brighter than this many times the median of the head counts as this bright.
+# Intensities above this many times the median of the head are clipped.
 BRIGHTEST = 2.5
 
 STAGES = (
@@ -52,7 +52,7 @@ class HeadModel:
 
     Attributes:
         image: T1w-like intensities in [0, 1], (I, J, K).
-        compared: bool (I, J, K), where the model says something about heads in general.
+        compared: bool (I, J, K), where the model is like heads in general.
         centre: centre of mass in RAS+ mm.
     """
 
@@ -61,13 +61,13 @@ class HeadModel:
     centre: np.ndarray
 
     def for_ants(self) -> tuple[ants.ANTsImage, ants.ANTsImage]:
-        """Image and mask of comparison."""
+        """Return the image and the mask of comparison as ANTs images."""
         return ants_images.to_ants(self.image), ants_images.to_ants(self.image.with_array(self.compared.astype(np.float32)))
 
 
 @lru_cache(maxsize=4)
 def head_model(spacing_mm: float, reach_mm: float = AIR_MM) -> HeadModel:
-    """The model on an isotropic grid, compared out to `reach_mm` from the brain."""
+    """Return the model on an isotropic grid, compared up to `reach_mm` from the brain."""
     native = native_template()
     margin = int(reach_mm) + 8
     brain = orientation.isotropic(_padded(native.brain, margin), spacing_mm).array
@@ -82,20 +82,20 @@ def head_model(spacing_mm: float, reach_mm: float = AIR_MM) -> HeadModel:
 
 
 def _with_rims(image: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """The brain's intensities, and those of `RIMS` by the distance (mm) from it."""
+    """Return the brain's intensities, and those of `RIMS` by the distance (mm) from it."""
     result, inner = np.where(distance == 0, image, 0), 0.0
     for outer, brightness in RIMS:
         rim = (distance > inner) & (distance <= outer)
-        # The mask ends in the middle of the cortex' partial volume: what is brighter than the first rim stays.
+        # The mask ends in the partial volume of the cortex: voxels brighter than the first rim are kept.
         result[rim] = np.maximum(image[rim], brightness) if inner == 0 else brightness
         inner = outer
     return ndimage.gaussian_filter(result, 0.5)
 
 
 def locate(head: Volume) -> np.ndarray:
-    """Affine matrix (4, 4) from template to image points in RAS+ mm.
+    """Return an affine matrix (4, 4) from template to image points in RAS+ mm.
 
-    An exhaustive search over sizes, pitches and shifts by normalised mutual information, then ANTs from the best.
+    It is found by exhaustive search over sizes, pitches and shifts by normalised mutual information, then by ANTs.
 
     Args:
         head: bias-corrected whole head.
@@ -110,7 +110,7 @@ def locate(head: Volume) -> np.ndarray:
 
 
 def search(head: Volume) -> np.ndarray:
-    """The best of a few hundred placements of the model, as a matrix from template to image points."""
+    """Return the best of a few hundred placements of the model, as a matrix from template to image points."""
     model = head_model(SEARCH_GRID_MM)
     points = np.argwhere(model.compared)
     world = np.c_[points, np.ones(len(points))] @ model.image.affine.T
@@ -138,7 +138,7 @@ def _placement(centre: np.ndarray, guess: np.ndarray, size: float, pitch: float,
 
 
 def _crown_centre(head: Volume) -> np.ndarray:
-    """Centre of mass (RAS+ mm) of the head above the neck."""
+    """Return the centre of mass (RAS+ mm) of the head above the neck."""
     inside = morphology.largest(ndimage.binary_opening(bias_field.foreground(head.array), iterations=2))
     if not inside.any():
         inside = head.array > 0
@@ -148,7 +148,7 @@ def _crown_centre(head: Volume) -> np.ndarray:
 
 
 def clipped(volume: Volume) -> Volume:
-    """Without the brightest voxels: fat, eyes and vessels would leave the brain a few bins of the histogram."""
+    """Clip the brightest voxels: fat, eyes and vessels would leave only a few bins of the histogram for the brain."""
     tissue = np.median(volume.array[bias_field.foreground(volume.array)])
     return volume.with_array(np.clip(volume.array, 0, min(np.percentile(volume.array, 99.5), BRIGHTEST * tissue)))
 
@@ -166,7 +166,7 @@ def _padded(volume: Volume, margin: int) -> Volume:
 
 
 def _moved(affine: np.ndarray, first: list[int]) -> np.ndarray:
-    """The affine of a grid that begins at another voxel."""
+    """Return the affine of a grid that begins at another voxel."""
     moved = affine.copy()
     moved[:3, 3] = (affine @ np.append(first, 1.0))[:3]
     return moved

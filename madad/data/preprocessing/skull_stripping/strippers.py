@@ -1,4 +1,4 @@
-"""Every way of finding the brain behind one small interface: a head goes in, a brain mask on some grid of it comes out."""
+"""Skull-stripping strategies with one interface: from a head to a brain mask on one of its grids."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from madad.data.preprocessing.steps.session_images import Head
 
 @dataclass(frozen=True)
 class Found:
-    """A brain.
+    """Result of skull stripping.
 
     Attributes:
-        mask: uint8, on the grid where it was found: the working grid for masks that are smooth there, the file's grid for
-            masks that came as they are.
+        mask: brain mask, uint8, on the grid where it was found: the working grid for computed masks, the file's grid for
+            masks from a file or a program.
         start: first guess of the matrix from ICBM152 to image points (4, 4), or None.
     """
 
@@ -35,10 +35,11 @@ def strip(head: Head, options: dict) -> Found:
     """Find the brain of a head.
 
     Args:
-        options: skull_strip, one of `STRIPPERS`, and skull_strip_command, how an external program is called or None.
+        head: the image and its masks.
+        options: skull_strip, one of `STRIPPERS`, and skull_strip_command, the command of an external program or None.
 
     Raises:
-        SubjectError: none was found, or what was found cannot be a brain.
+        SubjectError: no brain was found, or the mask cannot be a brain.
     """
     found = STRIPPERS[options["skull_strip"]](head, options.get("skull_strip_command"))
     brain_mask.check_volume(found.mask.array > 0, found.mask)
@@ -46,7 +47,7 @@ def strip(head: Head, options: dict) -> Found:
 
 
 def check_ready(options: dict) -> None:
-    """See that the way of finding the brain can be used here, before the first image.
+    """Check before the first image that the chosen strategy can be used.
 
     Raises:
         UserError: an external program is missing.

@@ -1,4 +1,4 @@
-"""Volumes to ANTs images and back, with the settings that make ANTs repeat itself bit for bit.
+"""Conversion to and from ANTs images, with the settings that make ANTs reproducible bit for bit.
 
 ITK reads its number of threads once, when its first filter runs: import this module before any other use of ANTs.
 """
@@ -11,7 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Sums over threads depend on their order; shards are the way to use more cores.
+# Sums over threads depend on their order; shards use more cores instead.
 os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 
 import ants
@@ -28,7 +28,7 @@ FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def to_ants(volume: Volume) -> ants.ANTsImage:
-    """A float32 ANTs image on the volume's grid, whose axes must be orthogonal up to the rounding of headers."""
+    """Return a float32 ANTs image on the volume's grid, whose axes must be orthogonal up to the rounding of headers."""
     affine = FLIP @ volume.affine
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     return ants.from_numpy(
@@ -40,7 +40,7 @@ def to_ants(volume: Volume) -> ants.ANTsImage:
 
 
 def affine_matrix(transform: str | Path) -> np.ndarray:
-    """The (4, 4) matrix in RAS+ millimetres of an ITK affine transform file.
+    """Read the (4, 4) matrix in RAS+ millimetres of an ITK affine transform file.
 
     It maps points of the fixed image to points of the moving one.
     """
@@ -54,6 +54,6 @@ def affine_matrix(transform: str | Path) -> np.ndarray:
 
 @contextmanager
 def scratch() -> Generator[str]:
-    """A prefix for ANTs' intermediate files, which are gone when the block ends."""
+    """Yield a prefix for ANTs' intermediate files, which are removed when the block ends."""
     with tempfile.TemporaryDirectory(prefix="madad-") as folder:
         yield f"{folder}/"

@@ -1,4 +1,4 @@
-"""The slowly varying gain of the receive coils, estimated coarsely and divided out."""
+"""The bias field, the slowly varying gain of the receive coils, estimated on a coarse grid."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ TOLERANCE = 1e-5
 
 
 def estimate(volume: Volume, mask: np.ndarray | None = None, shrink: int = 2) -> Volume:
-    """Multiplicative bias field on the volume's grid, mean 1 inside the mask.
+    """Estimate the multiplicative bias field on the volume's grid, with mean 1 inside the mask.
 
     N4: Tustison et al. 2010, doi:10.1109/TMI.2010.2046908.
 
     Args:
         volume: (I, J, K) intensities.
-        mask: (I, J, K) where to estimate; the head by Otsu's threshold when absent.
-        shrink: every how many voxels of the coarse grid one is used.
+        mask: (I, J, K) region of the estimate; the head by Otsu's threshold if None.
+        shrink: step between the voxels of the coarse grid that are used.
     """
     mask = foreground(volume.array) if mask is None else mask
     spacing_mm = max(GRID_MM, *volume.spacing_mm)
@@ -42,19 +42,19 @@ def estimate(volume: Volume, mask: np.ndarray | None = None, shrink: int = 2) ->
 
 
 def carry_field(field: Volume, grid: Volume) -> np.ndarray:
-    """Linear resampling of a smooth field onto another grid; outside its own grid the nearest value holds."""
+    """Resample a smooth field linearly to another grid; outside its own grid the nearest value is used."""
     to_index = np.linalg.inv(field.affine) @ grid.affine
     shape = grid.array.shape
     return ndimage.affine_transform(field.array, to_index[:3, :3], to_index[:3, 3], shape, order=1, mode="nearest")
 
 
 def foreground(array: np.ndarray) -> np.ndarray:
-    """Where the head is, bool (I, J, K), holes filled.
+    """Return the mask of the head, bool (I, J, K), with holes filled.
 
-    Otsu's threshold (Otsu 1979, doi:10.1109/TSMC.1979.4310076) parts dark from bright; the head begins a quarter of the
-    way from the mean of the dark to that of the bright, since muscle and cerebrospinal fluid are neither.
+    Otsu's threshold (Otsu 1979, doi:10.1109/TSMC.1979.4310076) separates dark from bright voxels; the head begins a quarter of
+    the way from the mean of the dark to that of the bright ones, since muscle and cerebrospinal fluid are neither.
     """
-    # A few hot voxels must not be all that is bright.
+    # A few extreme voxels must not be the only bright ones.
     limit = np.percentile(array, 99.5)
     array = np.minimum(array, limit) if limit > array.min() else array
     bright = array > threshold_otsu(array)

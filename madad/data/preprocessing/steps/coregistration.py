@@ -1,8 +1,8 @@
-"""The sequences of one session laid on each other: a rigid map from the reference sequence to another one.
+"""Alignment of the sequences of one session: a rigid map from the reference sequence to another one.
 
-A head lies differently in every sequence. The brain is found once, on the reference; here the others are brought to it. What
-the optimiser finds is believed only where it is a small movement, explains the image better than the files' headers do, and
-is a place where the two brains fit, not merely one of many that are equally bad.
+The head has another position in every sequence. The brain is found once, on the reference, and the other sequences are aligned
+to it. The result of the optimiser is accepted only if it is a small movement, fits better than the headers of the files do, and
+is a clear maximum of the similarity.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from madad.core.errors import SubjectError
 from madad.core.io.volumes import Volume
 from madad.data.preprocessing.steps import ants_images, bias_field, registration
 
-# The head around the brain helps, but jaw, eyes and neck move on their own: compared out to here (mm from the brain).
+# Distance from the brain (mm) up to which images are compared: the head helps, but jaw, eyes and neck move independently.
 RIM_MM = 8.0
 SCHEDULE = {"aff_iterations": (100, 100, 50), "aff_shrink_factors": (4, 2, 1), "aff_smoothing_sigmas": (2, 1, 0)}
-# How far a head may lie from where header or centre of mass put it; beyond it the optimiser went astray.
+# Largest movement from the position given by header or centre of mass; beyond it the optimiser has failed.
 FARTHEST_MM, STEEPEST_DEGREES = 60.0, 45.0
-# Part of the brain that an image must show to be aligned at all.
+# Smallest part of the brain that an image must show to be aligned.
 LEAST_COVERAGE = 0.4
-# Where two brains fit, mutual information falls when one is pushed by so much; where it does not, they were never on each other.
+# If two brains are aligned, mutual information falls when one is shifted by this distance.
 PUSH_MM = 12.0
-# Of the mutual information a part of 0.05 to 0.2 remained after the push on four pairs of real thick-slice sequences.
+# Part of the mutual information that may remain after the shift; on four pairs of real thick-slice images it was 0.05 to 0.2.
 REMAINDER = 0.5
-# Where headers and centres of mass lead nowhere, heads are tried that are turned about each axis by these.
+# If headers and centres of mass fail, the head is turned about each axis by these angles.
 TURNS_DEGREES = (-25, 0, 25)
-# The header is kept unless another place explains so much more mutual information: sequences that come aligned stay so.
+# The header is kept unless another position gains this much mutual information: sequences that are aligned stay so.
 GAIN = 1.02
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Where another sequence of the session lies.
+    """Position of another sequence of the session.
 
     Attributes:
         matrix: (4, 4), points of the reference to points of the image, RAS+ mm.
         nmi: normalised mutual information of the two within the brain, 1 to 2.
-        before: the same by the headers alone.
+        before: the same by the headers only.
     """
 
     matrix: np.ndarray
@@ -55,7 +55,7 @@ def align(reference: Volume, brain: np.ndarray, image: Volume) -> Alignment:
     """Find the rigid map (6 parameters) from a reference to another image of the same head.
 
     Mattes mutual information by ANTs, started from the headers or from the centres of mass, whichever fits better, then from
-    the other if that leads nowhere, and last from the best of a few turned heads.
+    the other if that fails, and finally from the best of a few turned heads.
 
     Args:
         reference: bias-corrected head.
@@ -63,7 +63,7 @@ def align(reference: Volume, brain: np.ndarray, image: Volume) -> Alignment:
         image: bias-corrected head on a grid of its own.
 
     Raises:
-        SubjectError: no place was found where the two fit.
+        SubjectError: no position was found in which the two fit.
     """
     header = np.eye(4)
     before = similarity(reference, brain, image, header)
@@ -76,11 +76,11 @@ def align(reference: Volume, brain: np.ndarray, image: Volume) -> Alignment:
             found, nmi = header, before
         if _is_peak(reference, brain, image, found, nmi):
             return Alignment(found, nmi, before)
-    raise SubjectError("no position was found in which the brains of the two images fit; look whether both show one head")
+    raise SubjectError("no position was found in which the brains of the two images fit; check that both show the same head")
 
 
 def similarity(reference: Volume, brain: np.ndarray, image: Volume, matrix: np.ndarray) -> float:
-    """Normalised mutual information within the part of the brain that the image shows; 1 where that is too little."""
+    """Return normalised mutual information within the part of the brain that the image shows; 1 if that is too small."""
     inside = brain & registration.field_of_view(image, matrix, reference)
     if inside.sum() < LEAST_COVERAGE * brain.sum():
         return 1.0
@@ -114,14 +114,14 @@ def _fitted(reference: Volume, brain: np.ndarray, image: Volume, start: np.ndarr
 
 
 def _plausible(matrix: np.ndarray, start: np.ndarray, centre: np.ndarray) -> bool:
-    """Whether the head moved from the start by what heads move."""
+    """Return whether the movement from the start is one that heads make."""
     moved = np.linalg.norm(((matrix - start) @ np.append(centre, 1.0))[:3])
     turned = np.degrees(Rotation.from_matrix(matrix[:3, :3] @ start[:3, :3].T).magnitude())
     return bool(moved <= FARTHEST_MM and turned <= STEEPEST_DEGREES)
 
 
 def _is_peak(reference: Volume, brain: np.ndarray, image: Volume, matrix: np.ndarray, nmi: float) -> bool:
-    """Whether there is mutual information, and it falls on all six sides."""
+    """Return whether there is mutual information that falls in all six directions."""
     if nmi <= 1:
         return False
     for axis, way in itertools.product(range(3), (-1, 1)):
@@ -133,7 +133,7 @@ def _is_peak(reference: Volume, brain: np.ndarray, image: Volume, matrix: np.nda
 
 
 def _centred(reference: Volume, image: Volume) -> np.ndarray:
-    """The shift that lays the centres of mass of the two heads on each other."""
+    """Return the shift that aligns the centres of mass of the two heads."""
     heads = [(volume, bias_field.foreground(volume.array)) for volume in (reference, image)]
     matrix = np.eye(4)
     matrix[:3, 3] = _centre(*heads[1]) - _centre(*heads[0])
@@ -141,5 +141,5 @@ def _centred(reference: Volume, image: Volume) -> np.ndarray:
 
 
 def _centre(volume: Volume, mask: np.ndarray) -> np.ndarray:
-    """Centre of mass (3,) of a mask in RAS+ mm."""
+    """Return the centre of mass (3,) of a mask in RAS+ mm."""
     return (volume.affine @ np.append(ndimage.center_of_mass(mask), 1.0))[:3]

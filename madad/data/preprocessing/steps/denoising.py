@@ -1,4 +1,4 @@
-"""Smoothing that keeps edges, on a grid of its own where a published chain says so."""
+"""Edge-preserving smoothing, on a finer grid where a published chain requires it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ WAYS = ("none", "curvature_flow")
 # As in the released code of Behrendt et al. 2023 (pDDPM), on which cDDPM, mDDPM and MHD build.
 TIME_STEP = 0.125
 ITERATIONS = 3
-# The longest step that an explicit scheme of diffusion in three dimensions bears, as a part of the squared voxel size.
+# The longest stable step of an explicit scheme of diffusion in three dimensions, as a part of the squared voxel size.
 STABLE = 1 / 6
-# Squared slopes below this are flat: no contour runs through the voxel.
+# Voxels with a squared slope below this are flat: no contour runs through them.
 FLAT = 1e-9
 
 
 def denoised(carry: Callable[[Volume], np.ndarray], grid: Volume, options: Mapping[str, Any]) -> np.ndarray:
-    """An image on a pipeline's grid, denoised as the pipeline says.
+    """Return an image on a pipeline's grid, denoised as the pipeline requires.
 
-    Where the pipeline denoises on a finer grid than its own (`denoise_at_mm`), the image is carried to the finer grid of
-    the same field of view, smoothed there, and halved by cubic B-splines, as the published chains do.
+    Where the pipeline denoises on a finer grid than its own (`denoise_at_mm`), the image is resampled to the finer grid of the
+    same field of view, smoothed there, and reduced by cubic B-splines, as in the published chains.
 
     Args:
-        carry: gives the image on any grid, interpolated from the voxels of its file; 0 outside the brain, because the
+        carry: returns the image on any grid, interpolated from the voxels of its file; 0 outside the brain, because the
             published chains strip before they smooth.
-        grid: the pipeline's.
+        grid: grid of the pipeline.
         options: denoise, denoise_at_mm.
 
     Returns:
@@ -47,13 +47,13 @@ def denoised(carry: Callable[[Volume], np.ndarray], grid: Volume, options: Mappi
 
 
 def times_finer(options: Mapping[str, Any]) -> int:
-    """How many voxels of the grid of `denoise_at_mm` lie along one of the pipeline's."""
+    """Return the number of voxels of the grid of `denoise_at_mm` along one of the pipeline's."""
     spacing_mm = options["spacing_mm"]
     return max(1, round(spacing_mm / (options.get("denoise_at_mm") or spacing_mm)))
 
 
 def refined(grid: Volume, times: int) -> Volume:
-    """The grid whose voxels are a whole number of times smaller and fill the same field of view; its values are 0."""
+    """Return a grid with voxels that are `times` smaller and the same field of view; its values are 0."""
     affine = grid.affine.copy()
     affine[:3, :3] /= times
     affine[:3, 3] -= grid.affine[:3, :3].sum(axis=1) * (1 - 1 / times) / 2
@@ -61,7 +61,7 @@ def refined(grid: Volume, times: int) -> Volume:
 
 
 def coarsened(array: np.ndarray, times: int) -> np.ndarray:
-    """Values at the centres of blocks of times × times × times voxels, by cubic B-splines (unsmoothed, as published)."""
+    """Return the values at the centres of blocks of times × times × times voxels, by cubic B-splines (as published)."""
     shape = tuple(n // times for n in array.shape)
     values = ndimage.affine_transform(array, times * np.eye(3), np.full(3, (times - 1) / 2), shape, order=3, mode="nearest")
     return np.clip(values, array.min(), array.max()).astype(np.float32)
@@ -76,7 +76,7 @@ def curvature_flow(volume: Volume, time_step: float = TIME_STEP, iterations: int
     Args:
         volume: intensities.
         time_step: in mm².
-        iterations: number of steps; each is parted on voxels so fine that it would not be stable whole.
+        iterations: number of steps; a step is divided if the voxels are too small for it to be stable.
 
     Returns:
         float32 on the same grid.
@@ -89,7 +89,7 @@ def curvature_flow(volume: Volume, time_step: float = TIME_STEP, iterations: int
 
 
 def _curvature_speed(array: np.ndarray, spacing_mm: Vector3) -> np.ndarray:
-    """κ |∇I| = (Σ_i I_i² Σ_{j≠i} I_jj − 2 Σ_{i<j} I_i I_j I_ij) / |∇I|², 0 where the image is flat."""
+    """Return κ |∇I| = (Σ_i I_i² Σ_{j≠i} I_jj − 2 Σ_{i<j} I_i I_j I_ij) / |∇I|², 0 where the image is flat."""
     first = [_slope(array, axis, spacing_mm[axis]) for axis in range(3)]
     second = [_bend(array, axis, spacing_mm[axis]) for axis in range(3)]
     squared = sum(slope**2 for slope in first)
@@ -110,7 +110,7 @@ def _bend(array: np.ndarray, axis: int, step: float) -> np.ndarray:
 
 
 def _neighbours(array: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values of the voxel before and after along an axis; the border repeats itself."""
+    """Return the values of the voxels before and after along an axis; the border repeats itself."""
     last = array.shape[axis] - 1
     index = np.arange(last + 1)
     return array.take(np.maximum(index - 1, 0), axis), array.take(np.minimum(index + 1, last), axis)

@@ -1,11 +1,11 @@
 """Normalisation of intensities: float32 in [0, 1] inside the brain, exactly 0 outside.
 
-Every method is a monotone map of one image's values, described by a JSON-able model. What is learned from several
-images is learned from the training split alone. Landmarks are percentiles, so that a lesion, which is a small part of
-a brain, hardly moves them.
+Every method is a monotone map of one image's values, described by a model that JSON can hold. Whatever is learned from several
+images is learned only from the training split. Landmarks are percentiles, so that a lesion, which is a small part of a brain,
+hardly moves them.
 
-The Nyúl landmarks are computed here and not by the package `intensity-normalization`: that holds every image in memory
-at once, extrapolates beyond the outermost landmarks and keeps its model in a private attribute.
+The Nyúl landmarks are computed here and not by the package `intensity-normalization`, which holds every image in memory at
+once, extrapolates beyond the outermost landmarks and keeps its model in a private attribute.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ METHODS = ("percentile", "nyul", "histogram_matching", "zscore", "equalisation",
 DECILES = tuple(range(10, 100, 10))
 # Quantiles that describe a reference histogram.
 QUANTILES = 101
-# Standard scores that become 0 and 1.
+# Standard scores that are mapped to 0 and 1.
 ZSCORE_RANGE = (-3.0, 3.0)
-# Enough that two voxels which differ visibly fall into two bins, even when one vessel is far brighter than the rest.
+# Enough that two visibly different voxels fall into different bins, even when one vessel is far brighter than the rest.
 EQUALISATION_BINS = 4096
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -34,17 +34,18 @@ Model = dict
 def fit(
     method: str, images: Iterable[Pair], lower: float = 1.0, upper: float = 99.0, reference: np.ndarray | None = None
 ) -> Model:
-    """Learn what a method needs.
+    """Learn the model of a method.
 
     Args:
         method: one of `METHODS`.
         images: pairs (image, brain mask) of the training split, any shapes; read one at a time, and only by "nyul" and
             by "histogram_matching" without a reference.
-        lower, upper: percentiles of the brain that become 0 and 1; "maximum" uses the upper one alone.
-        reference: (N,) intensities to match, for "histogram_matching"; the mean histogram of the images when absent.
+        lower: percentile of the brain that is mapped to 0.
+        upper: percentile of the brain that is mapped to 1; "maximum" uses only this one.
+        reference: (N,) intensities to match, for "histogram_matching"; if None, the mean histogram of the images.
 
     Returns:
-        A JSON-able dict with `method`, `lower`, `upper` and what was learned.
+        a dict that JSON can hold, with `method`, `lower`, `upper` and what was learned.
 
     Raises:
         UserError: unknown method, impossible percentiles, or too few images.
@@ -52,7 +53,7 @@ def fit(
     if method not in METHODS:
         raise UserError(f"intensity.method: {method!r} is unknown; choose one of {', '.join(METHODS)}")
     if not 0 <= lower < upper <= 100:
-        raise UserError(f"intensity.lower and upper: {lower:g} and {upper:g} must be percentiles, the lower one below")
+        raise UserError(f"intensity.lower and upper: {lower:g} and {upper:g} must be percentiles, and lower must be below upper")
     model: Model = {"method": method, "lower": float(lower), "upper": float(upper)}
     if method == "nyul":
         percentiles = [lower, *(d for d in DECILES if lower < d < upper), upper]
@@ -80,7 +81,7 @@ def apply(model: Model, image: np.ndarray, brain: np.ndarray) -> np.ndarray:
         float32 of the same shape, in [0, 1] inside the brain and 0 outside.
 
     Raises:
-        SubjectError: no voxel in the brain, or all have one value.
+        SubjectError: the brain has no voxel, or all have the same value.
     """
     inside = np.asarray(brain) > 0
     values = _values(image, inside)
@@ -90,23 +91,23 @@ def apply(model: Model, image: np.ndarray, brain: np.ndarray) -> np.ndarray:
 
 
 def _percentile(model: Model, values: np.ndarray) -> np.ndarray:
-    """Outer percentiles to 0 and 1, linear between."""
+    """Map the outer percentiles to 0 and 1, linearly between."""
     low, high = _outer(values, model)
     return (values - low) / (high - low)
 
 
 def _nyul(model: Model, values: np.ndarray) -> np.ndarray:
-    """Landmarks to the standard scale, linear between (Nyúl et al. 2000, doi:10.1109/42.836373)."""
+    """Map the landmarks to the standard scale, linearly between (Nyúl et al. 2000, doi:10.1109/42.836373)."""
     return _piecewise(values, model["percentiles"], model["scale"])
 
 
 def _histogram_matching(model: Model, values: np.ndarray) -> np.ndarray:
-    """Quantiles to those of the reference (Gonzalez and Woods, Digital Image Processing, section 3.3)."""
+    """Map the quantiles to those of the reference (Gonzalez and Woods, Digital Image Processing, section 3.3)."""
     return _piecewise(values, np.linspace(model["lower"], model["upper"], len(model["scale"])), model["scale"])
 
 
 def _zscore(model: Model, values: np.ndarray) -> np.ndarray:
-    """Mean and standard deviation of what lies between the outer percentiles; `ZSCORE_RANGE` to 0 and 1."""
+    """Map standard scores in `ZSCORE_RANGE` to 0 and 1, with mean and deviation of the values between the percentiles."""
     low, high = _outer(values, model)
     core = values[(values >= low) & (values <= high)]
     spread = max(float(core.std()), 1e-6 * (high - low))
@@ -114,15 +115,15 @@ def _zscore(model: Model, values: np.ndarray) -> np.ndarray:
 
 
 def _equalisation(model: Model, values: np.ndarray) -> np.ndarray:
-    """Every value to the part of the brain that is darker (Meissen et al. 2021, doi:10.1007/978-3-031-08999-2_5)."""
+    """Map every value to the part of the brain that is darker (Meissen et al. 2021, doi:10.1007/978-3-031-08999-2_5)."""
     return exposure.equalize_hist(values, nbins=EQUALISATION_BINS)
 
 
 def _maximum(model: Model, values: np.ndarray) -> np.ndarray:
-    """The upper percentile to 1; 0 stays 0, so that a stripped image's background lies where it was.
+    """Map the upper percentile to 1 and 0 to 0, so that the background of a stripped image stays 0.
 
-    At 99 the scale of denoising autoencoders (Kascenas et al. 2022, https://openreview.net/forum?id=Bm8-t_ggzPD), at 100 the
-    range of a whole stripped volume (Frotscher et al. 2025, arXiv:2512.01534).
+    At 99 this is the scale of denoising autoencoders (Kascenas et al. 2022, https://openreview.net/forum?id=Bm8-t_ggzPD), at 100
+    the range of a whole stripped volume (Frotscher et al. 2025, arXiv:2512.01534).
     """
     high = np.percentile(values, model["upper"])
     high = high if high > 0 else values.max()
@@ -142,7 +143,7 @@ _APPLY: dict[str, Callable[[Model, np.ndarray], np.ndarray]] = {
 
 
 def _mean_landmarks(images: Iterable[Pair], percentiles: Iterable[float], at_least: int) -> list[float]:
-    """Mean position of the percentiles when the outermost ones are put at 0 and 1 in every image."""
+    """Return the mean position of the percentiles when the outermost ones are mapped to 0 and 1 in every image."""
     found = []
     for image, brain in images:
         landmarks = np.percentile(_values(image, np.asarray(brain) > 0), list(percentiles))
@@ -170,6 +171,6 @@ def _outer(values: np.ndarray, model: Model) -> tuple[float, float]:
 
 
 def _piecewise(values: np.ndarray, percentiles: Iterable[float], scale: list[float]) -> np.ndarray:
-    """Linear between landmarks; beyond the outermost ones the value stays."""
+    """Map values linearly between landmarks; beyond the outermost ones the result is constant."""
     landmarks, index = np.unique(np.percentile(values, list(percentiles)), return_index=True)
     return np.interp(values, landmarks, np.asarray(scale)[index])

@@ -1,14 +1,14 @@
-"""Lesion masks onto another grid without losing volume.
+"""Resampling of lesion masks to another grid without losing volume.
 
-A threshold of one half shrinks what is small: on a grid of twice the voxel size a ball of three voxels keeps a part of itself or
-nothing. Here the volume decides instead. The part of each target voxel that the lesion fills is measured,
+A threshold of one half shrinks small lesions: on a grid of twice the voxel size a ball of three voxels loses a part or all of
+its volume. Here the volume is preserved instead. The part of each target voxel that the lesion fills is measured,
 
     f(v) = mean over points x, evenly spaced in voxel v, of L(M x),
 
 with L the mask, interpolated linearly between its voxels, and M the map from target to mask points. Their sum is the volume in
 target voxels, N = round(Σ f(v)), and the mask is the N voxels with the largest f: of all masks of that volume the one with the
-greatest overlap Σ f(v). One thing comes before the overlap: every lesion that is worth a voxel keeps its fullest one, because
-lesions are counted, too.
+greatest overlap Σ f(v). With one exception: every lesion of sufficient size keeps its fullest voxel, because lesions are
+counted, too.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from madad.core.io.volumes import Volume
 from madad.core.shapes import Box3, box3
 from madad.data.preprocessing.steps.registration import field_of_view, index_map
 
-# A lesion of at least so many target voxels keeps one; less than half of one cannot be shown.
+# A lesion of at least this many target voxels keeps one.
 LEAST_KEPT = 0.5
-# Points along an edge of a target voxel: as many as it spans voxels of the mask, so that none falls between two, within these.
+# Limits of the number of points along an edge of a target voxel, which is the number of voxels of the mask that it spans.
 POINTS = (2, 8)
 
 
 def carry(lesion: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
-    """A lesion mask on another grid, uint8 (I, J, K), of the same volume.
+    """Return a lesion mask on another grid, uint8 (I, J, K), of the same volume.
 
     Args:
         lesion: binary mask.
         matrix: (4, 4), points of the grid to points of the mask in RAS+ mm.
-        grid: where the mask is wanted.
+        grid: target grid.
     """
     filled, rank = (np.zeros(grid.array.shape, dtype=np.float32) for _ in range(2))
-    # By the whole image: a voxel beyond the border of a piece may still hold some of it.
+    # For the whole image: a voxel beyond the border of a piece may still contain some of it.
     seen = field_of_view(lesion, matrix, grid)
     for piece in _pieces(lesion):
         box = _box(piece, matrix, grid)
@@ -50,7 +50,7 @@ def carry(lesion: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
     rank = np.maximum(rank, filled).ravel()
     touched = np.flatnonzero(rank)
     wanted = max(round(float(filled.sum(dtype=float))), min(1, touched.size))
-    # A stable order: of two voxels that are filled alike the first is taken, on every machine.
+    # A stable order: of two voxels that are filled equally the first is used, on every machine.
     order = np.argsort(-rank[touched], kind="stable")
     carried = np.zeros(rank.size, dtype=np.uint8)
     carried[touched[order[:wanted]]] = 1
@@ -58,7 +58,7 @@ def carry(lesion: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
 
 
 def fractions(lesion: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
-    """The part of every voxel of the grid that the lesion fills, float32 (I, J, K); what lies on the image's border goes on."""
+    """Return the part of every voxel of the grid that the lesion fills, float32 (I, J, K); the image's border is extended."""
     shape, array = grid.array.shape, (lesion.array > 0).astype(np.float32)
     total = np.zeros(shape, dtype=np.float32)
     if not total.size:
@@ -71,14 +71,14 @@ def fractions(lesion: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
 
 
 def cut(volume: Volume, box: Box3) -> Volume:
-    """A part of a volume, at its place in space."""
+    """Cut out a part of a volume, which keeps its position in space."""
     affine = volume.affine.copy()
     affine[:3, 3] = (volume.affine @ [*(side.start for side in box), 1.0])[:3]
     return Volume(volume.array[box], affine)
 
 
 def _pieces(lesion: Volume) -> Iterator[Volume]:
-    """Every connected piece (26 neighbours) of a mask, cut out with a margin of one voxel where the image has one."""
+    """Yield every connected piece (26 neighbours) of a mask, cut out with a margin of one voxel inside the image."""
     labels, _ = ndimage.label(lesion.array > 0, np.ones((3, 3, 3)))
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
         box = box3(slice(max(0, side.start - 1), side.stop + 1) for side in place)
@@ -86,12 +86,12 @@ def _pieces(lesion: Volume) -> Iterator[Volume]:
 
 
 def volume_ml(lesion: Volume, matrix: np.ndarray) -> float:
-    """What a lesion measures after the map: its native volume divided by the determinant, which says how space is stretched."""
+    """Return the volume of a lesion after the map: its native volume divided by the determinant of the map."""
     return float((lesion.array > 0).sum()) * lesion.voxel_ml / abs(float(np.linalg.det(matrix[:3, :3])))
 
 
 def _box(lesion: Volume, matrix: np.ndarray, grid: Volume) -> Box3:
-    """The part of the grid that a lesion can reach."""
+    """Return the part of the grid that a lesion can reach."""
     found = ndimage.find_objects((lesion.array > 0).astype(np.uint8))[0]
     sides = [(side.start - 1.5, side.stop + 0.5) for side in found]
     corners = np.array([[*corner, 1.0] for corner in itertools.product(*sides)])

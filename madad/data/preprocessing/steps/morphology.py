@@ -1,4 +1,4 @@
-"""Shaping of masks. Masks are bool (I, J, K) on isotropic grids; lengths are in voxels."""
+"""Morphology of masks, bool (I, J, K) on isotropic grids; lengths are in voxels."""
 
 from __future__ import annotations
 
@@ -7,36 +7,37 @@ from scipy import ndimage
 
 
 def largest(mask: np.ndarray) -> np.ndarray:
-    """The largest connected piece."""
+    """Return the largest connected piece."""
     labels, count = ndimage.label(mask)
     return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else mask
 
 
 def clean(mask: np.ndarray) -> np.ndarray:
-    """The largest piece without holes."""
+    """Return the largest piece with its holes filled."""
     return ndimage.binary_fill_holes(largest(mask))
 
 
 def opened(mask: np.ndarray, radius: float) -> np.ndarray:
-    """Opening by a ball: what is thinner than twice the radius goes. A mask that is thinner everywhere stays."""
+    """Open by a ball: parts thinner than twice the radius are removed. A mask that is thinner everywhere is kept."""
     core = ndimage.distance_transform_edt(mask) > radius
     return mask & (ndimage.distance_transform_edt(~core) <= radius) if core.any() else mask
 
 
 def closed(mask: np.ndarray, radius: float) -> np.ndarray:
-    """Closing by a ball: clefts narrower than twice the radius fill."""
+    """Close by a ball: clefts narrower than twice the radius are filled."""
     margin = int(radius) + 2
     near = ndimage.distance_transform_edt(~np.pad(mask, margin)) <= radius
     return (ndimage.distance_transform_edt(near) > radius)[(slice(margin, -margin),) * 3] | mask
 
 
 def peeled(mask: np.ndarray, array: np.ndarray, darkness: float, depth: float) -> np.ndarray:
-    """Without the dark voxels that are connected to the outside.
+    """Remove the dark voxels that are connected to the outside.
 
     Args:
+        mask: the mask to trim.
         array: intensities.
-        darkness: voxels below this part of the median of what lies deeper than `depth` are dark.
-        depth: how far below the mask's surface voxels may go.
+        darkness: voxels are dark below this part of the median of all voxels deeper than `depth`.
+        depth: largest depth below the mask's surface of removed voxels.
     """
     below = ndimage.distance_transform_edt(mask)
     if not (below > depth).any():

@@ -9,21 +9,21 @@ from madad.core.errors import SubjectError
 from madad.core.io.volumes import Volume
 from madad.data import template
 
-# A head smaller than this along any axis is a localiser or a wrong header, not an image to measure.
+# An image smaller than this along any axis is a localiser or has a wrong header.
 SMALLEST_EXTENT_MM = 60.0
-# One larger than this has a wrong unit in its header (micrometres, metres).
+# An image larger than this has a wrong unit in its header (micrometres, metres).
 LARGEST_EXTENT_MM = 600.0
 
 
 def to_ras(volume: Volume) -> Volume:
-    """The same voxels with axes ordered and flipped to be closest to RAS+; nothing is interpolated."""
+    """Return the same voxels with axes reordered and flipped to be closest to RAS+; nothing is interpolated."""
     axes = nib.io_orientation(volume.affine)
     array = nib.apply_orientation(volume.array, axes)
     return Volume(np.ascontiguousarray(array), volume.affine @ nib.orientations.inv_ornt_aff(axes, volume.array.shape))
 
 
 def check_extent(volume: Volume, path: str) -> None:
-    """Refuse what cannot be a head.
+    """Refuse an image that cannot show a head.
 
     Raises:
         SubjectError: the field of view is too small or too large along an axis.
@@ -33,14 +33,14 @@ def check_extent(volume: Volume, path: str) -> None:
         sides = " x ".join(f"{side:.0f}" for side in extent)
         raise SubjectError(
             f"{path}: the field of view is {sides} mm; a head needs {SMALLEST_EXTENT_MM:.0f} to {LARGEST_EXTENT_MM:.0f} mm "
-            "a side. Check the voxel size in the header, or leave the image out"
+            "per side. Check the voxel size in the header, or leave the image out"
         )
 
 
 def isotropic(volume: Volume, spacing_mm: float) -> Volume:
-    """The volume on an isotropic grid along its own axes, made orthogonal where the header shears them.
+    """Resample a volume to an isotropic grid along its own axes, made orthogonal where the header shears them.
 
-    Thin directions are smoothed before they are thinned out, thick slices are interpolated linearly.
+    Directions with smaller voxels are smoothed first, thick slices are interpolated linearly.
 
     Args:
         volume: any grid.
@@ -58,6 +58,6 @@ def isotropic(volume: Volume, spacing_mm: float) -> Volume:
 
 
 def rotation(matrix: np.ndarray) -> np.ndarray:
-    """The orthonormal (3, 3) matrix nearest to a matrix of unit columns (orthogonal Procrustes, Schönemann 1966)."""
+    """Return the orthonormal (3, 3) matrix nearest to a matrix of unit columns (orthogonal Procrustes, Schönemann 1966)."""
     left, _, right = np.linalg.svd(matrix)
     return left @ right

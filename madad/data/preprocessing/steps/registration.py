@@ -1,6 +1,6 @@
-"""Linear registration to the template, and what travels with it.
+"""Linear registration to the template, and resampling of images and masks by its result.
 
-A transform is kept as one (4, 4) matrix that maps template points to points of the image, both in RAS+ mm, so that
+A transform is stored as one (4, 4) matrix that maps template points to points of the image, both in RAS+ mm, so that
 every output is interpolated once, from the voxels of the file.
 """
 
@@ -18,17 +18,17 @@ from madad.core.io.volumes import Volume
 from madad.data.preprocessing.steps import ants_images
 from madad.data.template import Template
 
-# What a linear map of one head to another can do; beyond it the optimiser went astray.
+# Plausible volume ratios of a linear map between heads; beyond them the optimiser has failed.
 VOLUME_RATIO = (0.4, 2.5)
 
-# Measured: 2 mm and five times the steps cost thrice the time and change no overlap by more than 0.001.
+# Measured: 2 mm and five times the steps take three times as long and change no overlap by more than 0.001.
 GRID_MM = 3.0
 SCHEDULE = {"aff_iterations": (100, 100, 50), "aff_shrink_factors": (4, 2, 1), "aff_smoothing_sigmas": (2, 1, 0)}
 KINDS = {"affine": "Affine", "rigid": "Rigid"}
 
 
 def register(brain: Volume, template: Template, kind: str = "affine", start: np.ndarray | None = None) -> np.ndarray:
-    """Matrix (4, 4) from template to image points in RAS+ mm.
+    """Register a brain to the template; return the matrix (4, 4) from template to image points in RAS+ mm.
 
     Mattes mutual information (Mattes et al. 2003, doi:10.1109/TMI.2003.809072) by ANTs; the contrast need not be that
     of the template.
@@ -37,10 +37,10 @@ def register(brain: Volume, template: Template, kind: str = "affine", start: np.
         brain: intensities, 0 outside the brain.
         template: fixed image.
         kind: "affine" (12 parameters) or "rigid" (6).
-        start: a first guess; the centres of mass on each other when absent.
+        start: a first guess; if None, the centres of mass are aligned.
 
     Raises:
-        SubjectError: the result squeezes or stretches the brain beyond what heads differ by.
+        SubjectError: the result scales the brain more than heads differ.
     """
     matrix = fit(ants_images.to_ants(template.t1w), ants_images.to_ants(brain), KINDS[kind], SCHEDULE, start=start)
     check(matrix)
@@ -55,13 +55,15 @@ def fit(
     start: np.ndarray | None = None,
     mask: ants.ANTsImage | None = None,
 ) -> np.ndarray:
-    """One linear stage of ANTs; the matrix (4, 4) from fixed to moving points in RAS+ mm.
+    """Run one linear stage of ANTs; return the matrix (4, 4) from fixed to moving points in RAS+ mm.
 
     Args:
+        fixed: fixed image.
+        moving: moving image.
         kind: ANTs' name of the transform.
-        schedule: iterations, shrink factors and smoothing a level.
-        start: where to begin; the centres of mass on each other when absent.
-        mask: where the fixed image is compared; everywhere when absent.
+        schedule: iterations, shrink factors and smoothing of each level.
+        start: a first guess; if None, the centres of mass are aligned.
+        mask: region of the fixed image that is compared; if None, all of it.
     """
     with ants_images.scratch() as prefix:
         initial = None if start is None else [str(write_transform(Path(f"{prefix}start.txt"), start))]
@@ -77,27 +79,27 @@ def check(matrix: np.ndarray) -> None:
     if not VOLUME_RATIO[0] < ratio < VOLUME_RATIO[1]:
         raise SubjectError(
             f"registration to the template failed: it scales the brain's volume by {1 / max(ratio, 1e-6):.2f}; "
-            "look at the image, and at its brain mask in the quality picture"
+            "check the image, and its brain mask in the quality picture"
         )
 
 
 def carry_image(image: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
-    """The image on the grid of the template, by cubic B-splines from its own voxels. Returns float32.
+    """Resample the image to the grid of the template by cubic B-splines from its own voxels. Returns float32.
 
-    Directions that get coarser are smoothed first (as in `madad.data.template.resample`). Values stay within the image's range,
-    and are 0 outside its field of view.
+    Directions that become coarser are smoothed first (as in `madad.data.template.resample`). Values stay within the image's
+    range, and are 0 outside its field of view.
     """
     ratio = np.array(grid.spacing_mm) / np.array(image.spacing_mm)
     sigma = np.sqrt(np.maximum(ratio**2 - 1, 0)) / 2.3548
     smooth = ndimage.gaussian_filter(image.array.astype(np.float32), sigma)
-    # The outermost half voxel has data, although no centre lies beyond it; what is farther out has none.
+    # The outermost half voxel has data, although no centre lies beyond it.
     carried = ndimage.affine_transform(smooth, *index_map(image, matrix, grid), grid.array.shape, order=3, mode="nearest")
     carried = np.clip(carried, image.array.min(), image.array.max())
     return np.where(field_of_view(image, matrix, grid), carried, 0).astype(np.float32)
 
 
 def field_of_view(image: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
-    """Voxels of the grid, bool (I, J, K), whose centres lie within the voxels of an image."""
+    """Return the voxels of the grid, bool (I, J, K), whose centres lie within the voxels of an image."""
     steps, offset = index_map(image, matrix, grid)
     inside = np.ones(grid.array.shape, dtype=bool)
     for axis, size in enumerate(image.array.shape):
@@ -108,15 +110,15 @@ def field_of_view(image: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray
 
 
 def carry_label(label: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
-    """A binary mask on the grid of the template, uint8: where the linearly interpolated mask is above one half.
+    """Resample a binary mask to the grid of the template, uint8: 1 where the linearly interpolated mask is above one half.
 
-    For two labels this is ITK's generic label interpolation; no value between 0 and 1 comes out, and nothing outside the
-    field of view. Made for large masks: small ones shrink on a coarser grid, for them there is `lesions.carry`.
+    For two labels this is ITK's generic label interpolation; the result has no values between 0 and 1, and is 0 outside the
+    field of view. It is for large masks: small ones shrink on a coarser grid and need `lesion_resampling.carry`.
 
     Args:
         label: any values above 0 are inside.
         matrix: (4, 4), points of the grid to points of the mask in RAS+ mm.
-        grid: where the mask is wanted.
+        grid: target grid.
     """
     inside, steps = (label.array > 0).astype(np.float32), index_map(label, matrix, grid)
     carried = ndimage.affine_transform(inside, *steps, grid.array.shape, order=1, mode="nearest")
@@ -133,29 +135,30 @@ def write_transform(path: Path, matrix: np.ndarray) -> Path:
 
 
 def index_map(image: Volume, matrix: np.ndarray, grid: Volume) -> tuple[np.ndarray, np.ndarray]:
-    """Matrix and offset from voxel indices of the grid to those of the image."""
+    """Return matrix and offset from voxel indices of the grid to those of the image."""
     to_index = np.linalg.inv(image.affine) @ matrix @ grid.affine
     return to_index[:3, :3], to_index[:3, 3]
 
 
 def normalised_mutual_information(first: np.ndarray, second: np.ndarray, inside: np.ndarray, bins: int = 32) -> float:
-    """Similarity of two images on one grid, 1 (independent) to 2 (one determines the other).
+    """Return the similarity of two images on one grid, from 1 (independent) to 2 (one determines the other).
 
     Studholme et al. 1999, doi:10.1016/S0031-3203(98)00091-0.
 
     Args:
-        first, second: (I, J, K) intensities.
-        inside: (I, J, K) where to compare.
+        first: intensities of one image, (I, J, K).
+        second: intensities of the other image, (I, J, K).
+        inside: voxels to compare, (I, J, K) bool.
         bins: histogram bins of each image.
     """
-    # Single bright voxels would leave the rest of the histogram in a few bins.
+    # Single bright voxels would press the rest of the histogram into a few bins.
     pair = [np.clip(values, *np.percentile(values, (0.5, 99.5))) for values in (first[inside], second[inside])]
     joint, _, _ = np.histogram2d(*pair, bins=bins)
     return mutual_information_of(joint)
 
 
 def mutual_information_of(joint: np.ndarray) -> float:
-    """Normalised mutual information of a joint histogram of counts."""
+    """Return the normalised mutual information of a joint histogram of counts."""
     joint = joint / max(joint.sum(), 1)
     return float((_entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))) / max(_entropy(joint), 1e-12))
 

@@ -1,4 +1,4 @@
-"""The images of one session with the masks that came with them, read and checked."""
+"""The images of one session with their masks, read and checked."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from madad.core.io.manifest import Row
 from madad.core.io.volumes import Volume, check_header, grid_difference, load_image, load_mask
 from madad.data.preprocessing.steps import bias_field, orientation
 
-# Bias field, brain mask and registration are found on a grid no finer than this; results are interpolated from the file.
+# Bias field, brain mask and registration are computed on a grid no finer than this; results are interpolated from the file.
 WORKING_GRID_MM = 2.0
 MASKS = ("lesion_mask", "brain_mask")
 
 
 @dataclass(frozen=True)
 class Head:
-    """One image and the masks that came with it, on one grid, RAS+.
+    """One image and its masks, on one grid, RAS+.
 
     Attributes:
-        row: of the manifest.
+        row: row of the manifest.
         image: intensities of the file, (I, J, K) float32.
-        lesion: uint8 mask or None.
+        lesion: uint8 lesion mask or None.
         given: uint8 brain mask or None.
-        notes: what was wrong but could be lived with.
+        notes: problems that do not make the image unusable.
     """
 
     row: Row
@@ -45,8 +45,7 @@ class Head:
 
     @cached_property
     def flat(self) -> Volume:
-        """`working` without the bias field of the whole head, for searches alone: they profit even where the result shall
-        keep its bias field."""
+        """`working` without the bias field of the whole head, only for searches, even if the result keeps its bias field."""
         return self.working.with_array(self.working.array / bias_field.estimate(self.working, shrink=3).array)
 
 
@@ -54,7 +53,7 @@ def load(row: Row, options: dict) -> Head:
     """Read and check the files of a row.
 
     Raises:
-        SubjectError: an image or a mask that is needed cannot be used.
+        SubjectError: the image or a required mask cannot be used.
     """
     frame = int(row["frame"]) if row.get("frame") else None
     image = load_image(row["path"], frame)
@@ -74,28 +73,28 @@ def load(row: Row, options: dict) -> Head:
 
 
 def with_own_masks(rows: Sequence[Row]) -> list[Row]:
-    """The rows of one session, each with the masks on its own grid.
+    """Return the rows of one session, each with the masks on its own grid.
 
-    A data set with one mask a subject names it for every sequence. Where a mask is not on the grid of its image but on that
-    of another sequence it becomes that one's, if that has none of its own; any other mask stays, to be refused by name.
+    A data set with one mask per subject names it for every sequence. If a mask is not on the grid of its image but on that of
+    another sequence, it is assigned to that one unless it has its own; any other mask is kept, and refused later by name.
     """
     rows = [dict(row) for row in rows]
     for row, key in itertools.product(rows, MASKS):
         if row[key] and not _on_grid(row, row[key]):
             owner = next((other for other in rows if other[key] in ("", row[key]) and _on_grid(other, row[key])), None)
             if owner is not None:
-                _hand_over(row, owner, key)
+                _reassign(row, owner, key)
     return rows
 
 
-def _hand_over(row: Row, owner: Row, key: str) -> None:
+def _reassign(row: Row, owner: Row, key: str) -> None:
     owner[key], row[key] = row[key], ""
     if key == "lesion_mask":
         owner["lesion_labels"] = row.get("lesion_labels", "")
 
 
 def _on_grid(row: Row, mask: str) -> bool:
-    """Whether a mask lies on the grid of a row's image, by the headers; False where one cannot be read."""
+    """Return whether a mask lies on the grid of a row's image, by the headers; False if one cannot be read."""
     try:
         grids = [_grid(row["path"], row.get("frame", "")), _grid(mask)]
     except SubjectError:
