@@ -1,69 +1,48 @@
 """The configuration, and the names that the rules of every stage share. Nothing here imports torch or ants."""
 
-import json
 import os
-import shlex
 import sys
 
 sys.path.insert(0, workflow.basedir)
 
-from madad.configuration import cards, disk_forecast, experiments, settings, subject_counts
+from madad.configuration import cards, settings
 from madad.core.errors import UserError
-from madad.core.io.manifest import SPLITS
 from madad.core.provenance import content_hash, fingerprint
-from madad.workflow import anomalies, cohorts, methods, paths, preprocessing
-from madad.workflow.plan import Plan
+from madad.workflow import anomalies, cohorts, methods, paths, patterns, preprocessing, startup
+from madad.workflow.parameters import as_json
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-if set("{}:") & set(workflow.basedir):
-    raise WorkflowError(
-        f"{workflow.basedir}: Snakemake and Python fail below a folder with a brace or colon in its name; move it"
-    )
-
-# A clone runs without being installed, also with another --directory. Waiting threads must sleep: on cores that are shared
-# with another job, threads that wait by spinning made a training step fifteen times slower (8.9 s against 0.6 s).
-# matplotlib keeps its list of fonts with the results, so that a run leaves nothing in the user's folders.
-shell.prefix(
-    f"export PYTHONPATH={shlex.quote(workflow.basedir)}:$PYTHONPATH OMP_WAIT_POLICY=PASSIVE"
-    ' MPLCONFIGDIR="${{MPLCONFIGDIR:-$PWD/results/.cache/matplotlib}}"; '
-)
-
 try:
-    CONFIG = settings.resolve(config)
+    PLAN = startup.plan(config, workflow.basedir)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-PLAN = Plan.of(CONFIG)
+CONFIG = PLAN.config
 RUNS, PART_RUNS = list(PLAN.runs), list(PLAN.part_runs)
 RUNS_EVAL, RUNS_CORRUPTED = list(PLAN.evaluations), list(PLAN.corrupted)
 COHORTS = list(PLAN.cohorts)
+ENTRIES = PLAN.entries
+METHOD_BASES = PLAN.bases
+TRACKS = PLAN.tracks
+BENEATH = PLAN.parts
+NOISE_LAWS = PLAN.noise_laws
+
+shell.prefix(startup.shell_prefix(workflow.basedir))
 
 
 wildcard_constraints:
-    cohort="|".join(COHORTS),
-    testset="|".join(CONFIG["test_on"]),
-    modality="|".join(CONFIG["modalities"]),
-    method="|".join([*CONFIG["methods"], *CONFIG["parts"]]),
-    pipeline="|".join(CONFIG["pipelines"]),
-    split="|".join(SPLITS),
-    seed=r"\d+",
-    shard=r"\d+",
-
-
-include: "data.smk"
-include: "methods.smk"
+    **patterns.wildcards(PLAN),
 
 
 onstart:
     # not in a dry run, where nothing is written
-    line, fits = disk_forecast.told(CONFIG)
-    (logger.info if fits else logger.warning)(line)
+    logger.log(*startup.disk_message(PLAN))
 
 
-def as_json(value):
-    """A value as one shell argument; equal values give equal text, so that nothing reruns for the order of keys."""
-    return json.dumps(value, sort_keys=True)
+def pipeline_of(cohort):
+    """Name of the pipeline that preprocesses a cohort."""
+    return CONFIG["cohorts"][cohort]["pipeline"]
 
 
 def _of_runs(name, runs):
@@ -168,3 +147,62 @@ def robustness_files():
     names |= {"corruptions_{testset}_{modality}".format(**run) for run in uncorrupted()}
     tables = [f"results/tables/robustness.{kind}" for kind in ("csv", "tex", "html")] if RUNS_CORRUPTED else []
     return tables + sorted(f"results/figures/{name}.png" for name in names)
+
+
+def shard_tables(cohort=None):
+    """Tables of the preprocessed shards, of one cohort or of all."""
+    return [
+        f"results/preprocessed/{name}/{pipeline_of(name)}/shards/{shard}.tsv"
+        for name in ([cohort] if cohort else COHORTS)
+        for shard in range(CONFIG["cohorts"][name]["shards"])
+    ]
+
+
+def quality_tables(cohort=None):
+    """Every image with its quality numbers and the verdict on it, of one cohort or of all."""
+    return [f"results/quality/{name}/{pipeline_of(name)}.tsv" for name in ([cohort] if cohort else COHORTS)]
+
+
+def quality_records():
+    """What the verdicts of every cohort rest on."""
+    return [table.removesuffix(".tsv") + ".json" for table in quality_tables()]
+
+
+def verdict_options(wildcards):
+    """Limits, and what a person decided on the images of a cohort; lists of other cohorts play no part."""
+    lists = {key: sorted(CONFIG["quality"][key].get(wildcards.cohort, [])) for key in ("exclude", "keep")}
+    return {**CONFIG["quality"], **lists}
+
+
+def packs_for(testset, modality):
+    """The packs a test set is inferred and evaluated on: validation for the thresholds, test for the numbers.
+
+    A corrupted one has no validation: its thresholds are those of the test set it is made of.
+    """
+    splits = ("validation", "test") if settings.base_of(testset) == testset else ("test",)
+    return [f"results/packs/{testset}/{modality}/{split}.h5" for split in splits]
+
+
+def excluded_tables():
+    """What each cohort could not use, and why."""
+    return [f"results/cohorts/{cohort}/excluded.tsv" for cohort in COHORTS]
+
+
+def used_pipeline():
+    """The pipeline that every cohort in use shares, so that their numbers can be compared."""
+    return CONFIG["pipelines"][pipeline_of(COHORTS[0])]
+
+
+def reference_tables():
+    """Tables of the cohort whose training images fit the intensities."""
+    return quality_tables(used_pipeline()["reference"])
+
+
+def reference_intensity(wildcards):
+    """How the pipeline normalises, for the comparison with all other ways."""
+    return used_pipeline()["intensity"]
+
+
+def intensity_models(modality):
+    """The fitted normalisation of every pipeline in use."""
+    return [f"results/intensity/{name}/{modality}.json" for name in sorted({pipeline_of(cohort) for cohort in COHORTS})]

@@ -24,7 +24,7 @@ rule train:
     benchmark:
         "results/benchmarks/train/{cohort}/{modality}/{method}/seed{seed}.jsonl"
     wildcard_constraints:
-        method=methods.trained(PLAN),
+        method=patterns.trained(PLAN),
     conda:
         "../envs/torch.yaml"
     threads: lambda wildcards: methods.training_resource(PLAN, wildcards.method, "threads")
@@ -56,7 +56,7 @@ rule reuse:
     log:
         "results/logs/reuse/{cohort}/{modality}/{method}/seed{seed}.log",
     wildcard_constraints:
-        method=methods.reused(PLAN),
+        method=patterns.reused(PLAN),
     conda:
         "../envs/torch.yaml"
     params:

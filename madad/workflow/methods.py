@@ -9,20 +9,8 @@ from madad.workflow.parameters import as_json
 from madad.workflow.paths import Run
 from madad.workflow.plan import Plan
 
-# A pattern of wildcards that matches no name.
-NOTHING = "(?!)"
 # What copying the weights of the parts asks for, where a method has nothing to learn.
 IDLE = {"gpu": 0, "threads": 1, "mem_mb": 4000, "runtime_min": 60}
-
-
-def trained(plan: Plan) -> str:
-    """Return a pattern of the names that are trained."""
-    return "|".join(name for name, entry in plan.entries.items() if not entry["weights_from"]) or NOTHING
-
-
-def reused(plan: Plan) -> str:
-    """Return a pattern of the names that reuse the weights of another method instead of being trained."""
-    return "|".join(name for name, entry in plan.entries.items() if entry["weights_from"]) or NOTHING
 
 
 def source_run(plan: Plan, run: Run) -> Run:
