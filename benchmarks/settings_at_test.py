@@ -52,7 +52,7 @@ def main() -> None:
     print(f"{device}, {arguments.threads} threads, torch {torch.__version__}, {arguments.model}")
     print(f"{key:>24}{'AUPRC':>9}{'95 % interval':>18}{'s/volume':>10}{'ratio':>8}")
     for value in values:
-        method = devices.place(_with(arguments.model, {**kept, key: value}, arguments.base), device).eval()
+        method = devices.move(_with(arguments.model, {**kept, key: value}, arguments.base), device).eval()
         scores, seconds = measure(method, arguments.pack, arguments.samples, device)
         first = first or seconds
         bounds = f"[{scores.low:.3f}, {scores.high:.3f}]"

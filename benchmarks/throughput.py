@@ -53,7 +53,7 @@ def measure(name: str, size: str, number_format: torch.dtype, device: torch.devi
     batch, known = arguments.batch or batch, cards.load(name)["parameters"]
     resolved = cards.resolve(name, {key: value for key, value in changes.items() if key in known}, {}, None)
     options = {"base": name, "parameters": resolved["parameters"], "parts": {}}
-    method = devices.place(registry.assemble(options, 0), device)
+    method = devices.move(registry.assemble(options, 0), device)
     optimiser = torch.optim.Adam(method.parameters(), lr=1e-4)
     image = torch.rand(batch, 1, side, side, device=device)
     data, generator = {"image": image, "brain": image > 0}, torch.Generator().manual_seed(0)

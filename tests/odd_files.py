@@ -13,7 +13,7 @@ AFFINE = np.array([[-1.0, 0, 0, 20], [0, 0, 1.5, -30], [0, 2, 0, -10], [0, 0, 0,
 
 
 def header_of(array: np.ndarray, affine: np.ndarray = AFFINE, order: str = "<", version: int = 1) -> nib.Nifti1Header:
-    """A header that fits the array, with one meaning: qform and sform are both the affine."""
+    """Return a header that fits the array and has one meaning: qform and sform are both the affine."""
     header = (nib.Nifti1Header if version == 1 else nib.Nifti2Header)(endianness=order, check=False)
     header.set_data_dtype(array.dtype.newbyteorder(order))
     header.set_data_shape(array.shape)

@@ -1,4 +1,4 @@
-"""Every kind of bad input, how to make it, and what must be said of it: the path, what is wrong and what to do."""
+"""Every kind of bad input, how to create it, and the message it must cause: the path, the problem and the remedy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MGH = struct.pack(">7ih", 1, 5, 6, 7, 1, 3, 0, 1) + b"\0" * 700
 
 
 def content(what: bytes, name: str = NAME) -> Callable[[Path], Path]:
-    """A file of these bytes, not gzipped."""
+    """Write a file of these bytes, not gzipped."""
 
     def make(folder: Path) -> Path:
         (folder / name).write_bytes(what)
@@ -42,7 +42,7 @@ def packed(what: bytes) -> Callable[[Path], Path]:
 
 
 def fields(array: np.ndarray = IMAGE, affine: np.ndarray = AFFINE, **values) -> Callable[[Path], Path]:
-    """A file with an odd header."""
+    """Write a file with an odd header."""
     return lambda folder: odd(folder / NAME, array, affine, **values)
 
 
@@ -61,7 +61,7 @@ def folder_of_that_name(folder: Path) -> Path:
 
 
 def damaged(change: Callable[[bytearray], bytes]) -> Callable[[Path], Path]:
-    """A sound gzipped file whose bytes are changed."""
+    """Write a valid gzipped file whose bytes are changed."""
     noise = np.random.default_rng(0).integers(0, 30000, (12, 13, 14), dtype=np.int16)
     return content(change(bytearray(gzip.compress(file_bytes(header_of(noise), noise)))))
 
@@ -77,7 +77,7 @@ def wrong_checksum(stream: bytearray) -> bytes:
 
 
 def text_mode(header: bytes) -> bytes:
-    """What a transfer in text mode makes of a NIfTI-2 header."""
+    """Return a NIfTI-2 header after a transfer in text mode."""
     return header.replace(b"\r\n", b"\n")
 
 
@@ -101,14 +101,14 @@ def shifted(mm: float) -> np.ndarray:
 
 
 def unknown_type(folder: Path) -> Path:
-    """A header whose code of data type no standard knows."""
+    """Write a header with an unknown code of the data type."""
     stream = bytearray(SOUND)
     stream[70:72] = b"\x07\0"
     return packed(stream)(folder)
 
 
 def forms(folder: Path, qform: np.ndarray | None, sform: np.ndarray | None) -> Path:
-    """A file with two opinions on where it lies."""
+    """Write a file whose qform and sform may differ."""
     header = header_of(IMAGE)
     header.set_sform(AFFINE if sform is None else sform, int(sform is not None))
     if qform is None:
@@ -229,7 +229,7 @@ READ = {"group": "auto", "split": {"train": 1.0}, "patient_split": {"test": 1.0}
 def data_set(
     name: str = "sub-01/anat/sub-01_T1w.nii.gz", what: bytes = b"", people: bytes | None = None
 ) -> Callable[[Path], Path]:
-    """A folder with one file and perhaps a table of participants."""
+    """Write a folder with one file and perhaps a table of participants."""
 
     def make(folder: Path) -> Path:
         path = folder / "a set" / name

@@ -69,7 +69,7 @@ def _entries(body: str) -> list[ast.AST]:
 
 
 def _modules(trees: list[ast.AST]) -> list[ast.AST]:
-    """The trees and those of all modules of the package that they import, wherever in the code."""
+    """Return the trees and those of all modules of the package that they import, anywhere in the code."""
     names = set()
     for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -83,7 +83,7 @@ def _modules(trees: list[ast.AST]) -> list[ast.AST]:
 
 
 def _needed(trees: list[ast.AST]) -> set[str]:
-    """Packages of others that the trees and what they import may import, at their head or in a function."""
+    """Return the external packages that the trees and their modules import, at the top or in a function."""
     found = set()
     for node in (node for tree in _modules(trees) for node in ast.walk(tree)):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -210,7 +210,7 @@ LARGE_PACKED = gzip.compress(file_bytes(header_of(LARGE), LARGE), mtime=0)
 
 
 def read_or_refuse(path: Path) -> np.ndarray | None:
-    """The voxels, or None when the file is refused by name; nothing else may happen, and not at the cost of memory."""
+    """Return the voxels, or None if the file is refused by name; nothing else may happen, nor may memory grow."""
     tracemalloc.start()
     try:
         return load_image(path).array

@@ -57,7 +57,7 @@ def pick(device: str = "auto") -> torch.device:
     return chosen
 
 
-def place(method: nn.Module, device: torch.device) -> nn.Module:
+def move(method: nn.Module, device: torch.device) -> nn.Module:
     """Move a method to a device and store its 2D convolutions with the channels last, which is faster on all devices.
 
     A training step of the small U-Net took 0.23 s instead of 0.26 s on a CPU core. Results change only in the last digits.

@@ -42,7 +42,7 @@ def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, 
         chosen = stack.enter_context(devices.lease(device))
         opened = [stack.enter_context(Pack(path)) for path in packs]
         metadata = load_model(method, Path(model), _expected(method, identity, opened))
-        devices.place(method, chosen).eval()
+        devices.move(method, chosen).eval()
         code = fingerprint(*(m for m in (type(method).__module__, "madad.engine.inference") if m.startswith(f"{PACKAGE}.")))
         detector = conforming(method, Method)
         parts = [metadata["fingerprint"], dict(detector.hyperparameters), code, seed, [pack.content for pack in opened]]

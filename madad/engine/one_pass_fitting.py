@@ -20,7 +20,7 @@ from madad.engine.training_data import Images
 @torch.no_grad()
 def fitted(method: nn.Module, data: Images, seed: int, device: torch.device) -> Outcome:
     """Fit a method to the data. An interrupted fit starts again from the beginning."""
-    method = devices.place(method, device).eval()
+    method = devices.move(method, device).eval()
     begun = time.monotonic()
     conforming(method, Fitted).fit(_InOrder(data, device), torch_generator(seed, "fit"))
     return Outcome(method.state_dict(), seconds=time.monotonic() - begun)

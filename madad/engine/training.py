@@ -131,7 +131,7 @@ class Training:
             lr=options["learning_rate"],
             weight_decay=options["weight_decay"],
         )
-        self.method = devices.place(method, device).train()
+        self.method = devices.move(method, device).train()
         for part in _frozen(method):
             part.eval()
         self.average = averaged(method, options["ema_decay"]).eval()

@@ -85,7 +85,7 @@ def layers(width):
 
 
 def outside(folder: Path, name: str) -> Path:
-    """A folder with one method that has two modules."""
+    """Write a folder with one method that has two modules."""
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.yaml").write_text(CARD.format(name=name))
     (folder / f"{name}.py").write_text(CODE.format(name=name))
@@ -95,7 +95,7 @@ def outside(folder: Path, name: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test makes known is forgotten after it."""
+    """Forget after each test the folders that it used."""
     monkeypatch.setenv(plugins.VARIABLE, "")
 
 

@@ -13,7 +13,7 @@ from madad.core.provenance import complete, content_hash, fingerprint, import_cl
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package of three modules: a imports b, c stands alone."""
+    """Write a package of three modules: a imports b, c imports nothing."""
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     folder = tmp_path / "madad"
     folder.mkdir()

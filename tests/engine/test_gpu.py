@@ -38,7 +38,7 @@ class Ball(Bank):
 
 
 def head(name: str) -> Sample:
-    """An ellipsoid with texture; the first and last slice hold no brain."""
+    """Return an ellipsoid with texture; the first and last slice contain no brain."""
     z, y, x = np.indices(SHAPE)
     brain = ((y - 16) ** 2 / 144 + (x - 16) ** 2 / 100 < 1) & (z > 0) & (z < SHAPE[0] - 1)
     image = brain * (0.5 + 0.2 * np.sin(x / 4 + z) + 0.05 * numpy_generator(name).standard_normal(SHAPE))
@@ -50,7 +50,7 @@ def write(path: Path, names: list[str]) -> None:
 
 
 def assembled(name: str) -> torch.nn.Module:
-    """The method, with parts that answer differently to different images."""
+    """Return the method, with parts whose output depends on the image."""
     torch.manual_seed(0)
 
     def awaken(role: str, part: torch.nn.Module) -> None:
@@ -75,7 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=ALL)
 def run(folder: Path, request: pytest.FixtureRequest) -> Path:
-    """What a training on the GPU left; the folder is called after the method."""
+    """Return the results of a training on the GPU; the folder is named after the method."""
     name, tiny = request.param, cards.tiny_whole(request.param)
     data = cards.shown(name, tiny["parameters"])
     train(

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def start(folder: Path) -> subprocess.Popen:
-    """A training in another process, met after its first checkpoint."""
+    """Start a training in another process and wait for its first checkpoint."""
     checkpoint = folder / "run-checkpoints" / NAME
     before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

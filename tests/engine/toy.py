@@ -72,13 +72,13 @@ class Nothing(nn.Module):
 
 
 def denoiser(seed: int = 0) -> Denoiser:
-    """A denoiser whose first weights depend on the seed."""
+    """Return a denoiser whose initial weights depend on the seed."""
     torch.manual_seed(seed)
     return Denoiser()
 
 
 def sample(name: str, group: str = "healthy") -> Sample:
-    """A bright disc with texture; the first and last slice hold no brain, and lesions are a block."""
+    """Return a bright disc with texture; the first and last slice contain no brain, and lesions are a block."""
     z, y, x = np.indices(SHAPE)
     brain = ((y - 8) ** 2 + (x - 8) ** 2 < 36) & (z > 0) & (z < SHAPE[0] - 1)
     image = brain * (0.5 + 0.1 * numpy_generator(name).standard_normal(SHAPE))
@@ -87,7 +87,7 @@ def sample(name: str, group: str = "healthy") -> Sample:
 
 
 def write(path: Path, names: list[str], split: str, group: str = "healthy", modality: str = "FLAIR") -> Path:
-    """A pack of samples."""
+    """Write a pack of samples."""
     write_pack(path, (sample(name, group) for name in names), affine=np.eye(4), modality=modality, cohort="toy", split=split)
     return path
 

@@ -13,7 +13,7 @@ from tests.data.cohorts.small_cohorts import PHANTOM, write_image
 
 @pytest.fixture(scope="session")
 def phantom_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A phantom cohort of five coarse heads; tests read it and leave it as it is."""
+    """Write a phantom cohort of five coarse heads, which tests only read."""
     root = tmp_path_factory.mktemp("phantom")
     phantom.build(root, PHANTOM, workers=1)
     return root

@@ -21,7 +21,7 @@ READ = {
 
 
 def write_image(path: Path, seed: int, shape: tuple[int, ...] = (6, 7, 8), affine: np.ndarray | None = None) -> Path:
-    """A NIfTI file of noise."""
+    """Write a NIfTI file of noise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     array = np.random.default_rng(seed).integers(1, 1000, shape).astype(np.int16)
     nib.save(nib.Nifti1Image(array, np.eye(4) if affine is None else affine), path)

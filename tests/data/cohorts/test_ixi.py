@@ -63,12 +63,12 @@ def test_unknown_ages_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def record(kind: int, content: bytes) -> bytes:
-    """A record of a BIFF2 file, the oldest of Excel's formats: what IXI.xls holds, in a form that can be written by hand."""
+    """Return a record of a BIFF2 file, the oldest format of Excel, with the content of IXI.xls."""
     return struct.pack("<HH", kind, len(content)) + content
 
 
 def excel(path: Path, *rows: tuple) -> Path:
-    """An Excel file with the header and the rows; None is an empty cell."""
+    """Write an Excel file with the header and the rows; None is an empty cell."""
     cells = []
     for number, row in enumerate([HEADER, *rows]):
         for column, value in enumerate(row):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from madad.cli import main as cli
+from madad.cli.main import main
 from madad.configuration import cohort_cards
 from madad.core.errors import UserError
 from madad.core.io.manifest import check_manifest, read_manifest
@@ -22,7 +22,7 @@ MODALITY = {"ixi": "T1w", "brats": "T2w", "atlas": "T1w", "mslub": "FLAIR", "wmh
 
 
 def read_kind(kind: str, root: Path, *modalities: str, **given: object) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Rows and excluded rows of a tree."""
+    """Read the rows and excluded rows of a tree."""
     find = import_module(f"madad.data.cohorts.{kind}").find
     return read(find, root, options_of(kind, **given), list(modalities or [MODALITY[kind]]))
 
@@ -47,7 +47,7 @@ def test_spaces_and_other_alphabets_in_paths_work(kind: str, tmp_path: Path) -> 
     before = contents(root)
     options = json.dumps(options_of(kind) | {"kind": kind, "root": str(root)})
     arguments = ["cohort", "--name", kind, "--options", options, "--modalities", f'["{MODALITY[kind]}"]']
-    assert cli.main([*arguments, "--folder", str(folder), "--workers", "1"]) == 0
+    assert main([*arguments, "--folder", str(folder), "--workers", "1"]) == 0
     rows = read_manifest(folder / "manifest.tsv")
     assert len({row["subject"] for row in rows}) == 3
     assert all(Path(row[key]).exists() for row in rows for key in ("path", "lesion_mask") if row[key])

@@ -70,7 +70,7 @@ def head() -> SyntheticHead:
 
 @pytest.fixture(scope="session")
 def lesion(head: SyntheticHead) -> np.ndarray:
-    """A ball of 14 mm radius in white matter."""
+    """Return a ball of 14 mm radius in white matter."""
     centre = np.linalg.inv(head.image.affine) @ head.pose @ np.array([-26.0, -20.0, 25.0, 1.0])
     index = np.indices(head.image.array.shape)
     return sum((index[a] - centre[a]) ** 2 for a in range(3)) * SPACING_MM**2 < 14**2

@@ -25,7 +25,7 @@ SHIFT = ((4, -3, 5), (6, -4, 8))
 
 @pytest.fixture
 def known_way(head: SyntheticHead, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The registration to the template is known: it is not what is tested here."""
+    """Replace the registration to the template by the known pose: it is not tested here."""
     monkeypatch.setattr(registration, "register", lambda *_: head.pose)
 
 

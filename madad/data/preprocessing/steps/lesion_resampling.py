@@ -80,8 +80,8 @@ def cut(volume: Volume, box: Box3) -> Volume:
 def _pieces(lesion: Volume) -> Iterator[Volume]:
     """Yield every connected piece (26 neighbours) of a mask, cut out with a margin of one voxel inside the image."""
     labels, _ = ndimage.label(lesion.array > 0, np.ones((3, 3, 3)))
-    for number, place in enumerate(ndimage.find_objects(labels), start=1):
-        box = box3(slice(max(0, side.start - 1), side.stop + 1) for side in place)
+    for number, sides in enumerate(ndimage.find_objects(labels), start=1):
+        box = box3(slice(max(0, side.start - 1), side.stop + 1) for side in sides)
         yield cut(lesion, box).with_array((labels[box] == number).astype(np.uint8))
 
 

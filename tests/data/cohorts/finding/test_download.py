@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from madad.cli import main as cli
+from madad.cli.main import main
 from madad.configuration import cohort_cards
 from madad.core.errors import UserError
 from madad.data.cohorts.finding import download
@@ -29,7 +29,7 @@ def md5(body: bytes) -> str:
 
 
 def archive(*names: str) -> bytes:
-    """A tar archive of small files."""
+    """Return a tar archive of small files."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for name in names:
@@ -58,7 +58,7 @@ def fetch(site: Site, folder: Path, body: bytes = BODY) -> Path:
 
 
 def begun(site: Site, folder: Path, size: int) -> None:
-    """A fetch that was given up after so many bytes."""
+    """Begin a download that stops after a number of bytes."""
     site.cuts, site.answers = [size], [200] + [503] * download.TRIES
     with pytest.raises(UserError):
         fetch(site, folder)
@@ -189,7 +189,7 @@ def ixi(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 def run(site: Site, folder: Path, *modalities: str) -> int:
     options = json.dumps({"kind": "ixi", "mirror": site.address, "modalities": list(modalities)})
-    return cli.main(["download", "--options", options, "--folder", str(folder), "--out", str(folder / "download.json")])
+    return main(["download", "--options", options, "--folder", str(folder), "--out", str(folder / "download.json")])
 
 
 def test_only_what_is_wanted_is_fetched(ixi: Site, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ nib.save(nib.Nifti1Image(array, image.affine), out)
 
 
 def stub(folder: Path, code: str) -> str:
-    """The command that runs a script."""
+    """Write a script and return the command that runs it."""
     script = folder / "a program.py"
     script.write_text(code)
     return shlex.join([sys.executable, str(script)])

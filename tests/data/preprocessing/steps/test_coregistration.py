@@ -13,7 +13,7 @@ from tests.data.preprocessing.conftest import SyntheticHead
 
 
 def moved(volume: Volume, angles: tuple[float, ...], shift: tuple[float, ...]) -> tuple[Volume, np.ndarray]:
-    """The volume with another header, and the map from points of the old place to those of the new."""
+    """Return the volume with another header, and the map from points of the old position to those of the new one."""
     matrix = np.eye(4)
     matrix[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
     matrix[:3, 3] = shift

@@ -26,7 +26,7 @@ def balls(*centres_and_radii: tuple[tuple[float, float, float], float]) -> Volum
 
 
 def turned(x: float, y: float, z: float, scale: float = 1.0) -> np.ndarray:
-    """A turn and a stretch about the middle of the volume."""
+    """Return a rotation and a scaling about the middle of the volume."""
     middle, matrix = np.eye(4), np.eye(4)
     middle[:3, 3] = (20, 22, 18)
     matrix[:3, :3] = scale * Rotation.from_euler("xyz", (x, y, z), degrees=True).as_matrix()
