@@ -1,9 +1,9 @@
-"""Seconds, jobs and memory until Snakemake knows what to do, for a study of 1,000 subjects, 20 methods and 5 seeds.
+"""Measure time, memory and jobs of a dry run, for a study of 1,000 subjects, 20 methods and 5 seeds.
 
     python -m benchmarks.dag [--subjects 1000] [--methods 20] [--seeds 5] [--testsets 1]
 
-A BIDS folder of tiny images is made, and a dry run started on it. Where the machine is shared, the CPU seconds tell more than the
-clock.
+It writes a BIDS folder of tiny images and starts a dry run on it. On a shared machine the CPU time is more reliable than the
+elapsed time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     assert done.returncode == 0, done.stdout[-3000:]
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     jobs = int(re.findall(r"^total +(\d+)$", done.stdout, re.M)[0])
-    print(f"{jobs} jobs, {seconds:.1f} s of clock, {used.ru_utime + used.ru_stime:.1f} s of CPU, {used.ru_maxrss / 1024:.0f} MB")
+    print(f"{jobs} jobs, {seconds:.1f} s elapsed, {used.ru_utime + used.ru_stime:.1f} s of CPU, {used.ru_maxrss / 1024:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The estimate of a run's disk beside the bytes of a finished run.
+"""Compare the forecast of a run's disk space with the bytes of a finished run.
 
     python -m benchmarks.disk PROJECT
 
-PROJECT is a folder in which a run has ended; the configuration is the one its provenance.json records. `models` counts a
-checkpoint of the largest model as well, which is gone when a run ends.
+PROJECT is the folder of a finished run; its provenance.json records the configuration. `models` also counts a checkpoint of the
+largest model, which is deleted at the end of a run.
 """
 
 from __future__ import annotations

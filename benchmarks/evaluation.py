@@ -1,11 +1,12 @@
-"""Seconds and memory of the evaluation, and how much faster counting is than sorting.
+"""Measure time and memory of the evaluation, and compare counting with sorting.
 
     python -m benchmarks.evaluation [--volumes 60] [--workers 2] [--shape 50 96 96] [--folder DIR]
 
-Volumes are noise with lesions in a brain-sized ellipsoid, maps and reconstructions of them stored as the pipeline stores
-them. One in ten belongs to the validation split, one in three is healthy. Everything is scored: all protocols, lesions,
-surfaces, FROC, steps of the post-processing and a published chain. The naive way gets AUPRC and AUROC from scikit-learn and
-the Dice of 100 thresholds one by one; ours gets both metrics and the Dice of all 65,536 thresholds from counts.
+The volumes contain noise and lesions in an ellipsoid of the size of a brain; maps and reconstructions are stored as in the
+pipeline. One in ten volumes belongs to the validation split, and one in three is healthy. Everything is scored: all
+protocols, lesions, surfaces, FROC, single steps of post-processing and a published protocol. The naive way computes AUPRC and
+AUROC with scikit-learn, and the Dice of 100 thresholds one by one. Our way computes both metrics, and the Dice of all 65,536
+thresholds, from counts.
 """
 
 from __future__ import annotations
@@ -55,21 +56,21 @@ def main() -> None:
         wall, spent = time.perf_counter() - begun, used_seconds() - before
         table = (Path(folder) / "metrics.tsv").stat().st_size
     scale = 1000 / arguments.volumes
-    print(f"evaluation        {scale * wall:8.1f} s of clock and {scale * spent:.1f} s of CPU for 1,000 volumes")
+    print(f"evaluation        {scale * wall:8.1f} s elapsed and {scale * spent:.1f} s of CPU for 1,000 volumes")
     print(f"peak memory       {peak_mb(resource.RUSAGE_SELF):8.0f} MB, largest worker {peak_mb(resource.RUSAGE_CHILDREN):.0f} MB")
     print(f"table             {scale * table / 2**20:8.1f} MB for 1,000 volumes")
     compare(shape)
 
 
 def head(shape: tuple[int, int, int]) -> np.ndarray:
-    """A brain mask of 28 % of the voxels, about what a brain takes."""
+    """Return a brain mask with 28 % of the voxels, a share that is usual for brains."""
     axes = np.indices(shape) - (np.array(shape)[:, None, None, None] - 1) / 2
     half = np.array(shape)[:, None, None, None] * np.array([0.47, 0.42, 0.34])[:, None, None, None]
     return ((axes / half) ** 2).sum(axis=0) < 1
 
 
 def sample(split: str, number: int, brain: np.ndarray) -> tuple[Sample, Prediction]:
-    """A subject and what a mediocre method makes of it."""
+    """Return a sample, and the prediction of a mediocre method for it."""
     generator = numpy_generator("evaluation benchmark", split, number)
     texture, noise = (ndimage.gaussian_filter(generator.standard_normal(brain.shape), 1) for _ in range(2))
     lesion = np.zeros_like(brain)
@@ -101,14 +102,14 @@ def write(folder: Path, volumes: int, shape: tuple[int, int, int]) -> tuple[Path
 
 
 def used_seconds() -> float:
-    """CPU time of this process and of workers that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    """Return the CPU time of this process and of its finished workers."""
+    used = [resource.getrusage(processes) for processes in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def peak_mb(who: int) -> float:
-    """Largest resident set (Linux counts in KiB)."""
-    return resource.getrusage(who).ru_maxrss / 1024
+def peak_mb(processes: int) -> float:
+    """Return the largest resident set in MB (Linux counts in KiB)."""
+    return resource.getrusage(processes).ru_maxrss / 1024
 
 
 def counted(scores: np.ndarray, reference: np.ndarray) -> None:
@@ -131,11 +132,11 @@ def compare(shape: tuple[int, int, int]) -> None:
         for way in times:
             times[way] += best_time(way, scores, reference)
     ours, theirs = (1000 * spent / NAIVE_VOLUMES for spent in (times[counted], times[naive]))
-    print(f"ranking metrics   {ours:8.1f} ms a volume by counting, {theirs:.1f} ms naively: {theirs / ours:.0f} times")
+    print(f"ranking metrics   {ours:8.1f} ms per volume by counting, {theirs:.1f} ms naively: {theirs / ours:.0f} times")
 
 
 def best_time(way: Callable[[np.ndarray, np.ndarray], None], *arrays: np.ndarray) -> float:
-    """CPU time of the better of two runs."""
+    """Return the CPU time of the faster of two runs."""
     spent = []
     for _ in range(2):
         begun = time.process_time()

@@ -1,9 +1,9 @@
-"""Seconds, memory and error of the fluid generator.
+"""Measure time, memory and error of the fluid generator.
 
     python -m benchmarks.fluid [--device auto] [--samples 5]
 
-A sample is all of it: the random flow, its velocity, the window and the integration to T = 0.9, of a ball of 12 voxels
-radius (16 in 2D). Errors are against a run on the whole grid with a Courant number of 0.1.
+The time of a sample includes the random flow, its velocity, the window and the integration to T = 0.9 of a ball with a radius of
+12 voxels (16 in 2D). Errors are differences from a run on the whole grid with a Courant number of 0.1.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def potential(width: int, seed: int, device: torch.device) -> torch.Tensor:
 
 
 def timed(run: Callable[[int], torch.Tensor], samples: int, device: torch.device) -> tuple[list[float], float]:
-    """Seconds of every sample after one to warm up, and how far memory rose above what was in use before, in MB."""
+    """Return the seconds of every sample after a first one to warm up, and the increase of the peak memory in MB."""
     before = used(device, reset=True)
     run(0)
     spent = []
@@ -102,7 +102,7 @@ def timed(run: Callable[[int], torch.Tensor], samples: int, device: torch.device
 
 
 def used(device: torch.device, reset: bool = False) -> float:
-    """Most memory in use since the last reset, MB: the device's allocations, or the process's resident set (Linux)."""
+    """Return the peak memory since the last reset in MB: allocations on a GPU, or the resident set of the process (Linux)."""
     if device.type == "cuda":
         if reset:
             torch.cuda.reset_peak_memory_stats(device)

@@ -1,10 +1,11 @@
-"""Kill a run again and again, and compare every file of it with those of a quiet run.
+"""Kill a run many times, and compare every file with those of an undisturbed run.
 
     python -m benchmarks.kills [--kills 20] [--seed 0] [--cores 2] [--folder DIR]
 
-The smoke preset with methods of three kinds (nothing to train; a training; a method that stands on another). The run is started,
-all its processes are killed with -9 at a random moment of preprocessing, training, inference, evaluation and reporting in turn,
-it is unlocked and started again; at last it runs to its end, report included. Times and memory are left out of the comparison.
+The run uses the smoke preset with three kinds of methods: one without training, one with training, and one that requires another
+method. Preprocessing, training, inference, evaluation and reporting take turns: at a random moment of the stage all processes are
+killed with `kill -9`, and the run is unlocked and restarted. Finally it runs to its end, including the report. The comparison
+leaves out times and memory.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--folder", type=Path, help="where the two runs are; a temporary folder by default")
+    parser.add_argument("--folder", type=Path, help="for the two runs; a temporary folder by default")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)

@@ -1,10 +1,10 @@
-"""Memory of a shard: does it grow with the number of its subjects?
+"""Measure whether the memory of a preprocessing shard grows with its number of subjects.
 
     python -m benchmarks.preprocessing_memory [--subjects 12] [--root DIR --modality T1w] [--spacing-mm 3] [--folder DIR]
 
-Subjects are preprocessed one after the other in this process, as a shard does it. Without a BIDS folder it is one phantom head
-under many names. The slope is that of a line through the resident memory after each subject; not counted are the first few, while
-templates and libraries are still being loaded.
+Subjects are preprocessed one after the other in this process, as in a shard. Without a BIDS folder, one phantom head is used
+under many names. The slope is that of a line through the resident memory after each subject, without the first few subjects,
+during which templates and libraries are loaded.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, help="a BIDS folder; one phantom by default")
     parser.add_argument("--modality", default="FLAIR")
     parser.add_argument("--spacing-mm", type=float, default=3.0)
-    parser.add_argument("--folder", help="where the results are; a temporary folder by default")
+    parser.add_argument("--folder", help="for the results; a temporary folder by default")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         cohort, options = settings(arguments, Path(folder))
@@ -46,11 +46,11 @@ def main() -> None:
         used = [measure(row, number, options, Path(folder)) for number, row in enumerate(rows[: arguments.subjects], start=1)]
     if len(used) > WARMING_UP + 1:
         slope = np.polyfit(range(len(used) - WARMING_UP), used[WARMING_UP:], 1)[0]
-        print(f"growth {slope:.1f} MB a subject after the first {WARMING_UP}")
+        print(f"growth {slope:.1f} MB per subject after the first {WARMING_UP}")
 
 
 def settings(arguments: argparse.Namespace, folder: Path) -> tuple[dict, dict]:
-    """Options of the cohort, and those of its preprocessing."""
+    """Return the options of the cohort and those of its preprocessing."""
     raw = yaml.safe_load((ROOT / "config.yaml").read_text())
     kind = {"kind": "bids", "root": str(arguments.root)} if arguments.root else {"kind": "phantom"}
     raw |= {"cohorts": {"one": kind}, "train_on": ["one"], "test_on": ["one"], "methods": ["intensity"]}
@@ -65,7 +65,7 @@ def settings(arguments: argparse.Namespace, folder: Path) -> tuple[dict, dict]:
 
 
 def measure(row: dict, number: int, options: dict, folder: Path) -> float:
-    """Preprocess one image; resident memory after it, in MB."""
+    """Preprocess one image and return the resident memory afterwards in MB."""
     begun = time.perf_counter()
     with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
         shards.run([row], 0, 1, folder / "subjects", options, folder / "table.tsv")

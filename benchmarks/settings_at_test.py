@@ -1,11 +1,11 @@
-"""A trained model under other settings of its test: AUPRC inside the brain and seconds a volume, in one run.
+"""Compare settings of inference for a trained model: AUPRC inside the brain, and seconds per volume.
 
     python -m benchmarks.settings_at_test results/runs/ixi/T1w/conddiff/seed0/model.safetensors \
         results/packs/ixi-implanted/T1w/test.h5 --set sampling_steps=250,50,10 [--samples 20]
 
-Weights are those of the file; a setting that changes their number is refused. Other settings of inference are the card's
-defaults, or those of `--keep parameter=value …`. Maps are post-processed as in
-every evaluation; the ratio compares with the first setting.
+The weights come from the file, so a setting that changes their number is an error. Other settings of inference have the
+defaults of the card, or the values of `--keep parameter=value …`. Maps are post-processed as in every evaluation. The ratio
+is relative to the first setting.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("pack", type=Path)
     parser.add_argument("--set", required=True, help="parameter=value,value,...; lists between semicolons: t=[250];[500]")
-    parser.add_argument("--keep", nargs="*", default=[], help="parameter=value, the same in every row")
-    parser.add_argument("--samples", type=int, default=0, help="with a lesion, the first so many; all when 0")
-    parser.add_argument("--base", help="card behind a variant; the method's own name when left out")
+    parser.add_argument("--keep", nargs="*", default=[], help="parameter=value, the same in all rows")
+    parser.add_argument("--samples", type=int, default=0, help="number of samples with a lesion, from the first one; 0: all")
+    parser.add_argument("--base", help="card of a variant; by default the name of the method")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def measure(method: nn.Module, path: Path, samples: int, device: torch.device) -> tuple:
-    """Mean AUPRC with its interval over subjects, and the median time of a volume in seconds."""
+    """Return the mean AUPRC with its interval over subjects, and the median time per volume in seconds."""
     precisions, subjects, seconds = [], [], []
     with Pack(path) as pack:
         lesioned = [index for index in range(len(pack)) if pack.lesion(index).any()]
@@ -76,7 +76,7 @@ def measure(method: nn.Module, path: Path, samples: int, device: torch.device) -
 
 
 def _with(model: Path, changes: dict, base: str | None = None) -> nn.Module:
-    """The model of a file with other settings; its parts are those of the method's card."""
+    """Return the model of a file with other settings; its parts are those of the method's card."""
     metadata = read_metadata(model)
     try:
         options = _options(base or metadata["method"], {**metadata["parameters"], **changes}, metadata["modality"])
@@ -90,8 +90,8 @@ def _with(model: Path, changes: dict, base: str | None = None) -> nn.Module:
 def _options(base: str, trained_with: dict, modality: str) -> dict:
     own = {key: value for key, value in trained_with.items() if key != "parts"}
     roles = cards.load(base)["requires"]
-    beneath = {role: _options(roles[role]["default"], inner, modality) for role, inner in trained_with.get("parts", {}).items()}
-    parts = {role: {**options, "overrides": {}} for role, options in beneath.items()}
+    required = {role: _options(roles[role]["default"], inner, modality) for role, inner in trained_with.get("parts", {}).items()}
+    parts = {role: {**options, "overrides": {}} for role, options in required.items()}
     return {"base": base, "parameters": cards.resolve(base, own, {}, modality)["parameters"], "parts": parts}
 
 

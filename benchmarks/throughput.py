@@ -1,8 +1,9 @@
-"""Slices per second of the diffusion methods, by size and number format.
+"""Measure slices per second of the diffusion methods, by size and number format.
 
     python -m benchmarks.throughput [--device auto] [--threads 2] [--methods ddpm cddpm] [--sizes demo small] [--batch 2]
 
-A training step is what the engine does: noise, forward, backward, Adam. Inference is one pass of a reconstruction.
+A training step consists of the same work as in the engine: noise, forward pass, backward pass, Adam. Inference is one
+reconstruction.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["unit", "demo", "small", "small-96"])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=["ddpm"])
-    parser.add_argument("--batch", type=int, default=0, help="slices a step, where the published number does not fit")
+    parser.add_argument("--batch", type=int, default=0, help="slices per step, if the published number does not fit into memory")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -79,7 +80,7 @@ def measure(name: str, size: str, number_format: torch.dtype, device: torch.devi
 
 
 def best_time(action: Callable[[], None], device: torch.device, repeats: int) -> float:
-    """Shortest of several runs, which other programs on the machine disturb least."""
+    """Return the shortest time of several runs, the one that other programs disturbed least."""
     action()
     times = []
     for _ in range(repeats):

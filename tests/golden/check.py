@@ -30,7 +30,7 @@ def check(name):
 
 
 class Item:
-    """One record of golden.json with its arrays; float16 is only a short form of float32."""
+    """One record of golden.json with its arrays; those stored as float16 are used as float32."""
 
     files: ClassVar[dict] = {}
     tensors: ClassVar[dict] = {}
@@ -58,7 +58,7 @@ class Item:
         return self.array(self.record["outputs"][name]["key"])
 
     def weights(self, name):
-        """A state dict under the authors' names."""
+        """Return a state dict with the authors' names."""
         key = self.record["weights"][name]
         flat, at, out = torch.from_numpy(self.array(key)), 0, {}
         for tensor, shape in Item.tensors[self.record["file"]][key.split("/", 1)[1]]:
@@ -121,7 +121,7 @@ def grad_norm(*modules, without=()):
 
 
 def renamed(state, rules):
-    """Names changed by the first rule (prefix, new prefix) that fits; what no rule fits is an error."""
+    """Rename tensors by the first rule (prefix, new prefix) that matches; a name that matches no rule is an error."""
     out = {}
     for name, tensor in state.items():
         for old, new in rules:
@@ -152,7 +152,7 @@ def put(out, prefix, state, rules):
 
 
 def groups(state, prefix):
-    """Indices that come after a prefix."""
+    """Return the indices that follow a prefix."""
     return sorted({int(name[len(prefix) :].split(".")[0]) for name in state if name.startswith(prefix)})
 
 
