@@ -49,7 +49,7 @@ check: $(INSTALLED)
 	$(SNAKEMAKE) --lint
 
 docs: $(INSTALLED)
-	$(BIN)/python -m pytest tests/documentation tests/reporting/documentation
+	$(BIN)/python -m pytest tests/documentation tests/reporting/documentation tests/evaluation/results/test_metric_table.py
 
 wheel:
 	rm -rf build dist $(VENV)-wheel

@@ -974,7 +974,7 @@ def ranked(scores, lesion):
 
 @check("mad_ad.measures")
 def mad_ad_measures(item):
-    from madad.evaluation.metrics.voxel_metrics import BINARY, auroc, average_precision, confusion, dice_curve
+    from madad.evaluation.metrics.voxel_metrics import auroc, average_precision, confusion, dice, dice_curve
 
     lesion, out = item.bits("lesion", 4, 48, 48), {}
     for name, scores in (("measures", item["map"]), ("measures_tied", np.round(item["map"] * 8) / 8)):
@@ -985,7 +985,7 @@ def mad_ad_measures(item):
             dices = []
             for score, truth in zip(scores, lesion, strict=True):
                 prediction = score > threshold
-                dices.append(BINARY["dice"](confusion(prediction, truth)) if truth.any() else float(not prediction.any()))
+                dices.append(dice(confusion(prediction, truth)) if truth.any() else float(not prediction.any()))
             best = max(best, float(np.mean(dices)))
         out[name] = np.array([auroc(counts), np.nanmax(dice_curve(counts)), average_precision(counts), best])
     return out
