@@ -62,17 +62,17 @@ def test_every_metric_with_a_threshold_declares_its_values_for_empty_masks() -> 
 
 
 def test_names_of_columns_are_unique() -> None:
-    assert len(by_key()) == len(measures()) == 48
+    assert len(by_key()) == len(measures())
 
 
 def test_rows_are_refused_that_are_there_or_incomplete() -> None:
     with pytest.raises(ValueError, match="the metric auprc has a row already"):
         register(AUPRC)
     with pytest.raises(ValueError, match="no values for empty masks"):
-        register(Metric("jaccard", "voxels", jaccard, "Jaccard", "overlap"))
+        register(Metric("made_up", "voxels", jaccard, "Jaccard", "overlap"))
     with pytest.raises(ValueError, match="the protocol validation has a row already"):
         register_protocol(VALIDATION)
-    assert "jaccard" not in {metric.name for metric in METRICS}
+    assert "made_up" not in {metric.name for metric in METRICS}
 
 
 def test_a_metric_under_a_protocol_says_both() -> None:
@@ -92,16 +92,16 @@ def jaccard(cells: Confusion) -> float:
 def test_a_metric_is_one_function_and_one_row(tmp_path: Path, rows_are_put_back) -> None:
     """Nothing else is edited for it: it is evaluated, summarised and documented."""
     register(
-        Metric("jaccard", "voxels", jaccard, "Jaccard", "overlap TP / (TP + FP + FN)", empty=WORST, summarised=(VALIDATION,))
+        Metric("made_up", "voxels", jaccard, "Jaccard", "overlap TP / (TP + FP + FN)", empty=WORST, summarised=(VALIDATION,))
     )
     case = Case(tmp_path, FULL)
-    dices, found = case.values("dice", "validation"), case.values("jaccard", "validation")
+    dices, found = case.values("dice", "validation"), case.values("made_up", "validation")
     assert {name: pytest.approx(dice / (2 - dice)) for name, dice in dices.items()} == found and len(found) == 2
     collect([case.out], tmp_path / "metrics.csv")
     summarise(tmp_path / "metrics.csv", tmp_path / "summary.csv", 20)
-    (line,) = [row for row in csv.DictReader((tmp_path / "summary.csv").open()) if row["measure"] == "jaccard"]
+    (line,) = [row for row in csv.DictReader((tmp_path / "summary.csv").open()) if row["measure"] == "made_up"]
     assert float(line["value"]) == pytest.approx(sum(found.values()) / len(found), rel=1e-5)
-    assert "| `jaccard` | overlap TP / (TP + FP + FN) |" in documentation.metrics_table()
+    assert "| `made_up` | overlap TP / (TP + FP + FN) |" in documentation.metrics_table()
 
 
 def test_a_protocol_is_one_function_and_one_row(tmp_path: Path, rows_are_put_back) -> None:
