@@ -149,6 +149,8 @@ def brain_grid(brain: Volume, spacing_mm: float, shape: Shape3 | None = None) ->
     """Return shape and affine of an isotropic RAS+ grid centred on the brain's bounding box.
 
     Args:
+        brain: brain mask.
+        spacing_mm: edge length of a voxel.
         shape: voxels along x, y, z; by default enough for the brain with a margin of 4 mm on each side, square in the
             axial plane.
     """

@@ -53,6 +53,9 @@ def write_pack(path: str | Path, samples: Iterator[Sample], *, affine: np.ndarra
         path: the HDF5 file.
         samples: all on one grid.
         affine: (4, 4), index (I, J, K) = (W, H, S) to RAS+ world coordinates in mm.
+        modality: sequence of the images.
+        cohort: cohort or test set that the samples belong to.
+        split: split that the samples belong to.
     """
     names: list[str] = []
     groups: list[str] = []

@@ -184,7 +184,9 @@ def check_rest(path: str | Path, header: Header, rest: int) -> None:
     """Refuse a file that holds more than its header announces: one of the dimensions is wrong.
 
     Args:
-        rest: bytes after the last voxel.
+        path: the file, for the message.
+        header: its header.
+        rest: number of bytes after the last voxel.
     """
     if rest >= header.slack_bytes:
         raise SubjectError(
