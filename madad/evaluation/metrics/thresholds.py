@@ -41,21 +41,21 @@ class Evidence:
         validation: pooled voxels of the validation subjects with a lesion.
         healthy: pooled voxels of the healthy validation subjects.
         dices: (bins + 1,) sum of the Dice curves of the test subjects with a lesion, as `dice_curve` counts thresholds.
-        calm: for every healthy validation subject the lowest threshold that leaves it `CALM_RATE` false positives.
-        one_alarm: what `madad.evaluation.protocol.false_positive_threshold` found.
+        by_subject: for every healthy validation subject the lowest threshold that leaves it `CONFORMAL_RATE` false positives.
+        one_false_positive: what `madad.evaluation.protocol.false_positive_threshold` found.
     """
 
     test: np.ndarray = field(default_factory=no_counts)
     validation: np.ndarray = field(default_factory=no_counts)
     healthy: np.ndarray = field(default_factory=no_counts)
     dices: np.ndarray = field(default_factory=lambda: np.zeros(BINS + 1))
-    calm: dict[str, int] = field(default_factory=dict)
-    one_alarm: Choice = Choice(None, NO_HEALTHY)
+    by_subject: dict[str, int] = field(default_factory=dict)
+    one_false_positive: Choice = Choice(None, NO_HEALTHY)
 
 
-CALM_RATE = 0.01
+CONFORMAL_RATE = 0.01
 # Split-conformal prediction: this many of 10 new healthy subjects keep to the rate.
-CALM_TENTHS = 9
+CONFORMAL_TENTHS = 9
 
 
 def best_dice(counts: np.ndarray) -> int:
@@ -76,19 +76,19 @@ def healthy_quantile(counts: np.ndarray, rate: float) -> int:
     return int(np.argmax(above <= rate * healthy.sum()))
 
 
-def conformal(calm: list[int]) -> Choice:
+def conformal(by_subject: list[int]) -> Choice:
     """Return the threshold at which a new healthy subject keeps to the rate with 90 % probability (split-conformal prediction).
 
     Of n subjects exchangeable with the new one it is the ⌈0.9 (n + 1)⌉-th smallest of their own thresholds, which needs
     n ≥ 9. Source: Vovk et al. 2005 (doi:10.1007/b106715); Angelopoulos & Bates 2021 (arXiv 2107.07511), section 1.
 
     Args:
-        calm: as in `Evidence`.
+        by_subject: as in `Evidence`.
     """
-    place = -(-(len(calm) + 1) * CALM_TENTHS // 10)
-    if place > len(calm):
-        return Choice(None, f"{len(calm)} healthy validation subjects are too few, 9 are needed")
-    return Choice(sorted(calm)[place - 1])
+    position = -(-(len(by_subject) + 1) * CONFORMAL_TENTHS // 10)
+    if position > len(by_subject):
+        return Choice(None, f"{len(by_subject)} healthy validation subjects are too few, 9 are needed")
+    return Choice(sorted(by_subject)[position - 1])
 
 
 def oracle(evidence: Evidence) -> Choice:
@@ -119,9 +119,9 @@ def healthy_rate(rate: float) -> Callable[[Evidence], Choice]:
 
 def conformal_rate(evidence: Evidence) -> Choice:
     """Choose the threshold of `conformal` from the healthy validation subjects."""
-    return conformal(list(evidence.calm.values()))
+    return conformal(list(evidence.by_subject.values()))
 
 
 def one_false_positive(evidence: Evidence) -> Choice:
     """Return what `madad.evaluation.protocol.false_positive_threshold` found."""
-    return evidence.one_alarm
+    return evidence.one_false_positive

@@ -15,7 +15,7 @@ from madad.evaluation.protocol.mean_maps import Healthy
 from madad.evaluation.protocol.metric_values import ranking_values, reconstruction_values
 from madad.evaluation.protocol.postprocessing import Sizes, post_process, single_steps
 from madad.evaluation.protocol.records import Record
-from madad.evaluation.results.long_table import Who
+from madad.evaluation.results.long_table import SampleIdentity
 from madad.evaluation.results.metric import Metric
 from madad.evaluation.results.metric_table import AUPRC, BRAIN_ML, L1, LESION_ML, PEAK_MEMORY_MB, SECONDS, SUBJECT_SCORE
 from madad.evaluation.results.protocol_table import (
@@ -55,7 +55,7 @@ class Plan:
     alone: bool
 
     @property
-    def alike(self) -> bool:
+    def same_scores(self) -> bool:
         """Whether the scores of the paper's protocol are those of ours."""
         ours, theirs = self.sizes, self.published
         return theirs is None or (ours.erosion, ours.median) == (theirs.erosion, theirs.median)
@@ -66,7 +66,7 @@ class Measured:
     """One sample after the first pass.
 
     Attributes:
-        who: the sample and its subject.
+        identity: the sample and its subject.
         has_lesion: whether its reference mask holds a voxel of the brain.
         tally: counts of the brain's voxels.
         rows: numbers that need no threshold.
@@ -77,7 +77,7 @@ class Measured:
         warnings: what the user should know.
     """
 
-    who: Who
+    identity: SampleIdentity
     has_lesion: bool
     tally: Tally
     rows: list[Row] = field(default_factory=list)
@@ -94,7 +94,7 @@ def measure(job: Job, plan: Plan) -> Measured:
     Raises:
         UserError: see `madad.evaluation.protocol.inputs.load`.
     """
-    who, tested = job.who, job.who.split == TEST
+    identity, tested = job.identity, job.identity.split == TEST
     loaded = load(job, images=tested)
     sizes = (plan.sizes, plan.published or plan.sizes)
     # the filter sees as much of the background as it reaches into; what is kept is the brain and its lesions alone
@@ -103,65 +103,65 @@ def measure(job: Job, plan: Plan) -> Measured:
     volume = post_process(anomaly_map, brain, plan.sizes)
     reference = lesion & brain
     tally = Tally.of(count(volume[brain], reference[brain]))
-    measured = Measured(who, bool(reference.any()), tally, warnings=_warnings(who, brain, reference))
-    needed = tested or (who.split == VALIDATION and who.group == HEALTHY)
+    measured = Measured(identity, bool(reference.any()), tally, warnings=_warnings(identity, brain, reference))
+    needed = tested or (identity.split == VALIDATION and identity.group == HEALTHY)
     box = bounding_box(brain | lesion)
     record = Record(loaded.brain.shape, brain[box], lesion[box], volume[box])
-    if plan.published and who.group != HEALTHY and not plan.alone:
-        theirs = volume if plan.alike else post_process(anomaly_map, brain, plan.published)
+    if plan.published and identity.group != HEALTHY and not plan.alone:
+        theirs = volume if plan.same_scores else post_process(anomaly_map, brain, plan.published)
         _add_published(measured, theirs[box], record, plan)
     if measured.has_lesion and not plan.alone:
         steps = single_steps(anomaly_map, brain, plan.sizes, volume)
         measured.steps = {name: Tally.of(count(step[brain], reference[brain])) for name, step in steps.items()}
         record.steps.update({name: step[brain] for name, step in steps.items()} if tested else {})
     if tested and loaded.reconstruction is not None and not np.isfinite(loaded.reconstruction).all():
-        measured.warnings.append(f"{who.sample}: its reconstruction holds NaN or infinite values; its metrics are NaN")
+        measured.warnings.append(f"{identity.sample}: its reconstruction holds NaN or infinite values; its metrics are NaN")
     if tested:
         measured.rows += _rows(measured, loaded, record, plan)
-        measured.healthy = _healthy(who, loaded, volume[brain], plan)
+        measured.healthy = _healthy(identity, loaded, volume[brain], plan)
     measured.record = record.to_bytes() if needed else b""
     return measured
 
 
-def _warnings(who: Who, brain: np.ndarray, reference: np.ndarray) -> list[str]:
+def _warnings(identity: SampleIdentity, brain: np.ndarray, reference: np.ndarray) -> list[str]:
     if not brain.any():
-        return [f"{who.sample}: its brain mask is empty; all its values are NaN"]
-    if who.split == TEST and who.group != HEALTHY and not reference.any():
-        return [f"{who.sample}: a {who.group} sample without a lesion voxel in the brain; AUPRC and AUROC are NaN"]
+        return [f"{identity.sample}: its brain mask is empty; all its values are NaN"]
+    if identity.split == TEST and identity.group != HEALTHY and not reference.any():
+        return [f"{identity.sample}: a {identity.group} sample without a lesion voxel in the brain; AUPRC and AUROC are NaN"]
     return []
 
 
 def _add_published(measured: Measured, volume: np.ndarray, record: Record, plan: Plan) -> None:
     counts = published_protocols.count_all(volume, record.lesion, int(np.prod(record.shape)))
-    if measured.who.split == TEST:
+    if measured.identity.split == TEST:
         measured.rows.append(row(PUBLISHED, AUPRC, AUPRC.value(counts)))
-        if not plan.alike:
+        if not plan.same_scores:
             record.published = volume
-    elif measured.who.split == VALIDATION:
+    elif measured.identity.split == VALIDATION:
         measured.published = Tally.of(counts)
 
 
 def _rows(measured: Measured, loaded: Loaded, record: Record, plan: Plan) -> list[Row]:
     """Return everything about a test sample that depends on no threshold."""
-    who, voxel_ml, rows = measured.who, plan.grid.voxel_ml, []
+    identity, voxel_ml, rows = measured.identity, plan.grid.voxel_ml, []
     if not plan.alone:
         scores = subject_scores(record.ordinals[record.brain])
         rows += [(reduction, SUBJECT_SCORE.name, value) for reduction, value in scores.items()]
     lesion_voxels = int(np.count_nonzero(record.reference))
     rows += [row(VOLUMES, BRAIN_ML, record.voxels * voxel_ml), row(VOLUMES, LESION_ML, lesion_voxels * voxel_ml)]
-    if who.group != HEALTHY:
+    if identity.group != HEALTHY:
         rows += [(PER_SUBJECT.name, name, value) for name, value in ranking_values(measured.tally.counts).items()]
     for name, tally in measured.steps.items():
         rows.append(row(after_step(name), AUPRC, AUPRC.value(tally.counts)))
     rows += [row(INFERENCE, SECONDS, loaded.seconds), row(INFERENCE, PEAK_MEMORY_MB, loaded.peak_memory_mb)]
-    return rows + _reconstruction_rows(who, loaded, plan)
+    return rows + _reconstruction_rows(identity, loaded, plan)
 
 
-def _reconstruction_rows(who: Who, loaded: Loaded, plan: Plan) -> list[Row]:
+def _reconstruction_rows(identity: SampleIdentity, loaded: Loaded, plan: Plan) -> list[Row]:
     """Fidelity in the healthy, and what is left of lesions in the others, where the method reconstructs."""
     if loaded.reconstruction is None or loaded.image is None:
         return []
-    healthy = who.group == HEALTHY
+    healthy = identity.group == HEALTHY
     one = Reconstruction(loaded.image, loaded.reconstruction, loaded.brain, loaded.lesion)
     protocol = HEALTHY_BRAIN if healthy else RECONSTRUCTION
     rows = [(protocol.name, name, value) for name, value in reconstruction_values(one, healthy).items()]
@@ -170,8 +170,8 @@ def _reconstruction_rows(who: Who, loaded: Loaded, plan: Plan) -> list[Row]:
     return rows
 
 
-def _healthy(who: Who, loaded: Loaded, ordinals: np.ndarray, plan: Plan) -> Healthy | None:
-    if who.group != HEALTHY or plan.alone:
+def _healthy(identity: SampleIdentity, loaded: Loaded, ordinals: np.ndarray, plan: Plan) -> Healthy | None:
+    if identity.group != HEALTHY or plan.alone:
         return None
     residual = None if loaded.reconstruction is None else np.abs(loaded.reconstruction - loaded.image)[loaded.brain]
     return Healthy(loaded.brain, ordinals, residual if residual is not None and np.isfinite(residual).all() else None)

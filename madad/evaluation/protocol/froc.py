@@ -11,7 +11,7 @@ from madad.evaluation.metrics.connected_components import components
 from madad.evaluation.metrics.lesion_detection import detection_ordinals, label
 from madad.evaluation.metrics.thresholds import healthy_quantile
 from madad.evaluation.protocol.records import Record
-from madad.evaluation.results.long_table import EVERYBODY, LongTable
+from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable
 from madad.evaluation.results.metric_table import FROC_FALSE_POSITIVES, FROC_SENSITIVITY, LESION_SENSITIVITY
 from madad.evaluation.results.protocol_table import FALSE_POSITIVES, FROC_POINT, froc
 
@@ -73,10 +73,12 @@ def add_froc(cuts: Sequence[int], responses: Sequence[Responses], table: LongTab
         false_positives = np.mean([one.false_positives for one in responses], axis=0)
         sensitivity = np.array([np.mean(detections >= cut) for cut in cuts])
     for point, (number, found) in enumerate(zip(false_positives, sensitivity, strict=True)):
-        table.add_all(EVERYBODY, f"{FROC_POINT}{point:02d}", {FROC_FALSE_POSITIVES.name: number, FROC_SENSITIVITY.name: found})
+        table.add_all(
+            WHOLE_TEST_SET, f"{FROC_POINT}{point:02d}", {FROC_FALSE_POSITIVES.name: number, FROC_SENSITIVITY.name: found}
+        )
     for number in FALSE_POSITIVES:
         found = sensitivity_at(number, false_positives, sensitivity)
-        table.add(EVERYBODY, froc(number).name, LESION_SENSITIVITY.name, found)
+        table.add(WHOLE_TEST_SET, froc(number).name, LESION_SENSITIVITY.name, found)
 
 
 def sensitivity_at(number: float, false_positives: np.ndarray, sensitivity: np.ndarray) -> float:

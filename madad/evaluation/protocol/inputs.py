@@ -14,7 +14,7 @@ from madad.core.errors import UserError
 from madad.core.io.hdf5 import Maps, Pack
 from madad.core.io.volumes import AFFINE_TOLERANCE_MM
 from madad.core.logs import say
-from madad.evaluation.results.long_table import Who
+from madad.evaluation.results.long_table import SampleIdentity
 
 TEST, VALIDATION, HEALTHY = "test", "validation", "healthy"
 # Attribute of maps that holds the `content` of the pack of a split, from inference.
@@ -33,7 +33,7 @@ class Job(NamedTuple):
 
     source: Source
     index: int
-    who: Who
+    identity: SampleIdentity
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,10 @@ def list_jobs(maps: Path, packs: list[Path], identity: dict, calibration: Source
     with ExitStack() as stack:
         for source in sources:
             jobs += _jobs_of(source, identity, stack, grids)
-        if calibration and not any(job.who.split == VALIDATION and job.who.group == HEALTHY for job in jobs):
-            others = [job for job in _jobs_of(calibration, identity, stack, grids, calibrating=True) if job.who.group == HEALTHY]
+        if calibration and not any(job.identity.split == VALIDATION and job.identity.group == HEALTHY for job in jobs):
+            others = [
+                job for job in _jobs_of(calibration, identity, stack, grids, calibrating=True) if job.identity.group == HEALTHY
+            ]
             say(f"thresholds of the healthy: from {len(others)} scans of {calibration.pack}")
             jobs += others
     return jobs, _common(grids)
@@ -116,12 +118,12 @@ def _jobs_of(source: Source, identity: dict, stack: ExitStack, grids: list, cali
         maps.row(pack.split, name)
     if len(pack):
         grids.append((pack.path, Grid(pack.shape, pack.spacing_mm, pack.affine)))
-    return [Job(source, index, _who(pack, index)) for index in range(len(pack))]
+    return [Job(source, index, _identity_of(pack, index)) for index in range(len(pack))]
 
 
-def _who(pack: Pack, index: int) -> Who:
+def _identity_of(pack: Pack, index: int) -> SampleIdentity:
     name = pack.names[index]
-    return Who(name, str(pack.covariates[index].get("subject") or name), pack.groups[index], pack.split)
+    return SampleIdentity(name, str(pack.covariates[index].get("subject") or name), pack.groups[index], pack.split)
 
 
 def _common(grids: list[tuple[Path, Grid]]) -> Grid:

@@ -9,25 +9,25 @@ import numpy as np
 
 from madad.core.logs import progress, warn
 from madad.evaluation.metrics.ordinal_scores import no_counts
-from madad.evaluation.metrics.thresholds import CALM_RATE, Evidence, healthy_quantile
+from madad.evaluation.metrics.thresholds import CONFORMAL_RATE, Evidence, healthy_quantile
 from madad.evaluation.metrics.voxel_metrics import dice_curve
 from madad.evaluation.protocol.first_pass import Measured, Plan, Row, measure
 from madad.evaluation.protocol.inputs import HEALTHY, TEST, Job
 from madad.evaluation.protocol.mean_maps import MeanMaps
-from madad.evaluation.protocol.records import Place, Scratch
+from madad.evaluation.protocol.records import Location, Scratch
 from madad.evaluation.protocol.workers import Run
-from madad.evaluation.results.long_table import Who
+from madad.evaluation.results.long_table import SampleIdentity
 from madad.evaluation.results.protocol_table import ORACLE_TEST, VALIDATION
 
 
 @dataclass
-class Gathered:
+class PooledSamples:
     """All samples after the first pass.
 
     Attributes:
         means: maps of the healthy test samples.
         tested: whose the test samples are, in the order of the pack.
-        places: where their records lie.
+        locations: where their records lie.
         rows: their numbers so far.
         with_lesion: subjects of the test samples with a lesion, one per sample.
         healthy: records of the healthy validation samples.
@@ -38,64 +38,64 @@ class Gathered:
     """
 
     means: MeanMaps
-    tested: list[Who] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    tested: list[SampleIdentity] = field(default_factory=list)
+    locations: list[Location] = field(default_factory=list)
     rows: list[list[Row]] = field(default_factory=list)
     with_lesion: list[str] = field(default_factory=list)
-    healthy: list[Place] = field(default_factory=list)
+    healthy: list[Location] = field(default_factory=list)
     evidence: Evidence = field(default_factory=Evidence)
     tissue: np.ndarray = field(default_factory=no_counts)
     steps: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     published: np.ndarray = field(default_factory=no_counts)
 
 
-def gather(run: Run, jobs: list[Job], plan: Plan, scratch: Scratch) -> Gathered:
+def pool_samples(run: Run, jobs: list[Job], plan: Plan, scratch: Scratch) -> PooledSamples:
     """Measure every sample and collect the outcomes in their order.
 
     Args:
         run: of `madad.evaluation.protocol.workers.team`.
         scratch: takes the records.
     """
-    first = Gathered(MeanMaps(plan.grid))
+    first = PooledSamples(MeanMaps(plan.grid))
     for measured in progress(run(partial(measure, plan=plan), jobs), "post-processing maps", len(jobs)):
         for warning in measured.warnings:
             warn(warning)
-        if measured.who.split == TEST:
+        if measured.identity.split == TEST:
             _take_tested(first, measured, scratch)
-        elif measured.has_lesion or measured.who.group == HEALTHY:
+        elif measured.has_lesion or measured.identity.group == HEALTHY:
             _take_validation(first, measured, scratch)
         if measured.published:
             measured.published.add_to(first.published)
     return first
 
 
-def _take_tested(first: Gathered, measured: Measured, scratch: Scratch) -> None:
-    first.tested.append(measured.who)
-    first.places.append(scratch.append(measured.record))
+def _take_tested(first: PooledSamples, measured: Measured, scratch: Scratch) -> None:
+    first.tested.append(measured.identity)
+    first.locations.append(scratch.append(measured.record))
     first.rows.append(measured.rows)
     measured.tally.add_to(first.tissue)
     if measured.healthy:
         first.means.add(measured.healthy)
     if measured.has_lesion:
-        first.with_lesion.append(measured.who.subject)
+        first.with_lesion.append(measured.identity.subject)
         measured.tally.add_to(first.evidence.test)
         first.evidence.dices += measured.tally.spread(dice_curve(measured.tally.counts))
         _add_steps(first, ORACLE_TEST.name, measured)
 
 
-def _take_validation(first: Gathered, measured: Measured, scratch: Scratch) -> None:
-    evidence, who = first.evidence, measured.who
+def _take_validation(first: PooledSamples, measured: Measured, scratch: Scratch) -> None:
+    evidence, identity = first.evidence, measured.identity
     if measured.has_lesion:
         measured.tally.add_to(evidence.validation)
         _add_steps(first, VALIDATION.name, measured)
     elif measured.tally.counts.any():
         measured.tally.add_to(evidence.healthy)
         first.healthy.append(scratch.append(measured.record))
-        calm = measured.tally.ordinal(healthy_quantile(measured.tally.counts, CALM_RATE) + 1)
+        lowest = measured.tally.ordinal(healthy_quantile(measured.tally.counts, CONFORMAL_RATE) + 1)
         # a subject with several scans keeps to the rate only if each of them does
-        evidence.calm[who.subject] = max(calm, evidence.calm.get(who.subject, -1))
+        evidence.by_subject[identity.subject] = max(lowest, evidence.by_subject.get(identity.subject, -1))
 
 
-def _add_steps(first: Gathered, protocol: str, measured: Measured) -> None:
+def _add_steps(first: PooledSamples, protocol: str, measured: Measured) -> None:
     for name, tally in measured.steps.items():
         tally.add_to(first.steps.setdefault(name, {}).setdefault(protocol, no_counts()))

@@ -70,7 +70,7 @@ class Record:
         return cls(whole, brain, lesion, ordinals, steps, published)
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where a record lies: the number of the open file, and the bytes in it."""
 
     descriptor: int
@@ -92,18 +92,18 @@ class Scratch:
     def __exit__(self, *_: object) -> None:
         self._stream.close()
 
-    def append(self, record: bytes) -> Place:
+    def append(self, record: bytes) -> Location:
         """Store a record. Returns where to read it, here or in a process forked from this one."""
-        place = Place(self._stream.fileno(), self._end, len(record))
-        while self._end < place.offset + place.size:
-            self._end += os.pwrite(place.descriptor, record[self._end - place.offset :], self._end)
-        return place
+        location = Location(self._stream.fileno(), self._end, len(record))
+        while self._end < location.offset + location.size:
+            self._end += os.pwrite(location.descriptor, record[self._end - location.offset :], self._end)
+        return location
 
 
-def read(place: Place) -> Record:
+def read(location: Location) -> Record:
     """Read a record of a `Scratch` that is still open."""
-    parts, at, end = [], place.offset, place.offset + place.size
+    parts, at, end = [], location.offset, location.offset + location.size
     while at < end:
-        parts.append(os.pread(place.descriptor, end - at, at))
+        parts.append(os.pread(location.descriptor, end - at, at))
         at += len(parts[-1])
     return Record.from_bytes(b"".join(parts))

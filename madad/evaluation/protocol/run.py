@@ -21,16 +21,16 @@ from madad.evaluation.metrics import slice_dice
 from madad.evaluation.metrics.ordinal_scores import coarse_groups, to_ordinals, to_score
 from madad.evaluation.metrics.thresholds import Choice, best_dice
 from madad.evaluation.protocol import first_pass, froc, published_protocols, second_pass, test_set_metrics
-from madad.evaluation.protocol.false_positive_threshold import one_alarm
+from madad.evaluation.protocol.false_positive_threshold import one_false_positive
 from madad.evaluation.protocol.first_pass import row
 from madad.evaluation.protocol.inputs import TEST, Grid, Source, list_jobs, reading
 from madad.evaluation.protocol.mean_maps import NAME
-from madad.evaluation.protocol.pooled_samples import Gathered, gather
+from madad.evaluation.protocol.pooled_samples import PooledSamples, pool_samples
 from madad.evaluation.protocol.postprocessing import sizes_for
 from madad.evaluation.protocol.records import Scratch
 from madad.evaluation.protocol.second_pass import Scored, score
 from madad.evaluation.protocol.workers import Run, team
-from madad.evaluation.results.long_table import EVERYBODY, LongTable, read
+from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable, read
 from madad.evaluation.results.metric_table import DICE_SLICE, SUBJECT_SCORE, THRESHOLD
 from madad.evaluation.results.protocol_table import (
     COMPONENTS,
@@ -71,17 +71,19 @@ def evaluate(
     table = LongTable(identity)
     jobs, grid = list_jobs(maps, packs, identity, calibration)
     plan = _plan(options, grid)
-    with _at_work(out, workers) as (scratch, run):
-        first = gather(run, jobs, plan, scratch)
-        first.evidence.one_alarm = one_alarm(run, first.healthy, first.evidence.healthy, plan.sizes.min_component)
+    with _resources(out, workers) as (scratch, run):
+        first = pool_samples(run, jobs, plan, scratch)
+        first.evidence.one_false_positive = one_false_positive(
+            run, first.healthy, first.evidence.healthy, plan.sizes.min_component
+        )
         choices = choose(first.evidence)
         _say_thresholds(choices, table)
         cuts = _cuts(first, choices, plan, table)
         scored = _second_pass(run, first, cuts)
     rows = [one + two.rows for one, two in zip(first.rows, scored, strict=True)]
     _add_slices(scored, cuts.slices, rows, table)
-    for who, own in zip(first.tested, rows, strict=True):
-        table.add_rows(who, own)
+    for sample, own in zip(first.tested, rows, strict=True):
+        table.add_rows(sample, own)
     coarse = [one.coarse for one in scored if one.coarse is not None]
     test_set_metrics.add_pooled(first.with_lesion, coarse, first.evidence.test, choices, options["bootstrap"], table)
     test_set_metrics.add_detection(first.tested, _subject_scores(rows), options["bootstrap"], table)
@@ -105,18 +107,18 @@ def evaluate_transferred(
     jobs, grid = list_jobs(maps, packs, identity)
     choices = _read_thresholds(base, identity)
     plan = _plan(options, grid, alone=True)
-    with _at_work(out, workers) as (scratch, run):
-        first = gather(run, [job for job in jobs if job.who.split == TEST], plan, scratch)
+    with _resources(out, workers) as (scratch, run):
+        first = pool_samples(run, [job for job in jobs if job.identity.split == TEST], plan, scratch)
         _say_thresholds(choices, table)
         chosen = {name: choice.ordinal for name, choice in choices.items()}
         scored = _second_pass(run, first, second_pass.Plan(chosen, plan.sizes.min_component, grid, alone=True))
-    for who, one, two in zip(first.tested, first.rows, scored, strict=True):
-        table.add_rows(who, one + two.rows)
+    for sample, one, two in zip(first.tested, first.rows, scored, strict=True):
+        table.add_rows(sample, one + two.rows)
     table.write(out)
 
 
 @contextmanager
-def _at_work(out: Path, workers: int) -> Generator[tuple[Scratch, Run]]:
+def _resources(out: Path, workers: int) -> Generator[tuple[Scratch, Run]]:
     with reading(), Scratch(Path(out).parent) as scratch, team(workers) as run:
         yield scratch, run
 
@@ -129,14 +131,14 @@ def _plan(options: dict, grid: Grid, alone: bool = False) -> first_pass.Plan:
     )
 
 
-def _cuts(first: Gathered, choices: dict[str, Choice], plan: first_pass.Plan, table: LongTable) -> second_pass.Plan:
+def _cuts(first: PooledSamples, choices: dict[str, Choice], plan: first_pass.Plan, table: LongTable) -> second_pass.Plan:
     steps = {step: _step_thresholds(step, counts) for step, counts in first.steps.items()}
     if steps:
         steps[COMPONENTS] = _step_thresholds(COMPONENTS, first.steps[NO_STEP])
     paper = None
     if plan.published:
         paper = (published_protocols.choose(first.published), plan.published.min_component)
-        table.add(EVERYBODY, PUBLISHED.name, THRESHOLD.name, paper[0])
+        table.add(WHOLE_TEST_SET, PUBLISHED.name, THRESHOLD.name, paper[0])
     return second_pass.Plan(
         thresholds={name: choice.ordinal for name, choice in choices.items()},
         min_component=plan.sizes.min_component,
@@ -158,8 +160,8 @@ def _step_thresholds(step: str, counts: dict[str, np.ndarray]) -> dict[str, int 
     }
 
 
-def _second_pass(run: Run, first: Gathered, cuts: second_pass.Plan) -> list[Scored]:
-    tasks = list(zip(first.tested, first.places, strict=True))
+def _second_pass(run: Run, first: PooledSamples, cuts: second_pass.Plan) -> list[Scored]:
+    tasks = list(zip(first.tested, first.locations, strict=True))
     return list(progress(run(partial(score, plan=cuts), tasks), "scoring subjects", len(tasks)))
 
 
@@ -169,7 +171,7 @@ def _say_thresholds(choices: dict[str, Choice], table: LongTable) -> None:
             warn(f"{protocol}: no threshold, because {choice.reason}; its values are NaN")
         value = np.nan if choice.ordinal is None else to_score(choice.ordinal)
         say(f"threshold {protocol}: {value:.4g}")
-        table.add(EVERYBODY, protocol, THRESHOLD.name, value)
+        table.add(WHOLE_TEST_SET, protocol, THRESHOLD.name, value)
 
 
 def _add_slices(scored: list[Scored], grid: np.ndarray, rows: list[list[first_pass.Row]], table: LongTable) -> None:
@@ -181,7 +183,7 @@ def _add_slices(scored: list[Scored], grid: np.ndarray, rows: list[list[first_pa
         for one, own in zip(scored, rows, strict=True):
             if one.slices:
                 own.append(row(ORACLE_SLICE, DICE_SLICE, float(one.slices.total[best.entry] / one.slices.slices)))
-    table.add_all(EVERYBODY, ORACLE_SLICE.name, {THRESHOLD.name: threshold, DICE_SLICE.name: mean})
+    table.add_all(WHOLE_TEST_SET, ORACLE_SLICE.name, {THRESHOLD.name: threshold, DICE_SLICE.name: mean})
 
 
 def _subject_scores(rows: list[list[first_pass.Row]]) -> dict[str, list[float]]:

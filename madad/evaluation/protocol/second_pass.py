@@ -18,8 +18,8 @@ from madad.evaluation.protocol.froc import Responses, respond
 from madad.evaluation.protocol.inputs import HEALTHY, Grid
 from madad.evaluation.protocol.metric_values import Values, lesion_values, surface_values, voxel_values
 from madad.evaluation.protocol.postprocessing import remove_small
-from madad.evaluation.protocol.records import Place, Record, read
-from madad.evaluation.results.long_table import Who
+from madad.evaluation.protocol.records import Location, Record, read
+from madad.evaluation.results.long_table import SampleIdentity
 from madad.evaluation.results.metric import THRESHOLDED, Metric
 from madad.evaluation.results.metric_table import DICE, SUBJECT_SCORE, of_family
 from madad.evaluation.results.protocol_table import COMPONENTS, HEALTHY_FPR_1, NO_STEP, ORACLE_SUBJECT, PUBLISHED, VOLUME
@@ -72,10 +72,10 @@ class Scored:
     coarse: np.ndarray | None = None
 
 
-def score(task: tuple[Who, Place], plan: Plan) -> Scored:
+def score(task: tuple[SampleIdentity, Location], plan: Plan) -> Scored:
     """Score one test sample, whose record the first pass has left."""
-    who, record = task[0], read(task[1])
-    sample = _Sample(who, record, plan)
+    identity, record = task[0], read(task[1])
+    sample = _Sample(identity, record, plan)
     rows = [row for protocol, ordinal in sample.cuts() for row in sample.rows(protocol, ordinal)]
     if plan.alone:
         return Scored(rows, Responses(np.zeros(0), np.zeros(0)))
@@ -91,8 +91,8 @@ def score(task: tuple[Who, Place], plan: Plan) -> Scored:
 class _Sample:
     """A record with what several metrics need of it, computed once."""
 
-    def __init__(self, who: Who, record: Record, plan: Plan) -> None:
-        self.who, self.record, self.plan = who, record, plan
+    def __init__(self, identity: SampleIdentity, record: Record, plan: Plan) -> None:
+        self.identity, self.record, self.plan = identity, record, plan
         self.reference = record.reference
         self.has_lesion = bool(self.reference.any())
         self.counts = count(record.ordinals[record.brain], self.reference[record.brain])
@@ -115,7 +115,7 @@ class _Sample:
             return [(protocol, metric.name, np.nan) for metric in self.shown()]
         values = self.at(ordinal)
         # the means are those of samples with a lesion; of a patient without one only the false alarms are kept
-        no_lesion = self.who.group != HEALTHY and not self.has_lesion
+        no_lesion = self.identity.group != HEALTHY and not self.has_lesion
         return [
             (protocol, metric.name, np.nan if no_lesion and not metric.belongs_to(healthy=True) else values[metric.name])
             for metric in self.shown()
@@ -124,7 +124,7 @@ class _Sample:
     def shown(self) -> list[Metric]:
         """Metrics with a threshold that this sample has. A healthy one has no lesion to overlap with, only false positives."""
         families = [family for family in THRESHOLDED if family != "surfaces" or not self.plan.alone]
-        return [metric for metric in of_family(*families) if metric.belongs_to(self.who.group == HEALTHY)]
+        return [metric for metric in of_family(*families) if metric.belongs_to(self.identity.group == HEALTHY)]
 
     def at(self, ordinal: int) -> Values:
         """Return every metric of one threshold; protocols often agree on it."""
@@ -179,7 +179,7 @@ class _Sample:
 
     def published_rows(self) -> list[Row]:
         """Return the Dice under the paper's own protocol."""
-        if self.plan.published is None or self.who.group == HEALTHY:
+        if self.plan.published is None or self.identity.group == HEALTHY:
             return []
         volume = self.record.ordinals if self.record.published is None else self.record.published
         return [row(PUBLISHED, DICE, float(published_protocols.dice(volume, self.record.lesion, *self.plan.published)))]

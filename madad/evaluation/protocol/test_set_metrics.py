@@ -11,7 +11,7 @@ from madad.evaluation.metrics.ordinal_scores import to_scores
 from madad.evaluation.metrics.thresholds import Choice
 from madad.evaluation.metrics.voxel_metrics import dice_curve, precision_at_recall
 from madad.evaluation.protocol.metric_values import detection_values
-from madad.evaluation.results.long_table import EVERYBODY, LongTable, Who
+from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable, SampleIdentity
 from madad.evaluation.results.metric import Metric
 from madad.evaluation.results.metric_table import (
     DICE_POOLED,
@@ -52,11 +52,11 @@ def add_pooled(
     for metric in (metric for metric in of_family("ranking") if metric.resampled):
         statistic, generator = _resampled(metric, stacked), numpy_generator("pooled", metric.name, _seed(table))
         drawn = percentile_interval(statistic, metric.value(counts), subjects, resamples, generator)
-        table.add_all(EVERYBODY, POOLED.name, {metric.name: drawn.value, **_bounds(metric, drawn)})
+        table.add_all(WHOLE_TEST_SET, POOLED.name, {metric.name: drawn.value, **_bounds(metric, drawn)})
     curve = dice_curve(counts)
     for protocol, choice in choices.items():
         value = np.nan if choice.ordinal is None else float(curve[choice.ordinal + 1])
-        table.add(EVERYBODY, protocol, DICE_POOLED.name, value)
+        table.add(WHOLE_TEST_SET, protocol, DICE_POOLED.name, value)
     if subjects:
         _add_curves(counts, table)
 
@@ -75,7 +75,9 @@ def _resampled(metric: Metric, coarse: np.ndarray) -> Callable[[np.ndarray], np.
     return statistic
 
 
-def add_detection(tested: Sequence[Who], scores: Mapping[str, Sequence[float]], resamples: int, table: LongTable) -> None:
+def add_detection(
+    tested: Sequence[SampleIdentity], scores: Mapping[str, Sequence[float]], resamples: int, table: LongTable
+) -> None:
     """Add how well each subject score separates the healthy from the rest; samples without a score are left out.
 
     Args:
@@ -91,7 +93,7 @@ def add_detection(tested: Sequence[Who], scores: Mapping[str, Sequence[float]], 
         found = detection_values(values[there & ~diseased], values[there & diseased])
         statistic = _resampled_auroc(values[there], diseased[there], subjects[there])
         drawn = percentile_interval(statistic, found[SUBJECT_AUROC.name], list(subjects[there]), resamples, generator)
-        table.add_all(EVERYBODY, reduction, found | _bounds(SUBJECT_AUROC, drawn))
+        table.add_all(WHOLE_TEST_SET, reduction, found | _bounds(SUBJECT_AUROC, drawn))
 
 
 def _resampled_auroc(scores: np.ndarray, diseased: np.ndarray, subjects: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
@@ -121,7 +123,7 @@ def _seed(table: LongTable) -> str:
 def _add_curves(counts: np.ndarray, table: LongTable) -> None:
     """Add points of the pooled precision–recall curve, and the distribution of scores in lesions and in healthy tissue."""
     for recall, precision in zip(RECALLS, precision_at_recall(counts, RECALLS), strict=True):
-        table.add(EVERYBODY, f"{RECALL_POINT}{recall:.2f}", PRECISION_AT_RECALL.name, float(precision))
+        table.add(WHOLE_TEST_SET, f"{RECALL_POINT}{recall:.2f}", PRECISION_AT_RECALL.name, float(precision))
     occupied = np.flatnonzero(counts.sum(axis=0))
     scores = to_scores(occupied.astype(np.uint16)).astype(np.float64)
     shares = counts[:, occupied] / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -133,4 +135,4 @@ def _add_curves(counts: np.ndarray, table: LongTable) -> None:
     for metric, share in zip((VOXEL_SHARE_HEALTHY, VOXEL_SHARE_LESION), shares, strict=True):
         binned = np.bincount(place, weights=share, minlength=HISTOGRAM_BINS)
         for centre, value in zip((edges[:-1] + edges[1:]) / 2, binned, strict=True):
-            table.add(EVERYBODY, f"{SCORE_POINT}{centre:.6g}", metric.name, float(value))
+            table.add(WHOLE_TEST_SET, f"{SCORE_POINT}{centre:.6g}", metric.name, float(value))

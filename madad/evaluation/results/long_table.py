@@ -15,7 +15,7 @@ COLUMNS = (*IDENTITY, "split", "sample", "subject", "group", "protocol", "metric
 
 
 @dataclass(frozen=True)
-class Who:
+class SampleIdentity:
     """The sample that a number belongs to; empty texts for a whole test set."""
 
     sample: str = ""
@@ -24,7 +24,7 @@ class Who:
     split: str = "test"
 
 
-EVERYBODY = Who()
+WHOLE_TEST_SET = SampleIdentity()
 
 
 @dataclass
@@ -34,19 +34,19 @@ class LongTable:
     identity: Mapping[str, str]
     rows: list[dict[str, str]] = field(default_factory=list)
 
-    def add(self, who: Who, protocol: str, metric: str, value: float) -> None:
+    def add(self, sample: SampleIdentity, protocol: str, metric: str, value: float) -> None:
         """Add one number."""
-        self.rows.append({**vars(who), "protocol": protocol, "metric": metric, "value": f"{value:.9g}"})
+        self.rows.append({**vars(sample), "protocol": protocol, "metric": metric, "value": f"{value:.9g}"})
 
-    def add_all(self, who: Who, protocol: str, values: Mapping[str, float]) -> None:
+    def add_all(self, sample: SampleIdentity, protocol: str, values: Mapping[str, float]) -> None:
         """Add several metrics under one protocol."""
         for metric, value in values.items():
-            self.add(who, protocol, metric, value)
+            self.add(sample, protocol, metric, value)
 
-    def add_rows(self, who: Who, rows: Iterable[tuple[str, str, float]]) -> None:
+    def add_rows(self, sample: SampleIdentity, rows: Iterable[tuple[str, str, float]]) -> None:
         """Add rows of (protocol, metric, value)."""
         for protocol, metric, value in rows:
-            self.add(who, protocol, metric, value)
+            self.add(sample, protocol, metric, value)
 
     def write(self, path: str | Path) -> None:
         """Write the table as a tab-separated file."""

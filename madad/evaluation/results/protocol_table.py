@@ -103,11 +103,11 @@ VALIDATION = register(Protocol(
     key="validation", kind="threshold", choose=thresholds.validation, transferred=True, by_step=True,
 ))
 HEALTHY_FPR_1 = register(Protocol(
-    "healthy_fpr_1", "healthy FPR 1 %", "1 % of healthy validation voxels lie above",
+    "healthy_fpr_1", "healthy FPR 1 %", "1 % of healthy validation voxels lie above the threshold",
     key="fpr_1", kind="threshold", choose=thresholds.healthy_rate(0.01), transferred=True,
 ))
 HEALTHY_FPR_5 = register(Protocol(
-    "healthy_fpr_5", "healthy FPR 5 %", "5 % of healthy validation voxels lie above",
+    "healthy_fpr_5", "healthy FPR 5 %", "5 % of healthy validation voxels lie above the threshold",
     key="fpr_5", kind="threshold", choose=thresholds.healthy_rate(0.05),
 ))
 CONFORMAL = register(Protocol(

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from madad.evaluation.metrics.ordinal_scores import count, no_counts, to_ordinals
 from madad.evaluation.metrics.thresholds import Choice, healthy_quantile
-from madad.evaluation.protocol.false_positive_threshold import AT_ONCE, RATES, one_alarm
+from madad.evaluation.protocol.false_positive_threshold import AT_ONCE, RATES, one_false_positive
 from madad.evaluation.protocol.records import Record, Scratch
 from madad.evaluation.protocol.workers import team
 
@@ -25,7 +25,7 @@ def chosen(folder: Path, maps: list[np.ndarray], min_component: int = 3, workers
     healthy = sum((count(one.ordinals[BRAIN], ~BRAIN[BRAIN]) for one in records), no_counts())
     with Scratch(folder) as scratch, team(workers) as run:
         places = [scratch.append(one.to_bytes()) for one in records]
-        return one_alarm(run, places, healthy, min_component), healthy
+        return one_false_positive(run, places, healthy, min_component), healthy
 
 
 def alarms(scores: np.ndarray, threshold: int, min_component: int) -> int:

@@ -15,7 +15,7 @@ from madad.core.io.hdf5 import Sample, write_pack
 from madad.core.io.manifest import write_table
 from madad.core.seeds import numpy_generator
 from madad.data.corruptions import corrupted
-from madad.evaluation.results.long_table import LongTable, Who
+from madad.evaluation.results.long_table import LongTable, SampleIdentity
 from madad.reporting.figures.robustness import draw_corruptions, draw_robustness
 from madad.reporting.layout import style
 from madad.reporting.tables.robustness import MEASURES, by_severity, collect, cost, read_robustness, write_robustness
@@ -59,10 +59,10 @@ class Tree:
 
     def _table(self, method: str, seed: int, testset: str, samples: list, value: Callable) -> Path:
         table = LongTable({"cohort": "ixi", "modality": "T1w", "testset": testset, "method": method, "seed": str(seed)})
-        table.add(Who(), "validation", "threshold", 0.3)
+        table.add(SampleIdentity(), "validation", "threshold", 0.3)
         for name, base, group, level in samples:
             number = value(method, int(base[4:]) if base[4:].isdigit() else 0, level) + 0.001 * seed
-            who = Who(name, base, group)
+            who = SampleIdentity(name, base, group)
             table.add(who, "inference", "seconds", 1.0)
             table.add(who, "healthy_fpr_1", "false_positive_rate", 0.01 * (1 + level))
             if group == "patient":
