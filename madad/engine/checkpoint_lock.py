@@ -1,21 +1,22 @@
-"""One writer a checkpoint folder.
+"""One training process per checkpoint folder.
 
-A file lock of the system, which ends with its process however that ends, and for network file systems that do not pass
-locks on between machines a heartbeat: the holder touches the lock file every few seconds.
+A lock of the operating system, which ends with its process however that ends; and a heartbeat for network file systems that do
+not pass locks on between machines: the holder touches the lock file every few seconds. filelock's own heartbeat
+(`SoftFileLease`) takes the place of the system's lock, so that a suspended process would lose its folder; here it is added.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+
+from filelock import FileLock, Timeout
 
 from madad.core.errors import UserError
 from madad.core.logs import say
@@ -23,18 +24,20 @@ from madad.core.logs import say
 BEAT_S = 10.0
 # A lock file of another machine that is not touched for this long belongs to a dead process.
 DEAD_AFTER_S = 35.0
+# Long enough to try again if the last holder removes the file while it is being locked.
+PATIENCE_S = 0.2
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold a folder, which is made if need be. An empty folder is removed at the end.
+def exclusive(folder: Path) -> Generator[None]:
+    """Hold a folder, which is created if need be. An empty folder is removed at the end.
 
     Raises:
         UserError: another process holds it; the message names its machine and number.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "lock"
-    stream = _acquire(path)
+    lock = _acquire(path)
     stopped = threading.Event()
     beats = threading.Thread(target=_beat, args=(path, stopped), daemon=True)
     beats.start()
@@ -44,56 +47,41 @@ def exclusive(folder: Path) -> Iterator[None]:
         stopped.set()
         beats.join()
         path.unlink(missing_ok=True)
-        stream.close()
+        lock.release()
         with suppress(OSError):  # it holds a checkpoint
             folder.rmdir()
 
 
-def _acquire(path: Path) -> TextIO:
-    while True:
-        stream = open(path, "a+")  # noqa: SIM115  (open as long as the lock is held)
-        trusted = _lock(stream, path)
-        if _is_current(stream, path):
-            break
-        stream.close()  # the last holder has just removed it
-    holder = _holder(stream)
+def _acquire(path: Path) -> FileLock:
+    """Lock a file and write into it who holds it."""
+    lock, trusted = FileLock(path, timeout=PATIENCE_S, fallback_to_soft=False), True
+    try:
+        lock.acquire()
+    except Timeout:
+        raise _refusal(path, _holder(path)) from None
+    except OSError:  # the file system has no locks
+        trusted = False
+    holder = _holder(path)
     if holder and (not trusted or holder.get("host") != socket.gethostname()):
-        _wait_for_death(path, holder)
-    stream.seek(0)
-    stream.truncate()
-    json.dump({"host": socket.gethostname(), "pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}, stream)
-    stream.flush()
-    return stream
+        try:
+            _wait_for_death(path, holder)
+        except FileNotFoundError:  # the holder has just finished
+            lock.release()
+            return _acquire(path)
+    claim = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+    path.write_text(json.dumps(claim))
+    return lock
 
 
-def _lock(stream: TextIO, path: Path) -> bool:
-    """Take the system's lock. False where the file system has none."""
+def _holder(path: Path) -> dict[str, object]:
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise _refusal(path, _holder(stream)) from None
-    except OSError:
-        return False
-    return True
-
-
-def _is_current(stream: TextIO, path: Path) -> bool:
-    try:
-        return os.fstat(stream.fileno()).st_ino == path.stat().st_ino
-    except FileNotFoundError:
-        return False
-
-
-def _holder(stream: TextIO) -> dict:
-    stream.seek(0)
-    try:
-        return dict(json.load(stream))
-    except (ValueError, TypeError):
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
         return {}
 
 
-def _wait_for_death(path: Path, holder: dict) -> None:
-    """Return when the holder on another machine shows no sign of life. Clocks of two machines are never compared."""
+def _wait_for_death(path: Path, holder: dict[str, object]) -> None:
+    """Return if the holder on another machine shows no sign of life. Clocks of two machines are never compared."""
     say(
         f"{path}: held on {holder.get('host')} by process {holder.get('pid')}; "
         f"waiting up to {DEAD_AFTER_S:.0f} s for a sign of life"
@@ -105,7 +93,7 @@ def _wait_for_death(path: Path, holder: dict) -> None:
         time.sleep(0.2)
 
 
-def _refusal(path: Path, holder: dict) -> UserError:
+def _refusal(path: Path, holder: dict[str, object]) -> UserError:
     return UserError(
         f"{path.parent}: process {holder.get('pid', 'unknown')} on {holder.get('host', 'an unknown machine')} "
         f"has been training here since {holder.get('since', 'an unknown time')}; wait for it or end it, then run again"

@@ -1,9 +1,11 @@
-"""One writer a checkpoint folder. Killed and living holders of this machine are met in test_resume."""
+"""One training process per checkpoint folder. Killed and living holders of this machine are tested in test_resume."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import socket
 import threading
 import time
 from pathlib import Path
@@ -72,6 +74,30 @@ def test_living_holder_on_another_machine(tmp_path: Path) -> None:
     finally:
         refused.set()
         beats.join()
+
+
+def test_holder_on_another_machine_that_finishes(tmp_path: Path) -> None:
+    path = leave_behind(tmp_path / "a")
+    finishing = threading.Timer(0.1, path.unlink)
+    finishing.start()
+    with checkpoint_lock.exclusive(tmp_path / "a"):
+        finishing.join()
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+
+
+def test_file_system_without_locks_has_the_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(checkpoint_lock.FileLock, "acquire", refuse)
+    monkeypatch.setattr(checkpoint_lock, "BEAT_S", 0.02)
+    with checkpoint_lock.exclusive(tmp_path / "a"), pytest.raises(UserError, match=f"process {os.getpid()} on"):
+        checkpoint_lock._acquire(tmp_path / "a" / "lock")
+    path = leave_behind(tmp_path / "b")
+    path.write_text(json.dumps({**OTHER, "host": socket.gethostname()}))
+    monkeypatch.setattr(checkpoint_lock, "DEAD_AFTER_S", 0.3)
+    with checkpoint_lock.exclusive(tmp_path / "b"):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
 
 
 def test_heart_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
