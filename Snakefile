@@ -18,23 +18,16 @@ pathvars:
 include: "rules/common.smk"
 include: "rules/cohorts.smk"
 include: "rules/preprocessing.smk"
-include: "rules/quality.smk"
 include: "rules/anomalies.smk"
 include: "rules/training.smk"
 include: "rules/inference.smk"
 include: "rules/evaluation.smk"
-include: "rules/reporting.smk"
-include: "rules/figures.smk"
-include: "rules/galleries.smk"
-include: "rules/statistics.smk"
-include: "rules/fidelity.smk"
-include: "rules/detection.smk"
-include: "rules/ledger.smk"
 include: "rules/robustness.smk"
+include: "rules/deliverables.smk"
 
 
 rule all:
     """Everything the report shows."""
     default_target: True
     input:
-        deliverables(),
+        deliverables.targets(PLAN),

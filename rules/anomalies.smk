@@ -58,26 +58,3 @@ rule anomaly_examples:
     shell:
         "python -m madad examples --pack {input.pack} --banks {input.banks} --out {output}"
         " --options {params.options:q} --log {log}"
-
-
-rule anomaly_figure:
-    """Evolution of a lesion in time and a grid of samples."""
-    input:
-        "results/banks/examples/{cohort}/{modality}.npz",
-    output:
-        png=report(
-            "results/figures/synthetic_lesions_{cohort}_{modality}.png",
-            caption="../report/anomaly_examples.rst",
-            category="6 Anomaly maps",
-            subcategory="synthetic lesions",
-            labels={"Result": "Synthetic lesions", "Cohort": "{cohort}", "Modality": "{modality}"},
-        ),
-        pdf="results/figures/synthetic_lesions_{cohort}_{modality}.pdf",
-    log:
-        "results/logs/anomaly_figure/{cohort}/{modality}.log",
-    conda:
-        "../envs/core.yaml"
-    params:
-        code=fingerprint("madad.reporting.galleries.synthetic_lesions"),
-    script:
-        "../workflow_scripts/anomaly_examples.py"

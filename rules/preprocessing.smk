@@ -29,6 +29,24 @@ rule preprocess:
         " --folder {params.folder} --options {params.options:q} --table {output} --log {log}"
 
 
+rule verdicts:
+    """Limits and lists of the config, laid over what preprocessing measured: another limit registers nothing again."""
+    input:
+        lambda wildcards: preprocessing.shard_tables(PLAN, wildcards.cohort),
+    output:
+        table="results/quality/{cohort}/{pipeline}.tsv",
+        record="results/quality/{cohort}/{pipeline}.json",
+    log:
+        "results/logs/verdicts/{cohort}/{pipeline}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        options=lambda wildcards: preprocessing.verdict_options(PLAN, wildcards.cohort),
+        code=fingerprint("madad.data.preprocessing.quality_control"),
+    script:
+        "../workflow_scripts/verdicts.py"
+
+
 rule intensity:
     """Fit the intensity normalisation on the training subjects of the pipeline's reference cohort alone."""
     input:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from madad.core import provenance
+from madad.reporting.deliverables.registry import DELIVERABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 PINS = dict(line.lower().split("==") for line in (ROOT / "constraints.txt").read_text().split() if "==" in line)
@@ -45,17 +46,18 @@ CHOSEN = {
 
 
 def _rules() -> list[tuple[str, str, str]]:
-    """Name, environment and body of every rule that has an environment."""
+    """Name, environment and body of every rule that has an environment; of a row of the report its module for a body."""
     text = "".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
     bodies = re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", text, re.M | re.S)
-    return [(name, found.group(1), body) for name, body in bodies if (found := re.search(r'envs/(\w+)\.yaml"', body))]
+    written = [(name, found.group(1), body) for name, body in bodies if (found := re.search(r'envs/(\w+)\.yaml"', body))]
+    return [*written, *((row.name, row.environment, row.module) for row in DELIVERABLES)]
 
 
 def _entries(body: str) -> list[ast.AST]:
-    """Syntax trees that a rule runs: its script, or the function behind its verb and the head of that function's module."""
-    script = re.search(r'workflow_scripts/(\w+\.py)"', body)
-    if script:
-        return [ast.parse((ROOT / "workflow_scripts" / script.group(1)).read_text())]
+    """Syntax trees that a rule runs: its module and script, or the function behind its verb and the head of that module."""
+    if provenance._exists(body):
+        files = [provenance.module_file(body), ROOT / "workflow_scripts/deliverable.py"]
+        return [ast.parse(path.read_text()) for path in files]
     verb = re.search(r"python -m madad (\w+)", body).group(1)
     for path in (ROOT / "madad/cli").glob("*.py"):
         tree = ast.parse(path.read_text())

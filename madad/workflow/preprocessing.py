@@ -41,6 +41,17 @@ def quality_table(plan: Plan, cohort: str) -> str:
     return paths.quality_table(cohort, plan.pipeline_of(cohort))
 
 
+def shard_tables(plan: Plan, cohort: str) -> list[str]:
+    """Return the tables of the preprocessed shards of a cohort."""
+    return paths.shard_tables(cohort, plan.pipeline_of(cohort), shards(plan, cohort))
+
+
+def verdict_options(plan: Plan, cohort: str) -> Options:
+    """Return the limits, and what a person decided on the images of a cohort; the lists of other cohorts are left out."""
+    quality = plan.config["quality"]
+    return {**quality, **{key: sorted(quality[key].get(cohort, [])) for key in ("exclude", "keep")}}
+
+
 def reference_tables(plan: Plan, pipeline: str) -> list[str]:
     """Return the tables of the images that a pipeline's intensity normalisation is fitted on."""
     reference = plan.config["pipelines"][pipeline]["reference"]

@@ -9,18 +9,23 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from madad.reporting.deliverables.registry import DELIVERABLES
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "profiles/slurm"
 PROFILE = yaml.safe_load((FOLDER / "profile.yaml").read_text())
 TEXTS = [path.read_text() for path in sorted((ROOT / "rules").glob("*.smk"))]
-RULES = {name for text in TEXTS for name in re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.M)}
+WRITTEN = {name for text in TEXTS for name in re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.M)}
+ROWS = {row.name: row.group for row in DELIVERABLES}
+RULES = WRITTEN | set(ROWS)
 # Minutes to days each; the last three run on Snakemake's own machine.
 LONG = {"cohort", "preprocess", "bank", "train", "infer", "calibrate", "download", "reuse", "nifti"}
 
 
 def test_every_rule_is_long_or_grouped() -> None:
-    grouped = set(PROFILE["groups"])
+    grouped = {*PROFILE["groups"], *ROWS}
     assert len(RULES) > 50
+    assert not set(PROFILE["groups"]) & set(ROWS), "rows of the report bring their group themselves"
     assert not grouped & LONG
     assert RULES - LONG - grouped == set(), "rules that are neither: add them to the groups of profiles/slurm/profile.yaml"
 
@@ -28,7 +33,7 @@ def test_every_rule_is_long_or_grouped() -> None:
 def test_profile_names_no_rule_that_is_gone() -> None:
     named = {*PROFILE["groups"], *PROFILE["set-resources"]}
     assert named <= RULES, "Snakemake says nothing of rules that do not exist"
-    assert set(PROFILE["group-components"]) <= set(PROFILE["groups"].values())
+    assert set(PROFILE["group-components"]) <= {*PROFILE["groups"].values(), *ROWS.values()}
 
 
 @pytest.mark.parametrize(("gpu", "partition"), [(0, "cpu"), (1, "gpu")])

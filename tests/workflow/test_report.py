@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -64,17 +63,3 @@ def test_first_page_shows_the_headline_table_and_the_versions(report: str) -> No
 def test_pages_inside_are_small(finished: Project) -> None:
     pages = list((finished.folder / "results/tables").glob("*.html"))
     assert pages and all(page.stat().st_size < 1e6 for page in pages)
-
-
-def test_names_are_unique(finished: Project) -> None:
-    rules = "".join(path.read_text() for path in (finished.folder / "rules").glob("*.smk"))
-    names = [Path(name).name for name in re.findall(r"report\(\s*\"([^\"]+)\"", rules)]
-    assert len(names) > 10 and len(names) == len(set(names))
-
-
-def test_everything_shown_has_caption_and_labels(finished: Project) -> None:
-    rules = "".join(path.read_text() for path in (finished.folder / "rules").glob("*.smk"))
-    blocks = re.findall(r"report\(\s*\"results.*?\n +\),\n", rules, re.S)
-    assert blocks and all("caption=" in block and "labels=" in block and "category=" in block for block in blocks)
-    captions = re.findall(r"caption=\"\.\./(report/[^\"]+)\"", rules)
-    assert all((finished.folder / caption).exists() for caption in captions)

@@ -20,7 +20,7 @@ BLOCK = ("cohort", "modality", "testset")
 Block = tuple[str, str, str]
 
 
-def collect(tables: Iterable[Path], out: Path) -> None:
+def collect(long_tables: Iterable[Path], out: Path) -> None:
     """Write all long tables one below the other as one csv file; every row names the run, the sample and the metric.
 
     Raises:
@@ -28,7 +28,7 @@ def collect(tables: Iterable[Path], out: Path) -> None:
     """
     with complete(out) as partial:
         partial.write_text(",".join(COLUMNS) + "\n")
-        for path in tables:
+        for path in long_tables:
             table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
             missing = [column for column in COLUMNS if column not in table]
             if missing:

@@ -34,7 +34,7 @@ DERIVED = {
 CARRIED = {"implant_volume_ml": "volume_ml", "implant_contrast": "contrast", "implant_site": "place"}
 
 
-def write_samples(pack: Path, tables: Iterable[Path], testset: str, out: Path) -> None:
+def write_samples(test_pack: Path, derivation_tables: Iterable[Path], testset: str, out: Path) -> None:
     """Write one row for every sample of a test pack.
 
     Columns: `testset`, `modality`, `sample`, `subject`, `group` (healthy, patient or implanted), `site` (of acquisition),
@@ -43,23 +43,23 @@ def write_samples(pack: Path, tables: Iterable[Path], testset: str, out: Path) -
     corrupted copy). What is unknown stays empty.
 
     Args:
-        pack: a test pack.
-        tables: what was done to make a derived test set, one row per sample under `name`; none for a cohort's own.
+        test_pack: of one sequence.
+        derivation_tables: what was done to make a derived test set, one row per sample under `name`; none for a cohort's own.
         testset: what the run calls it.
         out: tab-separated file to write.
 
     Raises:
         UserError: the pack or a table cannot be read.
     """
-    done = {row["name"]: row for table in tables for row in read_table(table)}
-    with Pack(pack) as store:
+    done = {row["name"]: row for table in derivation_tables for row in read_table(table)}
+    with Pack(test_pack) as store:
         rows = [{"testset": testset, "modality": store.modality, **row} for row in _rows(store, done)]
     write_table(out, rows, COLUMNS)
 
 
-def join_samples(tables: Iterable[Path], out: Path) -> None:
+def join_samples(sample_tables: Iterable[Path], out: Path) -> None:
     """Write the rows of many test sets as one csv file."""
-    rows = [row for table in tables for row in read_table(table)]
+    rows = [row for table in sample_tables for row in read_table(table)]
     with complete(out) as partial:
         pd.DataFrame(rows, columns=pd.Index(COLUMNS)).to_csv(partial, index=False, lineterminator="\n")
 

@@ -14,21 +14,21 @@ from madad.core.seeds import torch_generator
 from madad.models.diffusion.noise import NoiseLaw
 
 
-def write_noised(pack: Path, laws: Mapping[str, Mapping], out: Path) -> None:
+def write_noised(train_pack: Path, noise_laws: Mapping[str, Mapping], out: Path) -> None:
     """Write the slice of a pack's first healthy subject that has most brain, as it is and under every law.
 
     Args:
-        pack: of a training cohort.
-        laws: the parameters `noise_…` of every method.
+        train_pack: of a training cohort.
+        noise_laws: the parameters `noise_…` of every method.
         out: an .npz file of (H, W) arrays: "clean", and one a method.
     """
-    with Pack(pack) as data:
+    with Pack(train_pack) as data:
         healthy = data.healthy()
         sample = data.sample(int(healthy[0]) if len(healthy) else 0)
     height = int(sample.brain.sum(axis=(1, 2)).argmax())
     image, brain = (torch.from_numpy(array[height].astype(np.float32)) for array in (sample.image, sample.brain))
     shown = {"clean": image.numpy()}
-    for method, law in laws.items():
+    for method, law in noise_laws.items():
         noise = _law(law)(image[None, None], torch_generator("noise study"))[0, 0]
         shown[method] = (image + noise * brain).numpy()
     with complete(out) as partial, partial.open("wb") as stream:

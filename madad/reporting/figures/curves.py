@@ -31,16 +31,16 @@ TISSUES = (
 )
 
 
-def draw_training(histories: Sequence[Path], trainings: Sequence[Path], png: Path, pdf: Path) -> None:
+def draw_training(histories: Sequence[Path], all_trainings: Sequence[Path], png: Path, pdf: Path) -> None:
     """Loss over steps, a panel a method, cohort and sequence; every seed a line, validation dashed.
 
     Args:
         histories: csv files with `step`, `loss` and `validation_loss`; empty for methods that are not trained. Who took over
             the weights of another method has no panel of its own.
-        trainings: the `train.json` beside each, which says whose it is.
+        all_trainings: the `train.json` beside each, which says whose it is.
     """
     panels: dict[tuple, list[tuple[str, pd.DataFrame]]] = {}
-    for path, about in zip(histories, trainings, strict=True):
+    for path, about in zip(histories, all_trainings, strict=True):
         history, told = pd.read_csv(path), json.loads(Path(about).read_text())
         info = told["identity"]
         if len(history) and "step" in history and "weights_from" not in told:

@@ -24,19 +24,19 @@ KINDS = ("coarse", "simplex", "pyramid", "gaussian")
 NO_RESOLUTION = 0  # of Gaussian noise, which is drawn at every voxel
 
 
-def draw_noise_study(summary: Path, laws: Mapping[str, Mapping], png: Path, pdf: Path) -> None:
+def draw_noise_study(summary: Path, noise_laws: Mapping[str, Mapping], png: Path, pdf: Path) -> None:
     """AUPRC with its 95 % interval over resolution and magnitude; a row a test set, a column a kind of noise.
 
     Args:
         summary: see `madad.evaluation.statistics.summary`.
-        laws: the parameters `noise_…` of every method that has them.
+        noise_laws: the parameters `noise_…` of every method that has them.
     """
     lines = read_summary(summary)
-    rated = lines[(lines["measure"] == QUALITY.key) & lines["value"].notna() & lines["method"].isin(laws)]
+    rated = lines[(lines["measure"] == QUALITY.key) & lines["value"].notna() & lines["method"].isin(noise_laws)]
     if rated.empty:
         style.save(style.empty("No evaluation of a test set with lesions yet"), png, pdf)
         return
-    rated = rated.assign(**{key: [places(laws[method])[key] for method in rated["method"]] for key in places({})})
+    rated = rated.assign(**{key: [places(noise_laws[method])[key] for method in rated["method"]] for key in places({})})
     kinds = [kind for kind in KINDS if kind in set(rated["kind"])]
     blocks = dict(list(rated.groupby(list(BLOCK), sort=False)))
     columns = {kind: sorted(set(rated.loc[rated["kind"] == kind, "resolution"])) for kind in kinds}
@@ -67,19 +67,19 @@ def places(law: Mapping) -> dict[str, object]:
     return {"kind": kind, "resolution": resolution, "magnitude": law.get("noise_magnitude")}
 
 
-def draw_noised(noised: Path, laws: Mapping[str, Mapping], png: Path, pdf: Path) -> None:
+def draw_noised(noised: Path, noise_laws: Mapping[str, Mapping], png: Path, pdf: Path) -> None:
     """One healthy slice as it is and under the noise of every method.
 
     Args:
         noised: see `madad.models.diffusion.noise_examples`.
-        laws: see `draw_noise_study`.
+        noise_laws: see `draw_noise_study`.
     """
     with np.load(noised) as stored:
-        images = {name: stored[name] for name in ("clean", *laws)}
+        images = {name: stored[name] for name in ("clean", *noise_laws)}
     figure, panels = style.grid(len(images), (1.5, 1.95), most=6)
     for axes, (name, image) in zip(panels, images.items(), strict=True):
         axes.imshow(image, origin="lower", cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.set_title("Without noise" if name == "clean" else _name(laws[name]), fontsize=7.5, loc="center")
+        axes.set_title("Without noise" if name == "clean" else _name(noise_laws[name]), fontsize=7.5, loc="center")
         axes.axis("off")
     style.save(figure, png, pdf)
 

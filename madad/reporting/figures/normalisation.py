@@ -66,16 +66,16 @@ class Brain:
         return f"{self.cohort} {self.site}".strip()
 
 
-def draw_normalisation(tables: Sequence[Path], models: Sequence[Path], modality: str, png: Path, pdf: Path) -> None:
+def draw_normalisation(judged: Sequence[Path], intensity_models: Sequence[Path], modality: str, png: Path, pdf: Path) -> None:
     """One row a cohort: distributions of all its brains before and after, with the mean distance between two of them.
 
     Args:
-        tables: `results/quality/{cohort}/{pipeline}.tsv`.
-        models: `results/intensity/{pipeline}/{modality}.json`.
+        judged: `results/quality/{cohort}/{pipeline}.tsv`.
+        intensity_models: `results/intensity/{pipeline}/{modality}.json`.
     """
-    fitted = {Path(path).parent.name: json.loads(Path(path).read_text()) for path in models}
-    ready = {path.parent.name: usable(path, modality) for path in map(Path, tables) if path.stem in fitted}
-    pipelines = {path.parent.name: path.stem for path in map(Path, tables)}
+    fitted = {Path(path).parent.name: json.loads(Path(path).read_text()) for path in intensity_models}
+    ready = {path.parent.name: usable(path, modality) for path in map(Path, judged) if path.stem in fitted}
+    pipelines = {path.parent.name: path.stem for path in map(Path, judged)}
     cohorts = {name: list(_brains(rows, fitted[pipelines[name]], name)) for name, rows in ready.items() if rows}
     if not cohorts:
         style.save(style.empty(f"No {modality} image"), png, pdf)
@@ -100,14 +100,14 @@ def draw_normalisation(tables: Sequence[Path], models: Sequence[Path], modality:
     style.save(figure, png, pdf)
 
 
-def draw_methods(tables: Sequence[Path], options: dict, modality: str, png: Path, pdf: Path) -> None:
+def draw_methods(reference_tables: Sequence[Path], intensity_options: dict, modality: str, png: Path, pdf: Path) -> None:
     """One panel a method of normalisation, each fitted on the same training images.
 
     Args:
-        tables: that of the cohort that fits the intensities.
-        options: of the pipeline: method, lower, upper.
+        reference_tables: that of the cohort that fits the intensities.
+        intensity_options: of the pipeline: method, lower, upper.
     """
-    rows = _spread(packing.select(tables, "train", modality)[0])
+    rows = _spread(packing.select(reference_tables, "train", modality)[0])
     if not rows:
         style.save(style.empty(f"No {modality} image to train on"), png, pdf)
         return
@@ -116,7 +116,7 @@ def draw_methods(tables: Sequence[Path], options: dict, modality: str, png: Path
         axes.set_xlim(0, 1)
         title = TITLES.get(method, method)
         try:
-            brains = list(_brains(rows, packing.fit_images(rows, modality, {**options, "method": method}), ""))
+            brains = list(_brains(rows, packing.fit_images(rows, modality, {**intensity_options, "method": method}), ""))
         except UserError as error:
             style.say(axes, "\n".join(textwrap.wrap(str(error).split(";")[0], 32)))
         else:
@@ -125,7 +125,7 @@ def draw_methods(tables: Sequence[Path], options: dict, modality: str, png: Path
             own = [colours[brain.place] for brain in brains]
             _curves(axes, after, own, (0, 1))
             title = f"{title}\n{_told(after)}"
-        axes.set_title(title, fontweight="bold" if method == options["method"] else "normal")
+        axes.set_title(title, fontweight="bold" if method == intensity_options["method"] else "normal")
     _curves(panels[0], [brain.before for brain in brains], own)
     panels[0].set_title(f"Not normalised\n{_told([brain.before for brain in brains])}")
     style.save(figure, png, pdf)

@@ -25,14 +25,16 @@ SPREAD = 0.5
 NOMINAL = 0.01
 
 
-def draw_robustness(metrics: Path, cohort: str, modality: str, testset: str, resamples: int, png: Path, pdf: Path) -> None:
+def draw_robustness(
+    robustness_metrics: Path, cohort: str, modality: str, testset: str, resamples: int, png: Path, pdf: Path
+) -> None:
     """A row of panels an artefact, a column a measure: means with 95 % intervals over subjects against severity.
 
     Args:
-        metrics: see `madad.reporting.tables.robustness.collect`.
+        robustness_metrics: see `madad.reporting.tables.robustness.collect`.
         cohort, modality, testset: the runs to show; the test set is a corrupted one.
     """
-    table = read_robustness(metrics)
+    table = read_robustness(robustness_metrics)
     block = (cohort, modality, testset)
     part = table[(table[list(BLOCK)] == list(block)).all(axis=1)]
     kinds = corruptions_in(part)
@@ -89,16 +91,16 @@ def _curve(
     axes.plot(places, middle, lw=1.1, ms=4, mec="white", mew=0.4, clip_on=False, **look)
 
 
-def draw_corruptions(pack: Path, corrupted: Path, samples: Path, png: Path, pdf: Path) -> None:
+def draw_corruptions(test_pack: Path, corrupted_pack: Path, artefact_table: Path, png: Path, pdf: Path) -> None:
     """One sample without and with every artefact: axial slices, for thick slices coronal ones.
 
     Args:
-        pack: the test pack as it was.
-        corrupted: the pack made of it.
-        samples: the table of its samples.
+        test_pack: as it was.
+        corrupted_pack: the pack made of it.
+        artefact_table: what was done to each sample of the latter.
     """
-    with Pack(pack) as before, Pack(corrupted) as after:
-        rows = read_table(samples)
+    with Pack(test_pack) as before, Pack(corrupted_pack) as after:
+        rows = read_table(artefact_table)
         sample = _shown(before, rows)
         made = {(row["corruption"], int(row["severity"])): row["name"] for row in rows if row["base"] == sample.name}
         images = {key: after.image(after.names.index(name)) for key, name in made.items()}

@@ -40,16 +40,17 @@ ABOVE = 0.9  # inches for titles
 MOST_COLUMNS = 7
 
 
-def draw_gallery(maps: Path, metrics: Path, packs: Sequence[Path], png: Path, pdf: Path) -> None:
+def draw_gallery(maps: Path, long_table: Path, packs: Sequence[Path], png: Path, pdf: Path) -> None:
     """Input, reconstruction, anomaly map and reference of the cases of one method.
 
     Args:
-        maps, metrics: of one evaluation.
+        maps: of one evaluation.
+        long_table: of the same evaluation.
         packs: among them the test pack.
     """
     with ExitStack() as stack:
         predictions, pack = stack.enter_context(Maps(maps)), stack.enter_context(opened_test_pack(packs))
-        own = Numbers.of(metrics)
+        own = Numbers.of(long_table)
         cases = [*choose_cases(own.auprc), *healthy_case([own.healthy_score])]
         if not cases:
             style.save(style.empty("There is no test subject"), png, pdf)
@@ -84,29 +85,32 @@ def _draw_case(line: Sequence[plt.Axes], view: View, predictions: Maps, case: Ca
     _draw_reference(line[-1], view, case)
 
 
-def draw_side_by_side(maps: Sequence[Path], metrics: Sequence[Path], packs: Sequence[Path], png: Path, pdf: Path) -> None:
+def draw_side_by_side(
+    method_maps: Sequence[Path], method_tables: Sequence[Path], packs: Sequence[Path], png: Path, pdf: Path
+) -> None:
     """The same cases under every method: best, median and worst by the mean AUPRC over methods, and a healthy subject.
 
     Every method has its own colour scale, the same for all cases, because scores of methods have no common unit. Many methods
     go on in a second line.
 
     Args:
-        maps, metrics: of the methods to compare, in the same order, all on one test set.
+        method_maps: of the methods to compare, all on one test set.
+        method_tables: long tables of the same evaluations, in the same order.
         packs: among them the test pack.
     """
     with ExitStack() as stack:
-        predictions = [stack.enter_context(Maps(path)) for path in maps]
+        predictions = [stack.enter_context(Maps(path)) for path in method_maps]
         pack = stack.enter_context(opened_test_pack(packs))
-        own = [Numbers.of(path) for path in metrics]
+        own = [Numbers.of(path) for path in method_tables]
         mean = pd.DataFrame([numbers.auprc for numbers in own]).mean(axis=0).to_dict()
         cases = [*choose_cases(mean), *healthy_case([numbers.healthy_score for numbers in own])]
         if not cases:
             style.save(style.empty("There is no test subject"), png, pdf)
             return
         shown, shape = views(pack, cases, predictions)
-        columns = image_grid.fold(len(maps) + 2, MOST_COLUMNS)
+        columns = image_grid.fold(len(method_maps) + 2, MOST_COLUMNS)
         width = style.PAGE / max(columns, 5) - GAP
-        spots = image_grid.places(len(maps) + 2, columns, (width, width * shape + 0.2))
+        spots = image_grid.places(len(method_maps) + 2, columns, (width, width * shape + 0.2))
         band = spots[-1][1] + width * shape + 0.55
         sheet = Sheet(columns * (width + GAP), 0.62 + band * len(cases))
         _titles(sheet, _title(predictions[0], "Every method"), "by the mean AUPRC over methods")

@@ -45,7 +45,9 @@ class _Mean:
         return cls(found.get("residual"), score, brain, int(found["number"]))
 
 
-def draw_mean_maps(mean_maps: Sequence[Path], methods: Sequence[str], block: Mapping[str, str], png: Path, pdf: Path) -> None:
+def draw_mean_maps(
+    mean_maps: Sequence[Path], methods: Sequence[str], cohort: str, modality: str, testset: str, png: Path, pdf: Path
+) -> None:
     """Mean residual and mean anomaly map over healthy test subjects, three slices each, a line a method.
 
     The residual |x̂ − x| is in units of the image and has one colour scale for all methods. Scores have no common unit, so that
@@ -55,7 +57,9 @@ def draw_mean_maps(mean_maps: Sequence[Path], methods: Sequence[str], block: Map
         mean_maps: npz files of the evaluations of one test set: `score`, `brain` (share of subjects with brain there),
             `number` and, where the method reconstructs, `residual`; (S, H, W) each.
         methods: whose they are.
-        block: `cohort`, `modality` and `testset`.
+        cohort: that the methods were trained on.
+        modality: of the images.
+        testset: that was scored.
     """
     means = {method: _Mean.of(path) for method, path in zip(methods, mean_maps, strict=True)}
     number = max((mean.number for mean in means.values()), default=0)
@@ -70,7 +74,9 @@ def draw_mean_maps(mean_maps: Sequence[Path], methods: Sequence[str], block: Map
     height = width * image_grid.shape_of(box, brain.shape[1:])
     rows = -(-len(means) // abreast)
     sheet = Sheet(abreast * each * (width + GAP) + 0.25 * (abreast - 1), 0.7 + rows * (height + 0.24) + 0.55)
-    sheet.text(0, 0, f"Healthy test subjects of {block_title(**block)} (n = {number})", fontsize=10, fontweight="bold")
+    sheet.text(
+        0, 0, f"Healthy test subjects of {block_title(cohort, modality, testset)} (n = {number})", fontsize=10, fontweight="bold"
+    )
     sheet.text(0, 0.22, "Left of each method: mean residual; right: mean anomaly map.", fontsize=7.5)
     scales = {kind: _scale([getattr(mean, kind) for mean in means.values()], brain) for kind in KINDS}
     for place, (method, mean) in enumerate(means.items()):

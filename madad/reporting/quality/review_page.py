@@ -85,16 +85,19 @@ class Line:
         return " ".join(texts).lower()
 
 
-def write_page(judged: Sequence[Path], records: Sequence[Path], excluded: Sequence[Path], lists: dict, out: Path) -> None:
+def write_page(
+    judged: Sequence[Path], quality_records: Sequence[Path], excluded: Sequence[Path], quality_lists: dict, out: Path
+) -> None:
     """Write the page of all cohorts.
 
     Args:
-        judged, records: what `verdicts.judge` wrote.
+        judged: rows that `madad.data.preprocessing.quality_control.judge` wrote.
+        quality_records: what it wrote beside them.
         excluded: what cohorts could not use, in `results/cohorts/{cohort}/`.
-        lists: `exclude` and `keep` of the config, by cohort: the rows that are ticked when the page opens.
+        quality_lists: `exclude` and `keep` of the config, by cohort: the rows that are ticked when the page opens.
         out: where the page shall lie; links are relative to it.
     """
-    known = [json.loads(Path(path).read_text()) for path in records]
+    known = [json.loads(Path(path).read_text()) for path in quality_records]
     usual = {record["cohort"]: record["usual"] for record in known}
     limits = known[0]["limits"] if known else {}
     threshold = known[0]["outlier_z"] if known else None
@@ -107,7 +110,7 @@ def write_page(judged: Sequence[Path], records: Sequence[Path], excluded: Sequen
         counts={state: sum(row["state"] == state for row in rows) for state in STATES},
         images=len(rows),
         threshold=threshold,
-        lists=lists,
+        lists=quality_lists,
         strangers=[line for record in known for line in record["strangers"]],
     )
     with complete(out) as partial:

@@ -21,10 +21,10 @@ COLUMNS = (
 
 def write_ledger(
     summary: Path,
-    trainings: Sequence[Path],
-    bases: Mapping[str, str],
+    all_trainings: Sequence[Path],
+    all_bases: Mapping[str, str],
     settings: Mapping[str, Mapping[str, Options]],
-    parts: Mapping[str, Mapping[str, str]],
+    parts_by_role: Mapping[str, Mapping[str, str]],
     cohorts: Mapping[str, Options],
     csv: Path,
     tex: Path,
@@ -34,10 +34,10 @@ def write_ledger(
 
     Args:
         summary: see `madad.evaluation.statistics.summary`.
-        trainings: the `train.json` of every run.
-        bases: card of each method's name, and of the parts that methods stand on.
+        all_trainings: the `train.json` of every run, of methods and of their parts.
+        all_bases: card of each name of a method or part.
         settings: for each of them its parameters by sequence; a training knows only those that it depends on.
-        parts: for each of them the names of what it stands on, by role.
+        parts_by_role: for each of them the names of the parts that it is built with.
         cohorts: `dataset` and `spacing_mm` of every cohort.
         csv: every published number with ours, one a row.
         tex, html: the tables, one below the other.
@@ -45,7 +45,7 @@ def write_ledger(
     Raises:
         UserError: a file of published results is not valid.
     """
-    results = Results(summary, cohorts, parts, gather(trainings, bases, settings))
+    results = Results(summary, cohorts, parts_by_role, gather(all_trainings, all_bases, settings))
     entrants = results.compared()
     known = papers.load()
     sheets = [sheet for paper in known for sheet in _sheets(paper, entrants)]

@@ -49,24 +49,30 @@ class Setup:
 
 
 def write_leakage(
-    packs: Sequence[Path], trainings: Sequence[Path], summary: Path, setup: Options, csv: Path, html: Path, fragment: Path
+    used_packs: Sequence[Path],
+    all_trainings: Sequence[Path],
+    summary: Path,
+    leakage_setup: Options,
+    csv: Path,
+    html: Path,
+    fragment: Path,
 ) -> None:
     """Run every check and write the table, and in one sentence what came out, for the report's first page.
 
     Args:
-        packs: of the cohorts themselves, every split that is used, every sequence.
-        trainings: the `train.json` of every run.
+        used_packs: of the cohorts themselves, every split that is used, every sequence.
+        all_trainings: the `train.json` of every run.
         summary: see `madad.evaluation.statistics.summary`.
-        setup: the fields of `Setup`.
+        leakage_setup: the fields of `Setup`.
 
     Raises:
         UserError: one person is in two splits of a cohort.
     """
-    known = Setup(**setup)
+    known = Setup(**leakage_setup)
     findings = [
-        *subjects(packs),
-        *images(packs),
-        *models(packs, trainings),
+        *subjects(used_packs),
+        *images(used_packs),
+        *models(used_packs, all_trainings),
         *thresholds(summary),
         *labels(known),
     ]

@@ -145,9 +145,9 @@ def write_published(summary: Path, bases: Mapping[str, str], csv: Path, tex: Pat
 
 def write_cost(
     summary: Path,
-    trainings: Sequence[Path],
+    all_trainings: Sequence[Path],
     bases: Mapping[str, str],
-    beneath: Mapping[str, Sequence[str]],
+    all_parts: Mapping[str, Sequence[str]],
     csv: Path,
     tex: Path,
     html: Path,
@@ -155,10 +155,12 @@ def write_cost(
     """Write what each method costs to train and to apply.
 
     Args:
-        summary, trainings, bases: as for the headline; the parts that methods stand on are among the trainings.
-        beneath: names of all parts that a method stands on.
+        summary: see `madad.evaluation.statistics.summary`.
+        all_trainings: the `train.json` of every run, of methods and of their parts.
+        bases: card of each method's name.
+        all_parts: names of everything that a method is built from, directly or not.
     """
-    trained = read_trainings(trainings)
+    trained = read_trainings(all_trainings)
     columns = [
         Column("Method", number=False),
         *(titled(measure) for measure in COST),
@@ -169,7 +171,7 @@ def write_cost(
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
         runs = _of_block(trained, method, own)
-        parts = [_mean(_of_block(trained, part, own), "seconds") for part in beneath.get(method, ())]
+        parts = [_mean(_of_block(trained, part, own), "seconds") for part in all_parts.get(method, ())]
         minutes = (_mean(runs, "seconds") + sum(parts)) / 60
         device = (
             ", ".join(sorted(set(runs["device_name"].dropna().astype(str)))) if "device_name" in runs else table_writer.NOTHING

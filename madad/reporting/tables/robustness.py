@@ -49,18 +49,18 @@ class Cost:
     slope: Interval
 
 
-def collect(metrics: Sequence[Path], clean: Sequence[Path], samples: Sequence[Path], out: Path) -> None:
+def collect(corrupted_tables: Sequence[Path], clean_tables: Sequence[Path], artefact_tables: Sequence[Path], out: Path) -> None:
     """Write the rows of `MEASURES` of all corrupted samples, and of their bases, as one csv file with `COLUMNS`.
 
     Args:
-        metrics: long tables of the evaluations on corrupted test sets.
-        clean: for each of them the long table of the same run on the test set as it was.
-        samples: for each of them the table of its corrupted samples.
+        corrupted_tables: long tables of the evaluations on corrupted test sets.
+        clean_tables: for each of them the long table of the same run on the test set as it was.
+        artefact_tables: for each of them the table of its corrupted samples.
 
     Raises:
         UserError: an evaluation holds a sample that the table of samples does not know.
     """
-    parts = [_joined(*paths) for paths in zip(metrics, clean, samples, strict=True)]
+    parts = [_joined(*paths) for paths in zip(corrupted_tables, clean_tables, artefact_tables, strict=True)]
     table = pd.concat(parts) if parts else pd.DataFrame(columns=list(COLUMNS))
     with complete(out) as partial:
         table.to_csv(partial, index=False, columns=list(COLUMNS), lineterminator="\n")
@@ -129,13 +129,13 @@ def cost(values: pd.DataFrame, resamples: int, generator: np.random.Generator) -
     return Cost(float(matrix[:, 0].mean()), over, mean_interval(slopes, subjects, resamples, generator))
 
 
-def write_robustness(metrics: Path, resamples: int, csv: Path, tex: Path, html: Path) -> None:
+def write_robustness(robustness_metrics: Path, resamples: int, csv: Path, tex: Path, html: Path) -> None:
     """The table: a row a method and corruption, in groups by test set.
 
     Args:
-        metrics: see `collect`.
+        robustness_metrics: see `collect`.
     """
-    table = read_robustness(metrics)
+    table = read_robustness(robustness_metrics)
     groups = [(block_title(*block), _rows(part, resamples)) for block, part in table.groupby(list(BLOCK))]
     columns = [Column("Method", number=False), Column("Artefact", number=False)]
     for measure in MEASURES:

@@ -30,7 +30,7 @@ def stored(folder, name: str, *, residual: float | None = 0.1, score: float = 0.
 
 def drawn(monkeypatch, files, methods):
     figures = seen.caught(monkeypatch)
-    draw_mean_maps(files, methods, BLOCK, "x.png", "x.pdf")
+    draw_mean_maps(files, methods, **BLOCK, png="x.png", pdf="x.pdf")
     return figures[0]
 
 

@@ -1,0 +1,43 @@
+"""A rule for every row of madad/reporting/deliverables, and the record of what made the numbers."""
+
+
+rule provenance:
+    """Effective configuration, versions and state of the code that made the numbers."""
+    input:
+        "results/tables/metrics.csv",
+    output:
+        "results/provenance.json",
+    log:
+        "results/logs/provenance.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        options=lambda wildcards: as_json(PLAN.config),
+    shell:
+        "python -m madad provenance --options {params.options:q} --out {output} --log {log}"
+
+
+for row in DELIVERABLES:
+
+    rule:
+        name:
+            row.name
+        input:
+            **deliverables.inputs_of(PLAN, row),
+        output:
+            **report_outputs(row),
+        log:
+            row.log,
+        group:
+            row.group
+        conda:
+            f"../envs/{row.environment}.yaml"
+        params:
+            function=row.function,
+            arguments=deliverables.arguments_of(PLAN, row),
+            watched=deliverables.watched_by(PLAN, row),
+            code=fingerprint(row.module),
+        script:
+            "../workflow_scripts/deliverable.py"
+
+    workflow.get_rule(row.name).docstring = row.about

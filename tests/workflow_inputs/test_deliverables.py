@@ -1,0 +1,101 @@
+"""What the rows of the report are made of, for one configuration or another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from madad.reporting.deliverables.registry import DELIVERABLES
+from madad.reporting.deliverables.row import Deliverable
+from madad.workflow import deliverables, paths
+from tests.workflow_inputs.conftest import planned, touch
+
+ROWS = {row.name: row for row in DELIVERABLES}
+CORRUPTED = ["phantom", "phantom-implanted", "phantom-corrupted"]
+BLOCK = {"cohort": "phantom", "modality": "FLAIR", "testset": "phantom"}
+
+
+def pictures(files: list[str], start: str) -> list[str]:
+    """Names of the PNG files that begin with a word, without folder and suffix."""
+    return [Path(path).stem for path in files if Path(path).name.startswith(start) and path.endswith(".png")]
+
+
+@pytest.mark.parametrize(
+    ("table", "used"),
+    [
+        (deliverables.INPUTS, [name for row in DELIVERABLES for name in row.inputs]),
+        (deliverables.OPTIONS, [name for row in DELIVERABLES for name in row.options]),
+        (deliverables.WATCHED, [name for row in DELIVERABLES for name in row.watched]),
+        (deliverables.EACH, [row.each for row in DELIVERABLES if row.each is not None]),
+    ],
+)
+def test_every_name_of_a_row_is_known_and_none_is_left_over(table: dict, used: list[str]) -> None:
+    assert set(table) == set(used)
+
+
+@pytest.mark.parametrize("row", DELIVERABLES, ids=lambda row: row.name)
+def test_rules_with_wildcards_have_functions_of_them(row: Deliverable) -> None:
+    plan = planned(test_on=CORRUPTED)
+    known = {**BLOCK, "method": "ddpm"}
+    values = {name: known[name] for name in row.wildcards}
+    arguments = deliverables.arguments_of(plan, row)
+    for name, files in deliverables.inputs_of(plan, row).items():
+        assert callable(files) == bool(row.wildcards)
+        found = files(values) if callable(files) else files
+        assert found or name in ("derivation_tables",)
+        assert all(path.startswith("results/") and "{" not in path for path in ([found] if isinstance(found, str) else found))
+    assert set(arguments(values) if callable(arguments) else arguments) == set(row.options)
+
+
+def test_the_report_shows_what_the_configuration_asks_for() -> None:
+    plain, corrupted = deliverables.targets(planned()), deliverables.targets(planned(test_on=CORRUPTED))
+    assert len(plain) == len(set(plain)) and not pictures(plain, "robustness") and not pictures(plain, "noise")
+    assert {"results/tables/headline.csv", "results/figures/froc.png", "results/quality/index.html"} <= set(plain)
+    assert sorted(pictures(plain, "gallery")) == [
+        f"gallery_phantom_FLAIR_{testset}--{method}"
+        for testset in ("phantom", "phantom-implanted")
+        for method in ("ddpm", "intensity")
+    ]
+    assert pictures(corrupted, "robustness") == ["robustness_phantom_FLAIR_phantom-corrupted"]
+    assert pictures(corrupted, "corruptions") == ["corruptions_phantom_FLAIR"]
+    assert pictures(corrupted, "gallery") == pictures(plain, "gallery"), "corrupted test sets have no gallery"
+
+
+def test_what_only_other_rules_read_is_no_target() -> None:
+    plan = planned(test_on=CORRUPTED)
+    steps = [row for row in DELIVERABLES if row.each is None]
+    assert {"collect", "summarise", "samples"} <= {row.name for row in steps}
+    assert not any(deliverables.targets_of(plan, row) for row in steps)
+
+
+def test_galleries_show_the_lowest_seed() -> None:
+    plan = planned(seeds=[3, 2])
+    files = deliverables.inputs_of(plan, ROWS["gallery"])
+    assert files["maps"]({**BLOCK, "method": "ddpm"}) == "results/runs/phantom/FLAIR/ddpm/seed2/eval/phantom/maps.h5"
+    both = deliverables.inputs_of(plan, ROWS["side_by_side"])["method_tables"](BLOCK)
+    assert both == [f"results/runs/phantom/FLAIR/{run}/eval/phantom/metrics.tsv" for run in ("intensity/seed2", "ddpm/seed2")]
+    assert deliverables.arguments_of(plan, ROWS["mean_maps"])(BLOCK) == {"methods": ["intensity", "ddpm"], **BLOCK}
+
+
+def test_costs_count_parts_and_the_headline_does_not() -> None:
+    plan = planned(methods=["mhd"])
+    assert len(deliverables.inputs_of(plan, ROWS["headline"])["trainings"]) == 1
+    assert len(deliverables.inputs_of(plan, ROWS["cost"])["all_trainings"]) == 2
+    assert deliverables.arguments_of(plan, ROWS["cost"]) == {"bases": {"mhd": "mhd"}, "all_parts": {"mhd": ["cddpm"]}}
+
+
+def test_partial_reads_what_is_there_and_starts_nothing(elsewhere: Path) -> None:
+    touch([paths.quality_table("phantom", "standard")])
+    plan = planned(partial=True)
+    assert deliverables.inputs_of(plan, ROWS["quality"]) == {"judged": ["results/quality/phantom/standard.tsv"], "excluded": []}
+    assert deliverables.inputs_of(plan, ROWS["leakage"])["used_packs"] == []
+    assert not pictures(deliverables.targets(plan), "synthetic_lesions")
+    touch(["results/figures/synthetic_lesions_phantom_FLAIR.png"])
+    assert pictures(deliverables.targets(plan), "synthetic_lesions") == ["synthetic_lesions_phantom_FLAIR"]
+
+
+def test_the_ledger_runs_again_for_a_paper_or_a_card() -> None:
+    one, other = (deliverables.watched_by(planned(methods=names), ROWS["ledger"]) for names in (["ddpm"], ["ddpm", "intensity"]))
+    assert set(one) == {"papers", "cards"} and one["papers"] == other["papers"] and one["cards"] != other["cards"]
+    assert deliverables.watched_by(planned(), ROWS["headline"]) == {}
