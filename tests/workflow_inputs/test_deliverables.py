@@ -60,6 +60,9 @@ def test_the_report_shows_what_the_configuration_asks_for() -> None:
     assert pictures(corrupted, "robustness") == ["robustness_phantom_FLAIR_phantom-corrupted"]
     assert pictures(corrupted, "corruptions") == ["corruptions_phantom_FLAIR"]
     assert pictures(corrupted, "gallery") == pictures(plain, "gallery"), "corrupted test sets have no gallery"
+    fine = {"base": "dae", "parameters": {"noise_resolution": 32}}
+    noisy = deliverables.targets(planned(methods=["dae", "fine"], method_options={"fine": fine}))
+    assert pictures(noisy, "noise") == ["noise_study", "noise_kinds_phantom_FLAIR"]
 
 
 def test_what_only_other_rules_read_is_no_target() -> None:
