@@ -27,14 +27,3 @@ wildcard_constraints:
 onstart:
     # not in a dry run, where nothing is written
     logger.log(*startup.disk_message(PLAN))
-
-
-def report_outputs(row):
-    """The outputs of a deliverable by the arguments they are, each that the report shows with its place there."""
-    return {file.argument: in_report(row, file) if file.labels else file.path for file in row.outputs}
-
-
-def in_report(row, file):
-    """An output with its section, labels and caption in the report."""
-    place = {"category": row.section, "subcategory": row.subsection, "labels": file.labels}
-    return report(file.path, caption=f"../report/{file.caption}.rst", **place)

@@ -25,7 +25,7 @@ for row in DELIVERABLES:
         input:
             **deliverables.inputs_of(PLAN, row),
         output:
-            **report_outputs(row),
+            **deliverables.outputs_of(row, report),
         log:
             row.log,
         group:

@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "madad").rglob("*.py"))
+RULES = sorted((ROOT / "rules").glob("*.smk"))
+CALLS = (ast.Call, ast.Name, ast.Attribute, ast.Constant, ast.Load)
 BLOCKS = (ast.For, ast.While, ast.If, ast.Try)
 
 
@@ -63,9 +65,45 @@ def test_snakefile_is_a_table_of_contents() -> None:
     assert len(lines(ROOT / "Snakefile")) <= 40
 
 
-@pytest.mark.parametrize("path", named(sorted((ROOT / "rules").glob("*.smk"))))
+def code(path: Path) -> str:
+    """The text of a rule file without comments and with every string empty."""
+    text = re.sub(r'"""[\s\S]*?"""|"[^"\n]*"|\'[^\'\n]*\'', '""', path.read_text())
+    return re.sub(r"#.*", "", text)
+
+
+@pytest.mark.parametrize("path", named(RULES))
 def test_rule_files_are_short(path: Path) -> None:
     assert len(lines(path)) <= 250
+
+
+@pytest.mark.parametrize("path", named([ROOT / "Snakefile", *RULES]))
+def test_rule_files_hold_no_logic(path: Path) -> None:
+    text = code(path).replace("for row in DELIVERABLES:", "")  # the loop that makes the rules of the report
+    logic = r"^\s*with\b|\b(?:def|class|if|elif|else|while|for|and|or|not|in|return|yield|assert)\b"
+    assert re.findall(logic, text, re.M) == [], "write a function in madad/workflow, where it is typed and tested"
+    assert ("import" in text) <= (path.stem in ("Snakefile", "common")), "names of all rules come from rules/common.smk"
+
+
+@pytest.mark.parametrize("path", named([path for path in RULES if "lambda" in code(path)]))
+def test_functions_of_rules_are_single_calls(path: Path) -> None:
+    bodies = re.findall(r"lambda [^:]*: (.*?),?$", code(path), re.M)
+    assert len(bodies) == code(path).count("lambda")
+    for body in bodies:
+        call = ast.parse(body, mode="eval").body
+        assert isinstance(call, ast.Call), body
+        assert all(isinstance(node, CALLS) for node in ast.walk(call)), f"{body}: move it into madad/workflow"
+
+
+def test_logic_in_a_rule_would_be_found(tmp_path: Path) -> None:
+    path = tmp_path / "some.smk"
+    for text in ("def name(wildcards):\n    pass", "    input:\n        [x for x in RUNS],", "    threads: 2 if FAST else 1"):
+        path.write_text(text)
+        with pytest.raises(AssertionError):
+            test_rule_files_hold_no_logic(path)
+    path.write_text('rule a:\n    """If and for."""\n    threads: lambda wildcards: a.b(PLAN, wildcards.c) + 1\n')
+    test_rule_files_hold_no_logic(path)
+    with pytest.raises(AssertionError):
+        test_functions_of_rules_are_single_calls(path)
 
 
 @pytest.mark.parametrize("path", named(sorted((ROOT / "workflow_scripts").glob("*.py"))))

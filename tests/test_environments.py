@@ -54,20 +54,20 @@ def _rules() -> list[tuple[str, str, str]]:
 
 
 def _entries(body: str) -> list[ast.AST]:
-    """Syntax trees that a rule runs: its module and script, or the function behind its verb and the head of that module."""
+    """Syntax trees that a rule runs: its module and script, or the function behind its command and the head of that module."""
     if provenance._exists(body):
         files = [provenance.module_file(body), ROOT / "workflow_scripts/deliverable.py"]
         return [ast.parse(path.read_text()) for path in files]
-    verb = re.search(r"python -m madad (\w+)", body).group(1)
+    command = re.search(r"python -m madad (\w+)", body).group(1)
     for path in (ROOT / "madad/cli").glob("*.py"):
         tree = ast.parse(path.read_text())
         functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-        if verb in {function.name for function in functions if path.stem != "declare"}:
-            chosen = [file for folder in CHOSEN.get(verb, "").split() for file in (ROOT / folder).glob("*.py")]
+        if command in {function.name for function in functions}:
+            chosen = [file for folder in CHOSEN.get(command, "").split() for file in (ROOT / folder).glob("*.py")]
             heads = [node for node in tree.body if not isinstance(node, ast.FunctionDef)]
-            own = [function for function in functions if function.name == verb or function.name.startswith("_")]
+            own = [function for function in functions if function.name == command or function.name.startswith("_")]
             return [*heads, *own, *(ast.parse(file.read_text()) for file in chosen)]
-    raise AssertionError(f"no verb {verb}")
+    raise AssertionError(f"no command {command}")
 
 
 def _modules(trees: list[ast.AST]) -> list[ast.AST]:
@@ -78,7 +78,7 @@ def _modules(trees: list[ast.AST]) -> list[ast.AST]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    # verbs import what they need when they are called: those of other rules play no part
+    # commands import what they need when they are called: the commands of other rules are left out
     ours = {name for name in names if name.split(".")[0] == "madad" and not name.startswith("madad.cli")}
     own = tuple(sorted(name for name in ours if provenance._exists(name)))
     return [*trees, *(ast.parse(provenance.module_file(name).read_text()) for name in provenance.import_closure(own))]

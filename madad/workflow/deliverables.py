@@ -27,6 +27,22 @@ def inputs_of(plan: Plan, row: Deliverable) -> dict[str, Files | Callable[[Wildc
     return {name: _bound(INPUTS[name], plan, row) for name in row.inputs}
 
 
+def outputs_of(row: Deliverable, report: Callable[..., Any]) -> dict[str, Any]:
+    """Return the named outputs of a row's rule, those that the report shows with their section, labels and caption.
+
+    Args:
+        row: of the registry.
+        report: the function of this name in a Snakefile, which marks a file for the report.
+    """
+    section = {"category": row.section, "subcategory": row.subsection}
+    return {
+        file.argument: report(file.path, caption=f"../report/{file.caption}.rst", labels=file.labels, **section)
+        if file.labels
+        else file.path
+        for file in row.outputs
+    }
+
+
 def arguments_of(plan: Plan, row: Deliverable) -> dict[str, Any] | Callable[[Wildcards], dict[str, Any]]:
     """Return the arguments of a row's function that are no files, or for a row with wildcards a function of them."""
 

@@ -118,6 +118,13 @@ def test_inference_needs_no_other_model(chain: Path, tmp_path: Path) -> None:
         assert maps.anomaly_map(0).shape == toy.SHAPE and maps.anomaly_map(0).max() > 0
 
 
+def test_weights_are_reused_under_another_name(chain: Path, tmp_path: Path) -> None:
+    identity = ["--cohort", "toy", "--modality", "FLAIR", "--method", "late", "--seed", "0"]
+    assert cli.main(["reuse", *identity, "--source", str(chain / "cddpm"), "--run", str(tmp_path / "late")]) == 0
+    record = json.loads((tmp_path / "late/train.json").read_text())
+    assert record["weights_from"] == "cddpm" and record["identity"]["method"] == "late"
+
+
 def test_part_of_other_parameters_is_refused(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wider = {"parameters": {"encoder_stages": 2, "condition_channels": 12}}
     assert train(chain, "refused", options("mhd", cddpm=wider), "--parts", model(chain, "cddpm")) == 1

@@ -102,3 +102,11 @@ def test_the_ledger_runs_again_for_a_paper_or_a_card() -> None:
     one, other = (deliverables.watched_by(planned(methods=names), ROWS["ledger"]) for names in (["ddpm"], ["ddpm", "intensity"]))
     assert set(one) == {"papers", "cards"} and one["papers"] == other["papers"] and one["cards"] != other["cards"]
     assert deliverables.watched_by(planned(), ROWS["headline"]) == {}
+
+
+def test_outputs_with_labels_are_shown_in_the_report() -> None:
+    outputs = deliverables.outputs_of(ROWS["froc"], lambda path, **shown: (path, shown))
+    assert outputs["pdf"] == "results/figures/froc.pdf"
+    path, shown = outputs["png"]
+    assert path == "results/figures/froc.png" and shown["caption"] == "../report/froc.rst"
+    assert shown["category"] == ROWS["froc"].section and shown["labels"]["Result"] == "FROC"
