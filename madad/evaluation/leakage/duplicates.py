@@ -1,14 +1,14 @@
 """Detection of leaks: people in two splits, and images so alike that they show one person twice.
 
-Registered brains all correlate above 0.9, no matter who they are of. People differ in what is left after subtracting
-the mean image. Measured on 100 people of IXI (T1w, 3 mm): the correlation of these residuals between two people was 0.47 at
-most, and that of an image with itself after a gamma of 0.6, noise of 10 %, a blur of one voxel, a shift by one voxel along
-every axis or a rotation by 2° was 0.7 at least, under its own cohort's name or another's. Two scans of one patient, with
+Registered brains all correlate above 0.9, even those of different people. What distinguishes people is the residual after
+subtracting the mean image. Measured on 100 people of IXI (T1w, 3 mm): the correlation of these residuals between two people
+was 0.47 at most, and that of an image with itself after a gamma of 0.6, noise of 10 %, a blur of one voxel, a shift by one
+voxel along every axis or a rotation by 2° was 0.7 at least, in its own cohort or in another. Two scans of one patient, with
 other masks and slices of 3 to 4 mm, came to 0.79 among these people.
 
-Every cohort has a mean of its own, or two people of a second scanner would share what sets it apart from the first. With
-few images it is drawn towards the mean of all, because a mean of two would take away what the two have in common: the same
-two scans as a cohort of their own came to 0.34, and such a pair is not found.
+Every cohort has its own mean; otherwise two people of a second scanner would look alike by what distinguishes that scanner
+from the first. With few images the mean is drawn towards that of all images, because a mean of two would remove what the two
+have in common: the same two scans as a cohort of their own came to 0.34, and such a pair is not found.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The box around the voxels of a mask, so that what is computed in it need not pass over the whole volume."""
+"""The box around the voxels of a mask, so that computations can skip the rest of the volume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connected components of a binary volume, as fast when a few voxels are set as when many are."""
+"""Connected components of a binary volume, with a fast path for few voxels."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a metric is worth when a mask is empty: declared for every metric, so that no value is an accident of 0/0.
+"""Values of metrics when a mask is empty, declared for every metric, so that none follows from 0/0 by accident.
 
-A metric without a meaning is NaN; such values are written as NaN and counted, never dropped silently.
+NaN means that a metric is not defined; such values are written as NaN and counted, never dropped silently.
 Source: the empty-set rules of Maier-Hein et al. 2024 (Metrics Reloaded, doi:10.1038/s41592-023-02151-z), with Dice and
 precision of a missed or invented lesion set to the worst value, and a distance to nothing to the largest in the image.
 """
@@ -28,12 +28,12 @@ class Empty(NamedTuple):
         return self.reference if reference_empty else None
 
 
-# Stands for the diagonal of the image in mm, which `madad.evaluation.metrics.surfaces` knows.
+# Replaced by the diagonal of the image in mm, which `madad.evaluation.metrics.surfaces` measures.
 IMAGE_DIAGONAL = np.inf
 
 # Perfect when nothing is there and nothing is predicted, else the worst value.
 WORST = Empty(both=1.0, prediction=0.0, reference=0.0)
-# As before, but of no meaning without a lesion to find.
+# As before, but undefined without a lesion to find.
 UNDEFINED_WITHOUT_LESION = Empty(both=1.0, prediction=0.0, reference=np.nan)
 FARTHEST = Empty(both=0.0, prediction=IMAGE_DIAGONAL, reference=IMAGE_DIAGONAL)
 # Counts and volumes: the formula is right for empty masks too.

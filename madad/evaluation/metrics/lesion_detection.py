@@ -1,7 +1,7 @@
-"""Lesions as objects: which ones a prediction finds, and how much it raises where there is none.
+"""Lesions as objects: which ones a prediction finds, and how many false positives it has.
 
 A lesion is a 26-connected component of the reference mask. It counts as found when at least a tenth of its voxels is
-predicted, a lenient rule that asks where a lesion is and not how large; the stricter one, an intersection over union of at
+predicted, a lenient rule about where a lesion is, not how large it is; the stricter one, an intersection over union of at
 least a tenth, is reported beside it. A predicted component that touches no lesion is a false positive.
 
 Source: the localisation criteria of Maier-Hein et al. 2024 (Metrics Reloaded, doi:10.1038/s41592-023-02151-z) and the
@@ -16,7 +16,7 @@ import numpy as np
 
 from madad.evaluation.metrics.connected_components import Components, components
 
-# Smaller specks of a reference mask are as likely a slip of the rater or of resampling as a lesion.
+# Smaller components of a reference mask are as likely an error of the rater or of resampling as a lesion.
 MIN_VOXELS = 3
 TOO_SMALL = -1
 # One voxel in ten is the smallest overlap that counts; as an integer, because 0.1 * 30 is more than 3.

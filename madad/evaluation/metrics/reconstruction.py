@@ -1,4 +1,4 @@
-"""How well a healthy brain is reproduced: explains failures, ranks nothing."""
+"""How well an image is reconstructed: this explains failures, but does not rank methods."""
 
 from __future__ import annotations
 

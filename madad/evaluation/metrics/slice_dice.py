@@ -1,4 +1,4 @@
-"""Dice slice by slice, as papers on 2D methods print it: high, because slices without a lesion are left out."""
+"""Dice per slice, as in papers on 2D methods. It is high because slices without a lesion are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which samples an evaluation goes through, and reading them; maps and packs that do not belong together are refused."""
+"""List and read the samples of an evaluation; maps and packs that do not belong together are an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maps averaged over the healthy test subjects: where a method is wrong about everybody."""
+"""Maps averaged over the healthy test subjects: where a method fails systematically."""
 
 from __future__ import annotations
 

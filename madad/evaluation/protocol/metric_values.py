@@ -1,4 +1,4 @@
-"""Every metric of a family at once, by the rows of the table of metrics."""
+"""Compute every metric of a family from the rows of the table of metrics."""
 
 from __future__ import annotations
 

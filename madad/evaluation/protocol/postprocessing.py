@@ -1,4 +1,4 @@
-"""What happens to every anomaly map before it is scored: the same for all methods, declared and switchable.
+"""Post-processing of every anomaly map before it is scored: the same for all methods, and configurable.
 
 Source: the order and sizes of Behrendt et al. 2023 (pDDPM, PMLR 227) and their code: erosion of the brain mask in each
 axial slice, a 3D median, and, once binarised, removal of small components.

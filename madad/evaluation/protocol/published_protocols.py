@@ -1,9 +1,9 @@
-"""The papers' own protocols, from the same maps: so that the table of a paper can be put beside ours line by line.
+"""The papers' own protocols on the same maps, so that a table of a paper can be compared with ours line by line.
 
 What they share, and where they differ from Protocol v1:
 
-1. Post-processing of the paper's own sizes, whatever the options of the evaluation say.
-2. All voxels of a volume count: the background, where it is easy to be right, and lesion voxels outside the brain mask.
+1. Post-processing of the paper's own sizes, whatever the options of the evaluation are.
+2. All voxels of a volume count: the background, which is easy, and lesion voxels outside the brain mask.
 3. One threshold per test set, from its validation subjects with lesions, by halving intervals on their pooled Dice before
    small components are removed.
 4. Dice and average precision of each test subject with lesions; the papers print their means.

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Run = Callable[[Callable[[Item], Result], Iterable[Item]], Iterator[Result]]
 
-# This many samples per process are under way at once: enough that none waits, too few for their results to fill the memory.
+# Samples per process that are worked on at once: enough that no process waits, too few for their results to fill the memory.
 AHEAD = 4
 
 

@@ -1,4 +1,4 @@
-"""All long tables as one, and its parts."""
+"""All long tables in one file, and selections from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every test sample is: one row each, so that results can be divided by lesion, site, age, sex or corruption."""
+"""Covariates of every test sample, one row each, so that results can be divided by lesion, site, age, sex or corruption."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 The probability that a lesion is found is modelled as P = sigmoid(a + b log10(volume) + c log10(contrast)), with Firth's
 penalty (Firth 1993, doi:10.1093/biomet/80.1.27; Heinze & Schemper 2002, doi:10.1002/sim.1047), because small grids often
 separate: where every lesion beyond one volume is found and none below, plain maximum likelihood has no maximum. Intervals
-resample subjects, the same draw for the lesions of one subject. There is no rate of guessing: at one false positive a scan,
-a tenth of a lesion is rarely covered by chance.
+resample subjects, the same draw for the lesions of one subject. The curve has no guessing rate: at one false positive per
+scan, a tenth of a lesion is rarely covered by chance.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 from madad.evaluation.statistics.bootstrap import CONFIDENCE, weights
 
 WANTED = 0.8
-# Volumes outside the grid that was tried: no more is known of them.
+# Volumes outside the grid that was tried.
 BELOW_ALL, ABOVE_ALL = 0.0, np.inf
 _TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 _ITERATIONS, _LARGEST_STEP, _CLOSE = 100, 5.0, 1e-9
@@ -81,7 +81,7 @@ class Psychometric:
         smallest, largest = (np.log10(volume) for volume in self.tried_ml)
         level = coefficients[:, 0] + coefficients[:, 2] * np.log10(contrast) - logit(wanted)
         slope = coefficients[:, 1]
-        # Where the curve falls, a volume that is found says nothing of the larger ones; the largest tried decides.
+        # Where the curve falls, a volume that is found says nothing about larger ones; the largest tried decides.
         falls = slope <= 0
         crossing = np.divide(-level, slope, out=np.full(slope.shape, smallest), where=~falls)
         values = 10.0 ** np.clip(crossing, smallest, largest)

@@ -1,4 +1,4 @@
-"""Who is ahead of whom: every measure that has a winner, on every block and over all blocks together, as two flat tables."""
+"""Rankings of methods: every measure that has a winner, on every block and over all blocks together, as two flat tables."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CHANCE = "probability_rank_"  # and the rank: as many columns as there are metho
 
 
 @dataclass(frozen=True)
-class Standing:
+class Ranking:
     """One measure on one block.
 
     Attributes:
@@ -54,23 +54,23 @@ class Standing:
         return ranks(self.scores.values, self.measure.better)
 
 
-def standing(block: tuple[str, ...], part: pd.DataFrame, measure: Measure, resamples: int) -> Standing:
+def ranking(block: tuple[str, ...], part: pd.DataFrame, measure: Measure, resamples: int) -> Ranking:
     """Return all comparisons from the rows of a measure on a block."""
     scores = per_subject.of_all(per_subject.side_by_side(part))
-    return Standing(block, measure, scores, *per_subject.compare(scores, resamples, *block, measure.key))
+    return Ranking(block, measure, scores, *per_subject.compare(scores, resamples, *block, measure.key))
 
 
-def standings(table: pd.DataFrame, resamples: int) -> Iterator[Standing]:
+def rankings(table: pd.DataFrame, resamples: int) -> Iterator[Ranking]:
     """Yield every measure that has a winner, on every block, and over all blocks where there are two or more with values."""
     for measure in measures():
         if not measure.better or measure.pooled:
             continue
         parts = list(per_subject.blocks(table, measure))
         for block, part in parts:
-            yield standing(block, part, measure, resamples)
+            yield ranking(block, part, measure, resamples)
         together = _together([part for _, part in parts])
         if together is not None:
-            yield standing(ALL_BLOCKS, together, measure, resamples)
+            yield ranking(ALL_BLOCKS, together, measure, resamples)
 
 
 def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
@@ -90,7 +90,7 @@ def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
     return whole.assign(subject=cohorts + "/" + whole["subject"], sample=where + "/" + whole["sample"])
 
 
-def pair_rows(one: Standing) -> Iterator[dict]:
+def pair_rows(one: Ranking) -> Iterator[dict]:
     """Yield the rows of `comparisons.csv`: every pair, in the order of the alphabet; one that cannot be compared says why."""
     methods = one.scores.methods
     shared = {**dict(zip(BLOCK, one.block, strict=True)), "measure": one.measure.key}
@@ -121,7 +121,7 @@ def pair_rows(one: Standing) -> Iterator[dict]:
         }
 
 
-def rank_rows(one: Standing) -> Iterator[dict]:
+def rank_rows(one: Ranking) -> Iterator[dict]:
     """Yield the rows of `ranks.csv`: every method, the best mean rank first; one without a value says so."""
     scores = one.scores
     shared = {**dict(zip(BLOCK, one.block, strict=True)), "measure": one.measure.key, "subjects": scores.subjects}
@@ -146,7 +146,7 @@ def rank_rows(one: Standing) -> Iterator[dict]:
         yield {**shared, "method": name, "subjects": 0, "note": "without a value"}
 
 
-def _chances(one: Standing) -> tuple[np.ndarray, np.ndarray]:
+def _chances(one: Ranking) -> tuple[np.ndarray, np.ndarray]:
     """Return the probability of every rank (K, K) and its 95 % range (2, K); NaN below two subjects."""
     number = len(one.scores.methods)
     if one.scores.subjects < 2:
@@ -154,7 +154,7 @@ def _chances(one: Standing) -> tuple[np.ndarray, np.ndarray]:
     return rank_probabilities(one.drawn, one.measure.better), rank_range(one.drawn, one.measure.better)
 
 
-def _to_best(one: Standing, place: int, best: int) -> dict:
+def _to_best(one: Ranking, place: int, best: int) -> dict:
     """Return the comparison of a method with the one of the best mean, as that minus this in the direction that is better."""
     if one.scores.subjects < 2:
         return {"note": "one subject only" if one.scores.subjects else "no subject with a value under every method"}

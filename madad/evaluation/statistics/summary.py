@@ -1,12 +1,12 @@
 """From the long table to one line per method, test set and measure: mean, interval, spread over seeds, winner.
 
 The value is the mean over subjects of each subject's mean over its samples and seeds. Its interval is the BCa bootstrap over
-subjects, and with two seeds or more the hierarchical one over seeds and subjects; the spread over seeds is given apart.
+subjects, and with two seeds or more the hierarchical one over seeds and subjects; the spread over seeds is given separately.
 
-What is `best`: the method that beats every other of its block outside the noise. Against each of them, Wilcoxon's p-value
+`best` is the method that is better than every other of its block beyond the noise. Against each of them, Wilcoxon's p-value
 after Holm over all pairs of the block is below 0.05, and the paired bootstrap interval of its lead, over the same subjects
-and with the seeds resampled too, lies above zero. Both are the numbers of `comparisons.csv`. Below six subjects no exact
-test can get there, and no method is best.
+and with the seeds resampled too, lies above zero. Both are the numbers of `comparisons.csv`. With fewer than six subjects
+no exact test reaches this, and no method is best.
 """
 
 from __future__ import annotations

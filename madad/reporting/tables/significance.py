@@ -20,7 +20,7 @@ from madad.evaluation.statistics.rankings import (
     RANK_COLUMNS,
     pair_rows,
     rank_rows,
-    standings,
+    rankings,
     title,
 )
 from madad.reporting.layout import table_writer
@@ -61,7 +61,7 @@ def write_significance(metrics: Path, resamples: int, comparisons: Path, ranks: 
         comparisons: csv, columns `madad.evaluation.statistics.rankings.PAIR_COLUMNS`.
         ranks: csv, columns `RANK_COLUMNS` and the probability of every rank.
     """
-    found = list(standings(read_metrics(metrics), resamples))
+    found = list(rankings(read_metrics(metrics), resamples))
     most = max((len(one.scores.methods) + len(one.scores.absent) for one in found), default=0)
     chances = [f"{CHANCE}{rank + 1}" for rank in range(most)]
     _write(comparisons, [row for one in found for row in pair_rows(one)], PAIR_COLUMNS)
