@@ -2,10 +2,10 @@
 
 Baur, Denner, Wiestler, Navab, Albarqouni 2021, Medical Image Analysis, doi:10.1016/j.media.2020.101952.
 
-1. An encoder squeezes a slice: into one vector (`dense`), or into a coarse tensor that keeps its place (`spatial`).
-2. A decoder gives the slice back.
+1. An encoder compresses a slice to one vector (`dense`) or to a coarse tensor with spatial axes (`spatial`).
+2. A decoder reconstructs the slice.
 3. Training on healthy slices: |x - x'|.
-4. Test: one pass. What no healthy slice has should not come through the bottleneck.
+4. Test: one pass. What healthy slices do not contain should not pass the bottleneck.
 5. Map: |x - x'| in the brain.
 
 Deviations from the paper: see `deviations` in the card.
@@ -36,8 +36,7 @@ class AE(nn.Module):
         slices_per_pass: int,
     ) -> None:
         super().__init__()
-        shared = dict(spatial_dims=2, channels=channels, norm=nn.BatchNorm2d)
-        self.encoder = Encoder(**shared)
+        self.encoder = Encoder(spatial_dims=2, channels=channels, norm=nn.BatchNorm2d)
         self.dense = (
             DenseBottleneck(
                 spatial_dims=2,
@@ -51,24 +50,24 @@ class AE(nn.Module):
             else None
         )
         self.dropout = nn.Dropout(dropout)
-        self.decoder = Decoder(**shared, entry=True)
+        self.decoder = Decoder(spatial_dims=2, channels=channels, norm=nn.BatchNorm2d, entry=True)
         self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Mean absolute error of healthy slices (B, 1, H, W)."""
+        """Return the mean absolute error of healthy slices (B, 1, H, W)."""
         x = batch["image"]
         return {"loss": (self._decode(self._encode(x), x) - x).abs().mean()}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
         return in_passes(lambda x: self._decode(self._encode(x), x), self.slices_per_pass, volume)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual (S, H, W) in the brain."""
+        """Return the residual (S, H, W) in the brain."""
         return residual(volume, reconstruction) * brain
 
     def encode(self, volume: Tensor) -> Tensor:
-        """One code a slice of a volume (S, 1, H, W), as a vector: (S, K)."""
+        """Return one code per slice of a volume (S, 1, H, W), as a vector: (S, K)."""
         return in_passes(lambda x: self._encode(x).flatten(1), self.slices_per_pass, volume)
 
     def _encode(self, x: Tensor) -> Tensor:

@@ -3,9 +3,9 @@
 Albu, Enescu & Malagò 2020, NLDL, doi:10.7557/18.5172, arXiv 2007.12528.
 
 1. An autoencoder of healthy brains (role `model`) reconstructs the image: x'.
-2. An encoder (role `judge`, in the paper that of a second autoencoder; where there is none, the model's own) codes x and x'.
+2. An encoder (role `judge`, in the paper that of a second autoencoder; by default the model's own) encodes x and x'.
 3. Score of a slice: the distance between the two codes, Euclidean or of the angle. An encoder of whole volumes gives one score.
-4. Map: every brain voxel of a slice has the slice's score. Scores of subjects follow from it; to localise it is not made.
+4. Map: every brain voxel of a slice has the slice's score. It scores slices and subjects, and does not localise.
 
 Deviations from the paper: see `deviations` in the card.
 """
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from madad.core.interfaces import Batch
+from madad.core.interfaces import Batch, Encoding
 
 DISTANCES = {
     "euclidean": lambda a, b: (a - b).norm(dim=1),
@@ -27,22 +27,24 @@ DISTANCES = {
 class AlbuDissimilarity(nn.Module):
     """Score head on autoencoders; hyper-parameters as in the card."""
 
-    def __init__(self, *, model: nn.Module, judge: nn.Module | None, distance: str) -> None:
+    def __init__(self, *, model: Encoding, judge: Encoding | None, distance: str) -> None:
         super().__init__()
         self.model = model
         self.judge = judge
         self.distance = DISTANCES[distance]
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Nothing to learn beyond the autoencoders."""
+        """Return 0: nothing is learnt beyond the autoencoders."""
         return {"loss": batch["image"].new_zeros(())}
 
-    def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """The model's pseudo-healthy volume (S, 1, H, W)."""
+    def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor | None:
+        """Return the model's pseudo-healthy volume (S, 1, H, W)."""
         return self.model.reconstruct(volume, generator)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """The score of a voxel's slice (S, H, W); 0 where `brain` is False."""
+        """Return the score of each voxel's slice (S, H, W); 0 where `brain` is False."""
+        if reconstruction is None:
+            raise ValueError("the score compares the codes of an image and of its reconstruction")
         encode = (self.judge or self.model).encode
         scores = self.distance(encode(volume), encode(reconstruction))
         return scores.view(-1, 1, 1) * brain

@@ -1,11 +1,11 @@
-"""Aggregated normative diffusion (ANDi): how far single denoising steps are from the true ones.
+"""Aggregated normative diffusion (ANDi): the difference between single denoising steps and the true ones.
 
 Frotscher, Kapoor, Wolfers & Baumgartner 2023, arXiv 2312.01904; as run by the same group in arXiv 2512.01534.
 
 1. Training on healthy slices: draw t uniformly, x_t = sqrt(alpha-bar_t) x_0 + sqrt(1 - alpha-bar_t) n, n pyramid noise.
 2. A U-Net predicts v from x_t and t; the loss is the squared error of the noise that follows from v.
 3. Test: for every t from `last_timestep` to `first_timestep`, noise the slice to x_t and predict its x_0', one pass each.
-4. Both x_0 and x_0' give a mean of the step from x_t to x_{t-1}; the square of their difference says what is not normal.
+4. Both x_0 and x_0' give a mean of the step from x_t to x_{t-1}; their squared difference is large where the slice is abnormal.
 5. Map: the geometric mean of the squares over all t, in the brain. Nothing is sampled, nothing reconstructed.
 
 Deviations from the paper: see `deviations` in the card.
@@ -31,7 +31,7 @@ SMALLEST = 1e-12
 
 
 class ANDi(nn.Module):
-    """Predictor of v and judge of single steps; hyper-parameters as in the card."""
+    """Predictor of v, and comparison of single steps; hyper-parameters as in the card."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ANDi(nn.Module):
         self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Squared error of the noise over the slices (B, 1, H, W), background included; released code of arXiv 2512.01534."""
+        """Return the squared error of the noise of slices (B, 1, H, W), background included; code of arXiv 2512.01534."""
         x_0 = to_signed(batch["image"])
         table = self._schedule(x_0)
         t = draw_timesteps(len(x_0), table, generator)
@@ -69,10 +69,10 @@ class ANDi(nn.Module):
         return {"loss": error.square().mean()}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
-        """Single steps are judged; there is no pseudo-healthy volume."""
+        """Return None: single steps are compared, and there is no pseudo-healthy volume."""
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Geometric mean of (mu(x_t, x_0') - mu(x_t, x_0))^2 over t in the brain (S, H, W); arXiv 2312.01904, section 3."""
+        """Return the geometric mean of (mu(x_t, x_0') - mu(x_t, x_0))^2 over t in the brain (S, H, W); arXiv 2312.01904."""
         x_0 = to_signed(volume)
         table = self._schedule(x_0)
         steps = ancestral.chain(table)

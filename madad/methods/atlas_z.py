@@ -44,7 +44,7 @@ class AtlasZ(nn.Module):
         self.register_buffer("variance", torch.empty(0))
 
     def fit(self, data: Iterable[Batch], generator: torch.Generator) -> None:
-        """Mean and variance (1, S, H, W) of volumes (1, 1, S, H, W), in double precision; the variance of one volume is 0."""
+        """Compute mean and variance (1, S, H, W) of volumes (1, 1, S, H, W), in float64; the variance of one volume is 0."""
         mean, squares = torch.zeros(()), torch.zeros(())
         count = 0
         for count, batch in enumerate(data, start=1):
@@ -57,11 +57,11 @@ class AtlasZ(nn.Module):
         self.mean, self.variance = mean.float(), (squares / max(count - 1, 1)).float()
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """No loss: `fit` learns in closed form."""
+        """Return 0: `fit` learns in closed form."""
         return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """The mean healthy volume (S, 1, H, W), whatever the volume.
+        """Return the mean healthy volume (S, 1, H, W), whatever the volume.
 
         Raises:
             UserError: the volume is not on the grid of the atlas.
@@ -74,13 +74,13 @@ class AtlasZ(nn.Module):
         return self.mean.transpose(0, 1)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """z of the volume (S, H, W), or the side of it that is suspicious; 0 where `brain` is False."""
+        """Return z of the volume (S, H, W), or the suspicious tail of it; 0 where `brain` is False."""
         x = self._blurred(volume.transpose(0, 1))
         z = (x - self.mean) / (self.variance + self.sd_floor**2).sqrt()
         return self.tail(z)[0] * brain
 
     def _blurred(self, image: Tensor) -> Tensor:
-        """The image (1, S, H, W) under a Gaussian in 3D; zeros lie beyond its border."""
+        """Blur an image (1, S, H, W) by a Gaussian in 3D; beyond its border it counts as 0."""
         if not self.smoothing:
             return image
         blurred = gaussian_filter(image[0].cpu().numpy(), self.smoothing, mode="constant")

@@ -1,11 +1,11 @@
-"""Denoising diffusion that is told what the slice looks like (cDDPM, Behrendt et al. 2023, 2025).
+"""Denoising diffusion conditioned on a code of the slice (cDDPM, Behrendt et al. 2023, 2025).
 
 Behrendt et al. 2025, Computers in Biology and Medicine 186:109660, arXiv 2312.04215.
 
 1. An encoder turns the clean slice into a vector c, too short for a copy of the slice, long enough for its contrast.
 2. Training on healthy slices: draw t uniformly, x_t = sqrt(alpha-bar_t) x_0 + sqrt(1 - alpha-bar_t) n, n simplex noise.
 3. A U-Net predicts x_0 from x_t, t and c; encoder and U-Net learn together from the mean of |x_0' - x_0| over the whole slice.
-4. Test: c once a slice, noise at three fixed levels (t = 250, 500 and 750 of 1000), one pass of the U-Net each.
+4. Test: c once per slice, noise at three fixed levels (t = 250, 500 and 750 of 1000), one pass of the U-Net each.
    The mean of the three is the pseudo-healthy slice.
 5. Map: |x - x'| inside the brain.
 6. Optional: the encoder starts from weights that SparK pre-trained, its last layer from scratch.
@@ -16,10 +16,10 @@ Deviations from the paper: see `deviations` in the card.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
@@ -30,18 +30,24 @@ from madad.models.networks.resnet import ResNetEncoder, transfer
 from madad.models.networks.unet import UNet
 
 
+class Pretrained(Protocol):
+    """What the part `pretraining` offers, such as `madad.models.components.spark.SparK`."""
+
+    encoder: ResNetEncoder
+
+
 class CDDPM(OneStepDiffusion):
     """One-step x_0 predictor with an encoded condition; hyper-parameters as in the card.
 
     Args:
-        pretraining: a trained `madad.models.components.spark.SparK`, whose encoder is copied, or None to start at random.
+        pretraining: a trained part whose encoder is copied, or None to start at random.
         shared: the hyper-parameters of `OneStepDiffusion`.
     """
 
     def __init__(
         self,
         *,
-        pretraining: nn.Module | None,
+        pretraining: Pretrained | None,
         condition_channels: int,
         encoder_depth: int,
         encoder_width: int,
@@ -58,21 +64,21 @@ class CDDPM(OneStepDiffusion):
         self.unet = UNet(**self.unet_arguments, condition_channels=condition_channels)
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Mean error of x_0 over the slices (B, 1, H, W), background included (arXiv 2312.04215, released code)."""
+        """Return the mean error of x_0 over the slices (B, 1, H, W), background included (arXiv 2312.04215, released code)."""
         x_0 = to_signed(batch["image"])
         x_t, t = self.add_random_noise(x_0, generator)
         condition = self.encoder(batch["image"])  # in [0, 1], as released
         return {"loss": self.loss(self.unet(x_t, t, condition), x_0)}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
         x_0 = to_signed(volume)
         fields = [self.noise_law(x_0, generator) for _ in self.test_indices]
         passes = zip(*(images.split(self.slices_per_pass) for images in (volume, x_0, *fields)), strict=True)
         return from_signed(torch.cat([self._reconstruct(*slices) for slices in passes]))
 
     def _reconstruct(self, slices: Tensor, x_0: Tensor, *fields: Tensor) -> Tensor:
-        """Mean of the estimates from all noise levels, for slices (B, 1, H, W) that go through the network together."""
+        """Average the estimates from all noise levels, for slices (B, 1, H, W) that go through the network together."""
         denoise = partial(self.unet, condition=self.encoder(slices))
         estimates = (
             sampling.one_step(denoise, x_0, n, t, self.alphas_cumprod, len(x_0))

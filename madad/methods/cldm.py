@@ -39,14 +39,14 @@ class CLDM(LatentDiffusion):
         self.unet = AdaGNUNet(in_channels=2 * self.latents.channels, **self.unet_arguments)
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Hybrid loss on latents of healthy images, guided by the images with lesions, (B, 1, H, W) or (B, 1, S, H, W)."""
+        """Return the hybrid loss on latents of healthy images, guided by those with lesions, (B, 1, H, W) or (B, 1, S, H, W)."""
         z_0, z_p = self.latents.encode(batch["healthy"]), self.latents.encode(batch["image"])
         z_t, noise, t = self.add_random_noise(z_0, generator)
         answer = self.unet(torch.cat([z_t, z_p], dim=1), t.to(z_0.device))
         return ancestral.hybrid_loss(answer, z_0, z_t, noise, t, self.chain)
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the networks' error; nothing is clipped."""
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the networks' error; nothing is clipped."""
         z_x = self.latents.encode_volume(volume)
 
         def denoise(z_t: Tensor, t: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ Lawry Aguila, Liu, Puonti, Iglesias 2025, DGM4MICCAI, arXiv 2506.10233.
 5. Test: the latents of the image itself, z_x, are noised to t = 250 of 1000 and walked back step by step, with c from z_x.
 6. Map: |x - x'| in the brain, the smallest over displacements of x' by a voxel or two.
 
-In 2D, the rows of a latent slice are what the planes of the first axis are in 3D. Deviations: see `deviations` in the card.
+In 2D the rows of a latent slice take the role of the planes of the first axis in 3D. Deviations: see `deviations` in the card.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ class CondDiff(LatentDiffusion):
         self.latent_rows = latent_rows
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Hybrid loss on latents of healthy images, guided by the images with lesions, (B, 1, H, W) or (B, 1, S, H, W)."""
+        """Return the hybrid loss on latents of healthy images, guided by those with lesions, (B, 1, H, W) or (B, 1, S, H, W)."""
         z_0, z_p = self.latents.encode(batch["healthy"]), self.latents.encode(batch["image"])
         z_t, noise, t = self.add_random_noise(z_0, generator)
         answer = self.unet(z_t, t.to(z_0.device), self._condition(z_p))
         return ancestral.hybrid_loss(answer, z_0, z_t, noise, t, self.chain)
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the networks' error; nothing is clipped."""
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the networks' error; nothing is clipped."""
         z_x = self.latents.encode_volume(volume)
         condition = in_passes(self._condition, self.slices_per_pass, z_x)
 
@@ -77,7 +77,7 @@ class CondDiff(LatentDiffusion):
         return self.restore(denoise, z_x, len(volume), generator)
 
     def _condition(self, z: Tensor) -> Tensor:
-        """Condition (B, condition_channels * rows) of latents (B, L, rows, …)."""
+        """Return the condition (B, condition_channels * rows) of latents (B, L, rows, …)."""
         if z.shape[2] != self.latent_rows:
             raise UserError(
                 f"conddiff.parameters.latent_rows: {self.latent_rows}, but the autoencoder gives latents of {z.shape[2]} rows "

@@ -1,6 +1,6 @@
-"""The brain mask as anomaly map: every brain voxel is as suspicious as any other.
+"""The brain mask as anomaly map: every brain voxel is equally suspicious.
 
-A floor of this project: what a metric gives for marking the whole brain, and so what it gives away.
+A lower reference of this project: the value of each metric when the whole brain is marked.
 
 1. Brain voxels are 1.
 2. Outside the brain the map is 0.
@@ -21,13 +21,13 @@ class Constant(nn.Module):
         super().__init__()
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Nothing to learn."""
+        """Return 0: there is nothing to learn."""
         return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
-        """No reconstruction."""
+        """Return None: there is no reconstruction."""
         return None
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """1 where `brain` (S, H, W) is True, else 0."""
+        """Return 1 where `brain` (S, H, W) is True, else 0."""
         return brain.to(volume.dtype)

@@ -4,11 +4,11 @@ Kascenas, Pugeault & O'Neil 2022, MIDL, PMLR 172:653; on the law of the noise Ka
 arXiv 2301.08330.
 
 1. Training on healthy slices: y = x + n in the brain, n of a few wide blobs: N(0, `noise_magnitude`^2) on a grid of
-   `noise_resolution` points a side, interpolated bilinearly and rolled at random.
-2. A U-Net with skip connections gives back x; the loss is the squared error in the brain.
-3. Test: the image as it is, without noise, in one pass. A lesion looks like noise, and the network takes it away.
+   `noise_resolution` points per side, interpolated bilinearly and rolled at random.
+2. A U-Net with skip connections predicts x; the loss is the squared error in the brain.
+3. Test: the image as it is, without noise, in one pass. A lesion looks like noise, and the network removes it.
 4. Map: |x - x'| in the brain.
-5. The law of the noise is what decides: its resolution, magnitude and kind are settings.
+5. The law of the noise decides the result: its resolution, magnitude and kind are settings.
 
 Deviations from the paper: see `deviations` in the card.
 """
@@ -46,20 +46,20 @@ class DAE(nn.Module):
         self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Squared error in the brains of slices (B, 1, H, W), averaged over all voxels as in the released code."""
+        """Return the squared error in the brains of slices (B, 1, H, W), averaged over all voxels as in the released code."""
         image, brain = batch["image"], batch["brain"]
         noisy = image + self.noise_law(image, generator) * brain
         return {"loss": ((self._predict(noisy) - image).square() * brain).mean()}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped, no noise is added.
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped.
 
-        Outside the brain, where the loss has no say, it is anything.
+        No noise is added. The loss does not constrain voxels outside the brain.
         """
         return in_passes(self._predict, self.slices_per_pass, volume)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual (S, H, W) in the brain."""
+        """Return the residual (S, H, W) in the brain."""
         return residual(volume, reconstruction) * brain
 
     def _predict(self, images: Tensor) -> Tensor:

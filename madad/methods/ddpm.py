@@ -36,7 +36,7 @@ class DDPM(OneStepDiffusion):
         self.unet = UNet(**self.unet_arguments)
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Mean error of x_0 over the slices (B, 1, H, W), background included (Behrendt et al. 2023, section 2)."""
+        """Return the mean error of x_0 over the slices (B, 1, H, W), background included (Behrendt et al. 2023, section 2)."""
         x_0 = to_signed(batch["image"])
         x_t, t = self.add_random_noise(x_0, generator)
         return {"loss": self.loss(self.unet(x_t, t), x_0)}

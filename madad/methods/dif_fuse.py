@@ -2,9 +2,9 @@
 
 Fontanella, Mair, Wardlaw, Trucco & Storkey 2023, arXiv 2308.02062.
 
-1. Training: a classifier learns whether a slice has a lesion (synthetic ones), a diffusion model what healthy slices are like.
-2. Test: where the classifier's answer depends on the image is its saliency; the top tenth of the brain, blurred and made
-   binary, is the region that may change.
+1. Training: a classifier learns whether a slice has a (synthetic) lesion, a diffusion model the distribution of healthy slices.
+2. Test: where the classifier's answer depends on the image is its saliency; the top tenth of the brain, blurred and
+   binarised, is the region that may change.
 3. The slice is taken deterministically (DDIM) to the noise of level `test_timestep`, and back: by random steps (DDPM) in the
    region, along its own states outside, joined at every step.
 4. Map: |x - x'| in the brain.
@@ -57,7 +57,7 @@ class DifFuse(nn.Module):
         self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Cross-entropy of the labels of slices (B, 1, H, W) and error of the noise in their healthy versions.
+        """Return the cross-entropy of the labels of slices (B, 1, H, W) and the error of the noise in their healthy versions.
 
         Ho et al. 2020 (arXiv 2006.11239), eq. 14. The two networks share nothing; their losses are added for one optimiser.
         """
@@ -73,7 +73,7 @@ class DifFuse(nn.Module):
         return {"loss": losses["label"] + losses["noise"], **losses}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error, the volume itself outside the region."""
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; only the region changes."""
         region = in_passes(self.region, self.slices_per_pass, volume)
         chain = {"timesteps": self.timesteps, "alphas_cumprod": self.alphas_cumprod}
         states = invert(self._noise, to_signed(volume), **chain)
@@ -81,11 +81,11 @@ class DifFuse(nn.Module):
         return torch.where(region, healthy, volume)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual (S, H, W) in the brain."""
+        """Return the residual (S, H, W) in the brain."""
         return residual(volume, reconstruction) * brain
 
     def region(self, images: Tensor) -> Tensor:
-        """Where slices (B, 1, H, W) may change, bool: all within the blur of the most salient voxels of each."""
+        """Return where slices (B, 1, H, W) may change, bool: within the blur of the most salient voxels of each."""
         saliency = functional.avg_pool2d(self.saliency(images), BLUR, stride=1, padding=BLUR // 2)
         inside = images > 0
         top = torch.stack([_top(s, b, self.salient_share) for s, b in zip(saliency, inside, strict=True)])
@@ -94,8 +94,8 @@ class DifFuse(nn.Module):
     @torch.inference_mode(False)
     @torch.enable_grad()
     def saliency(self, images: Tensor) -> Tensor:
-        """|d answer / d x| of slices (B, 1, H, W); Simonyan et al. 2014 (arXiv 1312.6034), section 3.1."""
-        x = images.clone().requires_grad_()  # what is made in inference mode can have no gradient
+        """Return |d answer / d x| of slices (B, 1, H, W); Simonyan et al. 2014 (arXiv 1312.6034), section 3.1."""
+        x = images.clone().requires_grad_()  # tensors made in inference mode have no gradient
         (gradient,) = torch.autograd.grad(self.classifier(x).sum(), x)
         return gradient.abs()
 
@@ -104,7 +104,7 @@ class DifFuse(nn.Module):
 
 
 def _top(saliency: Tensor, inside: Tensor, share: float) -> Tensor:
-    """The most salient `share` of the voxels of a slice that are inside; none of a slice without any."""
+    """Return the most salient `share` of the voxels of a slice that are inside; none if no voxel is."""
     if not inside.any():
         return inside
     return inside & (saliency >= torch.quantile(saliency[inside], 1 - share))

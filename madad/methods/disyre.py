@@ -3,8 +3,8 @@
 Naval Marimont et al. 2024, ISBI, doi:10.1109/ISBI56570.2024.10635161, arXiv 2311.15453; the form with cold diffusion (Bansal et
 al. 2023, arXiv 2208.09392) and single steps is Naval Marimont et al. 2024, arXiv 2407.06635.
 
-1. Training: a synthetic lesion is put into a healthy slice and shown at a severity a, x_a = x_0 + a (x_1 - x_0), a uniform.
-2. a is told as the nearest of T levels t; a U-Net predicts x_0 from x_a and t; the loss is the squared error.
+1. Training: a synthetic lesion is inserted into a healthy slice at a severity a, x_a = x_0 + a (x_1 - x_0), a uniform.
+2. a is given to the network as the nearest of T levels t; a U-Net predicts x_0 from x_a and t; the loss is the squared error.
 3. Test, "mean_single_step": predict x_0'(t) from the slice for several t, as if it were an anomaly of that severity.
 4. Map: the mean over t of |x - x_0'(t)| in the brain.
 5. Or "multi_step": level by level down to the mildest, x <- x_0' + (a_s / a_t) (x - x_0'), s the next milder; map |x - x'|.
@@ -49,7 +49,7 @@ class DISYRE(nn.Module):
         self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Squared error of the healthy slices (B, 1, H, W), background included; released code."""
+        """Return the squared error of the healthy slices (B, 1, H, W), background included; released code."""
         image, healthy = batch["image"], batch["healthy"]
         severity = torch.rand(len(image), generator=generator).to(image) * batch["lesion"].flatten(1).any(dim=1)
         shown = torch.lerp(healthy, image, severity.view(-1, 1, 1, 1))
@@ -57,7 +57,7 @@ class DISYRE(nn.Module):
         return {"loss": error.square().mean()}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Restored volume (S, 1, H, W) in [0, 1]; of "mean_single_step" one for every level, (N, S, 1, H, W), not clipped."""
+        """Return the restored volume (S, 1, H, W) in [0, 1]; for "mean_single_step" one per level (N, S, 1, H, W), unclipped."""
         if self.restoration == "mean_single_step":
             return torch.stack([self._predict(volume, level) for level in self.test_levels])
         x, severity = volume, [*(float(self.severities[level]) for level in self.test_levels), 0.0]
@@ -67,12 +67,12 @@ class DISYRE(nn.Module):
         return x
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean over the restorations of |x - x'| in the brain (S, H, W)."""
+        """Return the mean over the restorations of |x - x'| in the brain (S, H, W)."""
         several = reconstruction.view(-1, *volume.shape) if reconstruction is not None else [None]
         return torch.stack([residual(volume, one) for one in several]).mean(dim=0) * brain
 
     def level_of(self, severity: Tensor) -> Tensor:
-        """Index of the level whose severity is nearest, of each (B,)."""
+        """Return the index of the level with the nearest severity, for each of (B,)."""
         table = torch.from_numpy(self.severities.copy()).to(severity)
         return (table - severity[:, None]).abs().argmin(dim=1)
 
@@ -82,12 +82,12 @@ class DISYRE(nn.Module):
 
 
 def severities(num_train_timesteps: int) -> np.ndarray:
-    """a_t = sqrt(alpha-bar_{T-1-t}) of the linear schedule: from nearly 0 at t = 0 to nearly 1 at t = T - 1; released code."""
+    """Return a_t = sqrt(alpha-bar_{T-1-t}) of the linear schedule, which rises from nearly 0 to nearly 1; released code."""
     return np.sqrt(schedules.linear(num_train_timesteps))[::-1]
 
 
 def trailing(steps: int, num_train_timesteps: int) -> list[int]:
-    """Levels at test, severest first and evenly spaced, the last one the first: 99, 79, 59, 39 and 19 for 5 of 100.
+    """Return evenly spaced levels for the test, the severest first: 99, 79, 59, 39 and 19 for 5 of 100.
 
     Raises:
         UserError: more steps than levels.

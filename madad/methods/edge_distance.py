@@ -1,10 +1,10 @@
-"""Distance to the border of the brain as anomaly map: what the shape of the mask alone is worth.
+"""Distance to the border of the brain as anomaly map: the score of the mask's shape alone.
 
-A floor of this project; the distance is that of Maurer et al. 2003, doi:10.1109/TPAMI.2003.1177156.
+A lower reference of this project; the distance is that of Maurer et al. 2003, doi:10.1109/TPAMI.2003.1177156.
 
 1. Every brain voxel's Euclidean distance in 3D to the nearest voxel outside the brain; what lies beyond the image is outside.
-2. `deep`: the distance is the map. Lesions lie inside, where residue of a reconstruction at the rim is not.
-3. `shallow`: one over it. This is the floor of a map that owes its score to the brain's edge.
+2. `deep`: the distance is the map. Lesions lie inside, residuals of a reconstruction at the rim.
+3. `shallow`: one over it. This is the reference for maps whose score comes from the brain's edge.
 4. Outside the brain the map is 0.
 """
 
@@ -26,15 +26,15 @@ class EdgeDistance(nn.Module):
         self.direction = direction
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Nothing to learn."""
+        """Return 0: there is nothing to learn."""
         return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
-        """No reconstruction."""
+        """Return None: there is no reconstruction."""
         return None
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Distance in voxels, or one over it, (S, H, W); 0 where `brain` is False."""
+        """Return the distance in voxels, or one over it, (S, H, W); 0 where `brain` is False."""
         inside = np.pad(brain.cpu().numpy(), 1)
         distance = torch.from_numpy(distance_transform_edt(inside)[1:-1, 1:-1, 1:-1]).to(volume)
         return distance if self.direction == "deep" else distance.clamp(min=1).reciprocal() * brain

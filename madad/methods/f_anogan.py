@@ -2,9 +2,9 @@
 
 Schlegl, Seeböck, Waldstein, Langs & Schmidt-Erfurth 2019, Medical Image Analysis, doi:10.1016/j.media.2019.01.010.
 
-1. First `encoder_start` steps: a Wasserstein GAN with gradient penalty learns to draw healthy slices G(z) from codes
-   z ~ N(0, 1); the generator moves at every `critic_steps` + 1st step, the critic D at the others.
-2. Then both stand still, and an encoder E learns which code makes a slice ("izi_f"):
+1. First `encoder_start` steps: a Wasserstein GAN with gradient penalty learns to generate healthy slices G(z) from codes
+   z ~ N(0, 1); the generator is trained at every `critic_steps` + 1st step, the critic D at the others.
+2. Then both are frozen, and an encoder E learns which code makes a slice ("izi_f"):
    mean (x - G(E(x)))^2 + `feature_weight` mean (f(x) - f(G(E(x))))^2, f the features of the critic.
 3. Test: x' = G(E(x)), one pass. The generator knows healthy slices alone.
 4. Map: |x - x'| in the brain.
@@ -31,8 +31,10 @@ class FAnoGAN(nn.Module):
     """Generator, critic and encoder; hyper-parameters as in the card.
 
     Attributes:
-        steps: training steps seen; which network moves depends on it alone, so that a resumed training goes on as it would have.
+        steps: training steps seen; they alone decide which network is trained, so that a resumed training continues unchanged.
     """
+
+    steps: Tensor
 
     def __init__(
         self,
@@ -58,10 +60,10 @@ class FAnoGAN(nn.Module):
         self.register_buffer("steps", torch.tensor(0))
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Loss of the network whose turn it is, on healthy slices (B, 1, H, W).
+        """Return the loss of the network whose turn it is, on healthy slices (B, 1, H, W).
 
         In evaluation, where it chooses the model, it is the error of the image, without features, which depend on the critic;
-        as long as no encoder has learnt, it is above that of any which has.
+        until the encoder has learnt, it is above that of any trained encoder.
         """
         x = batch["image"]
         check_reach(x, self.critic.reach, "f_anogan.parameters.channels")
@@ -80,7 +82,7 @@ class FAnoGAN(nn.Module):
         return critic_loss(self.critic, x, fake, shares, self.penalty_weight)
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1].
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1].
 
         Raises:
             UserError: the training ended before the encoder's turn came.
@@ -93,11 +95,11 @@ class FAnoGAN(nn.Module):
         return in_passes(self._reconstructed, self.slices_per_pass, volume)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual (S, H, W) in the brain."""
+        """Return the residual (S, H, W) in the brain."""
         return residual(volume, reconstruction) * brain
 
     def _encoder_loss(self, x: Tensor) -> dict[str, Tensor]:
-        """Equation of step 2 above; generator and critic get no gradient."""
+        """Return the loss of step 2 above; generator and critic get no gradient."""
         reconstruction, features = frozen(self.generator)(self.encoder(x), x.shape[2:]), frozen(self.critic.features)
         losses = {
             "image": (reconstruction - x).square().mean(),

@@ -2,9 +2,9 @@
 
 Liu, Lawry Aguila, Iglesias 2025, CVPR, arXiv 2501.13370.
 
-1. A synthetic lesion is put into a healthy image; the healthy image is what a U-Net has to give back.
+1. A synthetic lesion is inserted into a healthy image; a U-Net has to restore the healthy image.
 2. Loss: k (|x' - x| + |grad x' - grad x|), k = 1 + `lesion_weight` in the lesion and 1 elsewhere.
-3. Contrast-agnostic, if wanted: some inputs are shown through a random curve of intensities, the target is not.
+3. Contrast-agnostic, if wanted: the intensities of some inputs are changed by a random curve, those of the target are not.
 4. Test: one pass.
 5. Map: |x - x'| in the brain, the smallest over displacements of x' by a voxel or two.
 
@@ -58,7 +58,7 @@ class Inpainting(nn.Module):
         self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Weighted error of the healthy images, (B, 1, H, W) or (B, 1, S, H, W); UNA, `k` as above."""
+        """Return the weighted error of the healthy images, (B, 1, H, W) or (B, 1, S, H, W); UNA, `k` as above."""
         image, brain, healthy = batch["image"], batch["brain"], batch["healthy"]
         shown = torch.rand(len(image), generator=generator) < self.remapped_share
         curves = torch.rand(len(image), CURVE_POINTS, generator=generator).to(image)
@@ -69,12 +69,12 @@ class Inpainting(nn.Module):
         return {"loss": losses["intensity"] + self.gradient_weight * losses["gradient"], **losses}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
         images = as_images(volume, self.spatial_dims)
         return as_volume(in_passes(self._predict, self.slices_per_pass, images), self.spatial_dims)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual in the brain that forgives displacements (S, H, W)."""
+        """Return the residual in the brain (S, H, W), the smallest over the displacements that are forgiven."""
         return shift_robust_residual(volume, reconstruction, self.residual_shift, self.spatial_dims) * brain
 
     def _predict(self, images: Tensor) -> Tensor:
@@ -83,15 +83,15 @@ class Inpainting(nn.Module):
 
 
 def gradient_error(error: Tensor, weight: Tensor) -> Tensor:
-    """Mean of k |grad x' - grad x|_1 for the error x' - x and weights k, both (B, 1, …); differences to the next voxel."""
+    """Return the mean of k |grad x' - grad x|_1 of errors x' - x and weights k, both (B, 1, …); differences to the next voxel."""
     axes = range(2, error.ndim)
     return torch.stack([(weight.narrow(a, 0, error.shape[a] - 1) * error.diff(dim=a).abs()).mean() for a in axes]).sum()
 
 
 def remap(image: Tensor, curves: Tensor) -> Tensor:
-    """Another contrast: every intensity through its image's curve, which need not rise.
+    """Change the contrast: map every intensity through the curve of its image, which need not rise.
 
-    A stand-in of ours for the published synthesis of images from label maps, of which there are none here.
+    Our substitute for the published synthesis of images from label maps, which are not available here.
 
     Args:
         image: (B, 1, …) in [0, 1].

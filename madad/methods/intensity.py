@@ -33,21 +33,21 @@ class Intensity(nn.Module):
         self.tail = TAILS[tail]
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Nothing to learn."""
+        """Return 0: there is nothing to learn."""
         return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
-        """No reconstruction."""
+        """Return None: there is no reconstruction."""
         return None
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Equalised intensity (S, H, W) of a volume (S, C, H, W), averaged over the channels; 0 where `brain` is False."""
+        """Return the equalised intensity (S, H, W) of a volume (S, C, H, W), the mean over channels; 0 where `brain` is False."""
         channels = [self.tail(equalised(channel, brain)) for channel in volume.unbind(1)]
         return torch.stack(channels).mean(0) * brain
 
 
 def equalised(image: Tensor, brain: Tensor) -> Tensor:
-    """Histogram equalisation without bins: the empirical distribution function of the brain voxels.
+    """Equalise the histogram without bins, by the empirical distribution function of the brain voxels.
 
     Args:
         image: (S, H, W).

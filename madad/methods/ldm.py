@@ -40,14 +40,14 @@ class LDM(LatentDiffusion):
         self.unet = AdaGNUNet(in_channels=self.latents.channels, **self.unet_arguments)
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Hybrid loss on latents of healthy images, (B, 1, H, W) or (B, 1, S, H, W)."""
+        """Return the hybrid loss on latents of healthy images, (B, 1, H, W) or (B, 1, S, H, W)."""
         z_0 = self.latents.encode(batch["image"])
         z_t, noise, t = self.add_random_noise(z_0, generator)
         answer = self.unet(z_t, t.to(z_0.device))
         return ancestral.hybrid_loss(answer, z_0, z_t, noise, t, self.chain)
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the networks' error; nothing is clipped."""
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the networks' error; nothing is clipped."""
         z_x = self.latents.encode_volume(volume)
         denoise = partial(in_passes, self.unet, self.slices_per_pass)
         return self.restore(denoise, z_x, len(volume), generator)

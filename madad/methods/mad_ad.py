@@ -1,11 +1,11 @@
-"""MAD-AD: masked latent diffusion that finds what looks like noise in an image to which none was added.
+"""MAD-AD: masked latent diffusion that finds cells that look noisy in an image to which no noise was added.
 
 Beizaee et al. 2025, "MAD-AD: Masked Diffusion for Unsupervised Brain Anomaly Detection", IPMI, arXiv 2502.16943.
 
 1. An autoencoder turns healthy slices into latents; random patches of these, inside the brain, are diffused to one of ten levels.
 2. A U-Net sees the partly noisy latents and the level; it predicts the clean latents and which cells are clean already.
-3. Test: the latents of a slice are taken for the noisiest state. Nothing is added to them; DDIM updates, level by level, only
-   the cells that the network tells to be noisy.
+3. Test: the latents of a slice are treated as the noisiest state. No noise is added; DDIM updates, level by level, only
+   the cells that the network marks as noisy.
 4. Map: |decoded after - decoded before|, clipped and smoothed, inside the brain.
 
 Deviations from the paper: see `deviations` in the card.
@@ -91,7 +91,7 @@ class MADAD(nn.Module):
         self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Error of all latents and of the mask, over the slices (B, 1, H, W); MAD-AD, training objective."""
+        """Return the error of all latents and of the mask, over the slices (B, 1, H, W); MAD-AD, training objective."""
         z_0 = self._draw_latents(batch["image"], generator)
         keep = self._draw_mask(batch["brain"], generator)
         t = torch.randint(len(self.alphas_cumprod), (len(z_0),), generator=generator)
@@ -102,7 +102,7 @@ class MADAD(nn.Module):
         return {"loss": restoring + self.mask_weight * masking, "restoring": restoring, "masking": masking}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
         z = gated_ddim(
             self._denoise,
             self._encode(volume),
@@ -116,7 +116,7 @@ class MADAD(nn.Module):
         return self._decode(z)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Clipped and smoothed residual in [0, 1], in the brain (S, H, W); exactly 0 in slices without a noisy cell ("code").
+        """Return the clipped, smoothed residual in [0, 1] in the brain (S, H, W); 0 in slices without a noisy cell ("code").
 
         As in the released code it is taken against the slice as the autoencoder shows it, |x_0' - D(E(x))|; as in the paper
         against the slice itself, squared. Intensities run from -1 to 1 in both.
@@ -133,25 +133,25 @@ class MADAD(nn.Module):
 
     @torch.no_grad()
     def _draw_latents(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Latents (B, C, h, w) drawn from their posterior."""
+        """Draw latents (B, C, h, w) from their posterior."""
         self._check_sides(images)
         mean, sigma = self.autoencoder.encode(images)
         return mean + sigma * torch.randn(mean.shape, generator=generator).to(mean)
 
     def _draw_mask(self, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """True where a cell (B, 1, h, w) stays clean; patches of one shape for a batch, of another share for every slice."""
+        """Draw where cells (B, 1, h, w) stay clean; patches have one shape per batch and another share per slice."""
         allowed = diffusible(brain, self.autoencoder.downsampling, self.brain_block, self.min_brain_share)
         patch = draw_patch(self.patch_sizes, self.patch_probabilities, generator)
         shares = self.max_diffused_share * torch.rand(len(brain), generator=generator)
-        return keep_patches(shares, tuple(allowed.shape[2:]), patch, generator).to(brain.device) | ~allowed
+        return keep_patches(shares, (allowed.shape[2], allowed.shape[3]), patch, generator).to(brain.device) | ~allowed
 
     def _denoise(self, z_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Clean latents and how probably every cell is clean."""
+        """Return the clean latents and the probability of each cell being clean."""
         clean, logits = self.unet(z_t, t)
         return clean, logits.sigmoid()
 
     def _encode(self, volume: Tensor) -> Tensor:
-        """Posterior means of the latents (S, C, h, w) of a volume (S, 1, H, W)."""
+        """Return the posterior means of the latents (S, C, h, w) of a volume (S, 1, H, W)."""
         self._check_sides(volume)
         return in_passes(lambda slices: self.autoencoder.encode(slices)[0], self.slices_per_pass, volume)
 
@@ -172,7 +172,7 @@ class MADAD(nn.Module):
 
 
 def _smooth(score: Tensor, sigma: float) -> Tensor:
-    """Gaussian of `sigma` pixels over slices (S, H, W), cut at four of them, mirrored at the border."""
+    """Blur slices (S, H, W) by a Gaussian of `sigma` pixels, cut off at four sigma and mirrored at the border."""
     if sigma == 0:
         return score
     kernel = gaussian_1d(torch.tensor(sigma), truncated=4.0, approx="sampled", normalize=True).to(score)

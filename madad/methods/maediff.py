@@ -1,11 +1,11 @@
-"""Diffusion box by box with a masked autoencoder that looks at the clean rest: a reconstruction of ours (MAEDiff-style).
+"""Diffusion box by box with a masked autoencoder of the clean rest: our reconstruction of MAEDiff.
 
 Xu, Wang & Du 2024, arXiv 2401.10561, of which sizes, losses and numbers are not public; built on pDDPM, arXiv 2303.03758.
 
 1. Training on healthy slices: noise one of nine overlapping boxes b, x_in = x_t inside and x_0 outside, n Gaussian noise.
 2. Cut the slice into small squares. Those that touch the box are hidden, of the others a random half; a transformer encodes the
-   visible ones and a second fills in the rest, which tells the deepest level of the U-Net what is around.
-3. Loss: mean |x_0' - x_0| in the box + `mae_weight` times the mean error of the second transformer's guess at hidden squares.
+   visible ones and a second fills in the rest; their features guide the deepest level of the U-Net.
+3. Loss: mean |x_0' - x_0| in the box + `mae_weight` times the second transformer's mean error at hidden squares.
 4. Test: the boxes one after another, all clean squares visible; overlaps of the boxes' insides are averaged.
 5. Map: |x - x'| inside the brain.
 
@@ -61,7 +61,7 @@ class MAEDiff(OneStepDiffusion):
         self.hidden_share, self.mae_weight = hidden_share, mae_weight
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Errors in one box and at the hidden squares of each slice (B, 1, H, W); ours, after arXiv 2401.10561."""
+        """Return the errors in one box and at the hidden squares of each slice (B, 1, H, W); ours, after arXiv 2401.10561."""
         x_0 = to_signed(batch["image"])
         cover = self.cover(x_0)
         box = cover[torch.randint(len(cover), (len(x_0),), generator=generator).to(cover.device)]
@@ -78,7 +78,7 @@ class MAEDiff(OneStepDiffusion):
         return {"loss": losses["error"] + self.mae_weight * losses["guess"], **losses}
 
     def cover(self, images: Tensor) -> Tensor:
-        """The boxes, overlapping, as masks (N, 1, H, W) bool in the place of the images (B, 1, H, W)."""
+        """Return the overlapping boxes as masks (N, 1, H, W) bool on the device of the images (B, 1, H, W)."""
         height, width = images.shape[-2:]
         corners = overlapping(height, width, self.patch_fraction, self.stride_fraction)
         return boxes.masks(corners, height, width).to(images.device)
@@ -103,7 +103,7 @@ class MAEDiff(OneStepDiffusion):
 
 
 def overlapping(height: int, width: int, patch_fraction: float, stride_fraction: float) -> Tensor:
-    """Boxes (top, left, bottom, right), row by row, every stride and at the far border: 9 for half the side every quarter."""
+    """Return boxes (top, left, bottom, right), row by row, at every stride and at the far border, such as 9."""
     ends = []
     for side in (height, width):
         patch, stride = (max(1, round(fraction * side)) for fraction in (patch_fraction, stride_fraction))
@@ -112,10 +112,10 @@ def overlapping(height: int, width: int, patch_fraction: float, stride_fraction:
 
 
 def untouched(box: Tensor, side: int) -> Tensor:
-    """Squares of `side` voxels that the boxes (B, 1, H, W) bool leave clean, (B, 1, H / side, W / side) bool."""
+    """Return which squares of `side` voxels the boxes (B, 1, H, W) bool leave clean, (B, 1, H / side, W / side) bool."""
     return functional.max_pool2d(box.float(), side) == 0
 
 
 def _mean_in(error: Tensor, region: Tensor) -> Tensor:
-    """Mean absolute error in a region (B, 1, H, W)."""
+    """Return the mean absolute error in a region (B, 1, H, W)."""
     return (error.abs() * region).sum() / region.sum().clamp_min(1)

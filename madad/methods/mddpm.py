@@ -8,7 +8,7 @@ Iqbal et al. 2023, MLMI, doi:10.1007/978-3-031-45673-2_37, arXiv 2305.19867; bui
    u outside, n simplex noise.
 3. A U-Net predicts x_0 from u_t and t; the loss is |x_0' - x_0| inside the box and, without gradient, |u - x_0| outside.
 4. Test: nothing is masked. The boxes one after another, all with the same noise of one level (t = 500 of 1000), one pass of the
-   network each; the insides of the boxes are put together to the pseudo-healthy slice.
+   network each; the insides of the boxes form the pseudo-healthy slice.
 5. Map: |x - x'| inside the brain.
 
 Deviations from the paper: see `deviations` in the card.
@@ -60,9 +60,9 @@ class MDDPM(OneStepDiffusion):
         self.masking = Masking(masking, mask_geometry, mask_patches, mask_length, mask_ratio, mask_frequencies, mask_half_widths)
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Error of x_0 in one box of each slice (B, 1, H, W), counted over the whole slice (arXiv 2305.19867, released code).
+        """Return the error of x_0 in one box per slice (B, 1, H, W), averaged over the whole slice (code of arXiv 2305.19867).
 
-        In training mode the network is shown a masked slice u; outside the box u takes part in the loss as a constant.
+        In training mode the network gets a masked slice u; outside the box u takes part in the loss as a constant.
         """
         x_0 = to_signed(batch["image"])
         u = to_signed(self.masking(batch["image"], batch["brain"], generator)) if self.training else x_0

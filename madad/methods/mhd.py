@@ -18,7 +18,7 @@ from monai.networks.layers.simplelayers import separable_filtering
 from torch import Tensor, nn
 
 from madad.core.errors import UserError
-from madad.core.interfaces import Batch
+from madad.core.interfaces import Batch, Method
 
 SIGMA = 1.0  # voxels, of the window of SSIM and of the smoothed weight
 RADIUS = 4  # voxels, where both end: int(3.5 SIGMA + 0.5)
@@ -27,7 +27,7 @@ RADIUS = 4  # voxels, where both end: int(3.5 SIGMA + 0.5)
 class MHD(nn.Module):
     """Map of a method's random reconstructions; hyper-parameters as in the card."""
 
-    def __init__(self, *, model: nn.Module, draws: int, ridge: float, covariance: str, residual: str) -> None:
+    def __init__(self, *, model: Method, draws: int, ridge: float, covariance: str, residual: str) -> None:
         super().__init__()
         self.model = model
         self.draws = draws
@@ -36,16 +36,15 @@ class MHD(nn.Module):
         self.residual = RESIDUALS[residual]
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Nothing to learn."""
+        """Return 0: there is nothing to learn."""
         return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volumes (N, S, C, H, W) of a volume (S, C, H, W), one after another from the generator."""
-        draws = [self.model.reconstruct(volume, generator) for _ in range(self.draws)]
-        return torch.cat([drawn.reshape(-1, *volume.shape) for drawn in draws])
+        """Return the pseudo-healthy volumes (N, S, C, H, W) of a volume (S, C, H, W), one after another from the generator."""
+        return torch.cat([self._drawn(volume, generator) for _ in range(self.draws)])
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Weighted residual (S, H, W) of the mean reconstruction in the brain, averaged over the channels."""
+        """Return the weighted residual (S, H, W) of the mean reconstruction in the brain, averaged over the channels."""
         if reconstruction is None:
             raise ValueError("the map is made from drawn reconstructions")
         # Float64, because sums and variances over thousands of voxels are subtracted here; Apple's devices have none.
@@ -58,8 +57,15 @@ class MHD(nn.Module):
         maps = [self.residual(draws.mean(0), x) * self._weight(x, draws, brain) for x, draws in pairs]
         return torch.stack(maps).mean(0).to(volume.dtype) * brain
 
+    def _drawn(self, volume: Tensor, generator: torch.Generator) -> Tensor:
+        """Reconstruct once; return (N, S, C, H, W), where N is 1 unless the model itself draws several."""
+        drawn = self.model.reconstruct(volume, generator)
+        if drawn is None:
+            raise ValueError("the model makes no reconstruction")
+        return drawn.reshape(-1, *volume.shape)
+
     def _weight(self, x: Tensor, draws: Tensor, brain: Tensor) -> Tensor:
-        """w (S, H, W) of a channel x (S, H, W) and its draws (N, S, H, W)."""
+        """Return the weight w (S, H, W) of a channel x (S, H, W) and its draws (N, S, H, W)."""
         if self.squared_distance is None:
             return torch.ones_like(x)
         distance = torch.zeros_like(x)
@@ -71,7 +77,7 @@ class MHD(nn.Module):
 
 
 def full_covariance(d: Tensor, centred: Tensor, ridge: float) -> Tensor:
-    """d_i (Sigma^-1 d)_i, whose sum is the squared Mahalanobis distance; single voxels can be negative.
+    """Return d_i (Sigma^-1 d)_i, whose sum is the squared Mahalanobis distance; single voxels can be negative.
 
     Woodbury's identity takes an N x N system instead of the inverse of Sigma, which is M x M:
     Sigma^-1 d = (d - C^T (C C^T + (N - 1) lambda I)^-1 C d) / lambda.
@@ -87,24 +93,24 @@ def full_covariance(d: Tensor, centred: Tensor, ridge: float) -> Tensor:
 
 
 def diagonal_covariance(d: Tensor, centred: Tensor, ridge: float) -> Tensor:
-    """d_i^2 / (sigma_i^2 + lambda): as `full_covariance`, for voxels that do not vary together."""
+    """Return d_i^2 / (sigma_i^2 + lambda): as `full_covariance`, for voxels that do not vary together."""
     return d**2 / (centred.square().sum(0) / (len(centred) - 1) + ridge)
 
 
 def to_unit_range(volume: Tensor) -> Tensor:
-    """Scale a volume to [0, 1]; one that is the same everywhere becomes 0."""
+    """Scale a volume to [0, 1]; a constant volume becomes 0."""
     span = volume.max() - volume.min()
     return (volume - volume.min()) / span.clamp(min=torch.finfo(volume.dtype).tiny)
 
 
 def smoothed(volume: Tensor) -> Tensor:
-    """A volume (S, H, W) after a Gaussian of sigma 1 voxel, reflected at the border; every side longer than 4 voxels."""
+    """Blur a volume (S, H, W) by a Gaussian of sigma 1 voxel, reflected at the border; every side is longer than 4 voxels."""
     kernel = torch.exp(-((torch.arange(-RADIUS, RADIUS + 1, dtype=volume.dtype) / SIGMA) ** 2) / 2)
-    return separable_filtering(volume[None, None], kernel / kernel.sum(), mode="reflect")[0, 0]
+    return separable_filtering(volume[None, None], [kernel / kernel.sum()] * volume.ndim, mode="reflect")[0, 0]
 
 
 def dissimilarity(reconstruction: Tensor, x: Tensor) -> Tensor:
-    """1 - SSIM of each voxel (S, H, W); Wang et al. 2004 (doi:10.1109/TIP.2003.819861), eq. 13, in 3D.
+    """Return 1 - SSIM of each voxel (S, H, W); Wang et al. 2004 (doi:10.1109/TIP.2003.819861), eq. 13, in 3D.
 
     The window is a Gaussian of sigma 1 voxel on 9 x 9 x 9 voxels, reflected at the border; the range of the data is the
     larger of the two volumes'. Equal to MONAI's, whose convolutions in float32 a GPU may round to ten bits.

@@ -6,7 +6,7 @@ Behrendt et al. 2023, MIDL, arXiv 2303.03758.
    sqrt(1 - alpha-bar_t) n inside the box and x_0 outside, n simplex noise.
 2. A U-Net predicts x_0 from x_t and t; the loss is |x_0' - x_0| inside the box alone.
 3. Test: the boxes one after another, all with the same noise of one level (t = 500 of 1000), one pass of the network each.
-   The insides of the boxes are put together to the pseudo-healthy slice.
+   The insides of the boxes form the pseudo-healthy slice.
 4. With several levels the reconstructions are averaged, each with noise of its own.
 5. Map: |x - x'| inside the brain.
 
@@ -41,7 +41,7 @@ class PDDPM(OneStepDiffusion):
         self.boxes = Boxes(patch_fraction, box_sampling, aggregation)
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Error of x_0 in one box of each slice (B, 1, H, W), counted over the whole slice (arXiv 2303.03758, released code).
+        """Return the error of x_0 in one box per slice (B, 1, H, W), averaged over the whole slice (code of arXiv 2303.03758).
 
         For quadrants that is a quarter of the mean inside the box.
         """

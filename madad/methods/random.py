@@ -1,6 +1,6 @@
-"""Uniform noise as anomaly map: what knowing nothing scores.
+"""Uniform noise as anomaly map: the score of chance.
 
-A floor of this project. Davis & Goadrich 2006, ICML, doi:10.1145/1143844.1143874, for what chance is worth on each curve.
+A lower reference of this project. Davis & Goadrich 2006, ICML, doi:10.1145/1143844.1143874, for chance on each curve.
 
 1. Every brain voxel of a volume draws a number from [0, 1), independent of the image and of all other voxels.
 2. Its expected average precision is the share of lesion voxels in the brain, its expected AUROC 1/2.
@@ -22,13 +22,13 @@ class Random(nn.Module):
         super().__init__()
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Nothing to learn."""
+        """Return 0: there is nothing to learn."""
         return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
-        """No reconstruction."""
+        """Return None: there is no reconstruction."""
         return None
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Noise (S, H, W) in [0, 1), 0 where `brain` is False."""
+        """Return noise (S, H, W) in [0, 1), 0 where `brain` is False."""
         return torch.rand(brain.shape, generator=generator).to(volume) * brain

@@ -1,10 +1,11 @@
-"""From a name to the method or component, with its parts. A module is imported only when it is asked for."""
+"""Build a method or component and its parts by name. A module is imported only when its class is requested."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 from collections.abc import Callable
+from typing import Any, TypeGuard
 
 import torch
 from torch import nn
@@ -19,7 +20,7 @@ Prepare = Callable[[str, nn.Module], None]
 
 
 def load(name: str) -> type[nn.Module]:
-    """The class of a method or component: the one class in its module that has the verbs.
+    """Return the class of a method or component: the only class in its module that has the required methods.
 
     Raises:
         UserError: no such method.
@@ -35,22 +36,22 @@ def load(name: str) -> type[nn.Module]:
 
 
 def build(name: str, parameters: dict, seed: int, parts: dict[str, nn.Module | None] | None = None) -> nn.Module:
-    """A method with its initial weights.
+    """Build a method with its initial weights.
 
     Args:
         name: the method.
         parameters: complete hyper-parameters, from `madad.configuration.cards.resolve`.
-        seed: the weights depend on it and on nothing else; the global random state is left alone.
-        parts: a module for every role of the card's `requires`, None for what is not wanted.
+        seed: of the weights, which depend on nothing else; the global random state does not change.
+        parts: a module for every role of the card's `requires`, None for an optional part that is not used.
 
     Returns:
-        the method; `hyperparameters` holds what it was built with and `trained_with` those of them that its weights depend on,
-        for the files the engine writes.
+        the method; `hyperparameters` holds what it was built with, and `trained_with` the part that its weights depend on,
+        for the files that the engine writes.
     """
     parts = parts or {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_from("initial weights", seed))
-        method = load(name)(**parts, **parameters)
+        method: Any = load(name)(**parts, **parameters)
     beneath = _beneath({role: part.hyperparameters for role, part in parts.items() if part is not None})
     method.hyperparameters = {**parameters, **beneath}
     method.trained_with = {**cards.of_training(name, parameters), **beneath}
@@ -58,7 +59,7 @@ def build(name: str, parameters: dict, seed: int, parts: dict[str, nn.Module | N
 
 
 def assemble(options: dict, seed: int, prepare: Prepare = lambda role, part: None) -> nn.Module:
-    """A method with everything it stands on; the parts are frozen.
+    """Build a method with its trained parts, which are frozen.
 
     Args:
         options: `base`, `parameters` and `parts`, from `madad.configuration.experiments`.
@@ -68,25 +69,25 @@ def assemble(options: dict, seed: int, prepare: Prepare = lambda role, part: Non
     parts: dict[str, nn.Module | None] = {}
     for role in cards.load(options["base"])["requires"]:
         used = options["parts"].get(role)
-        parts[role] = assemble(as_used(used), seed) if used else None
-        if used:
-            prepare(role, parts[role])
-            parts[role].requires_grad_(False)
+        parts[role] = part = assemble(as_used(used), seed) if used else None
+        if part is not None:
+            prepare(role, part)
+            part.requires_grad_(False)
     return build(options["base"], options["parameters"], seed, parts)
 
 
 def as_used(part: dict) -> dict:
-    """The options of a part with what is set otherwise for its use."""
+    """Return the options of a part with the overrides of the method that uses it."""
     return {**part, "parameters": {**part["parameters"], **part["overrides"]}}
 
 
 def trained_with(options: dict) -> dict:
-    """What the weights of a method with these options depend on, as `build` notes it, without building anything."""
+    """Return what the weights of a method depend on, as `build` records it, without building the method."""
     return {**cards.of_training(options["base"], options["parameters"]), **_used(options["parts"])}
 
 
 def hyperparameters(options: dict) -> dict:
-    """What a method with these options is built with, as `build` notes it, without building anything."""
+    """Return what a method is built with, as `build` records it, without building the method."""
     return {**options["parameters"], **_used(options["parts"])}
 
 
@@ -98,5 +99,5 @@ def _beneath(parts: dict) -> dict:
     return {"parts": parts} if parts else {}
 
 
-def _has(candidate: type, verbs: tuple[str, ...]) -> bool:
+def _has(candidate: type, verbs: tuple[str, ...]) -> TypeGuard[type[nn.Module]]:
     return issubclass(candidate, nn.Module) and all(hasattr(candidate, verb) for verb in verbs)

@@ -1,11 +1,11 @@
-"""Variational autoencoder of slices that know their neighbours: a sequence model over the codes of a volume.
+"""Variational autoencoder of slices with a sequence model over the codes of a volume.
 
 Behrendt, Bengs, Bhattacharya, Krüger, Opfer, Schlaefer 2022, MIDL short papers,
 https://openreview.net/forum?id=db8wDgKH4p4; the row SVAE of arXiv 2303.03758.
 
 1. An encoder turns every slice of a volume into a vector.
 2. A sequence model passes along the slices, in both directions: a recurrent network (`gru`) or self-attention (`attention`).
-3. What it gives for a slice is mean and variance of the slice's code; a decoder gives the slice of a code.
+3. Its output for a slice is mean and variance of the slice's code; a decoder gives the slice of a code.
 4. Training on healthy volumes: |x - x'| + KL divergence of the codes from the normal law.
 5. Test: decoded from the means. Map: |x - x'| in the brain.
 
@@ -41,8 +41,7 @@ class SVAE(nn.Module):
         kl_weight: float,
     ) -> None:
         super().__init__()
-        shared = dict(spatial_dims=2, channels=channels, norm=nn.BatchNorm2d)
-        self.encoder = Encoder(**shared)
+        self.encoder = Encoder(spatial_dims=2, channels=channels, norm=nn.BatchNorm2d)
         self.bottleneck = DenseBottleneck(
             spatial_dims=2,
             channels=channels[-1],
@@ -53,11 +52,11 @@ class SVAE(nn.Module):
         )
         self.sequence = SEQUENCES[sequence](latent_size)
         self.posterior = nn.Linear(latent_size, 2 * latent_size)
-        self.decoder = Decoder(**shared, entry=True)
+        self.decoder = Decoder(spatial_dims=2, channels=channels, norm=nn.BatchNorm2d, entry=True)
         self.kl_weight = kl_weight
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Negative bound on the log-likelihood of healthy volumes (B, 1, S, H, W), in nats a voxel up to a constant."""
+        """Return the negative log-likelihood bound of healthy volumes (B, 1, S, H, W), in nats per voxel plus a constant."""
         x = batch["image"].transpose(1, 2)
         mean, log_variance = (part.float() for part in self._encode(x))
         error = (self._decode(sample(mean, log_variance, generator), x) - x).abs().mean()
@@ -65,20 +64,20 @@ class SVAE(nn.Module):
         return {"loss": error + self.kl_weight * cost, "error": error, "divergence": cost}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
         x = volume.unsqueeze(0)
         return self._decode(self._encode(x)[0], x)[0]
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual (S, H, W) in the brain."""
+        """Return the residual (S, H, W) in the brain."""
         return residual(volume, reconstruction) * brain
 
     def encode(self, volume: Tensor) -> Tensor:
-        """Mean of the code (S, latent_size) of every slice of a volume (S, 1, H, W)."""
+        """Return the mean code (S, latent_size) of every slice of a volume (S, 1, H, W)."""
         return self._encode(volume.unsqueeze(0))[0][0]
 
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and log variances (B, S, latent_size) of volumes (B, S, 1, H, W)."""
+        """Return means and log variances (B, S, latent_size) of volumes (B, S, 1, H, W)."""
         slices = x.flatten(0, 1)
         check_reach(slices, self.encoder.reach, "svae.parameters.channels")
         vectors = self.bottleneck.encode(self.encoder(slices)).unflatten(0, x.shape[:2])

@@ -3,9 +3,9 @@
 Bi et al. 2025, Medical Image Analysis, doi:10.1016/j.media.2025.103737, arXiv 2411.04004.
 
 1. Training on healthy slices: x_t = sqrt(alpha-bar_t) x_0 + sqrt(1 - alpha-bar_t) n, n Gaussian noise that is brighter (or
-   darker) inside random shapes in the brain; a U-Net predicts all of n, so that it learns to take shapes away.
+   darker) inside random shapes in the brain; a U-Net predicts all of n, so that it learns to remove the shapes.
 2. Test: plain Gaussian noise at one level, one pass, and x_0' from the predicted noise.
-3. Where the blurred x and x_0' differ by more than a threshold, in spots that are not small, x_0' takes the place of x.
+3. Where the blurred x and x_0' differ by more than a threshold, in components that are not small, x_0' replaces x.
 4. Once more from there, until the mask changes by less than 1 %, five times at most. The difference is always to the original x.
 5. Map: the absolute difference of the blurred x and the last x_0', in the brain.
 
@@ -65,7 +65,7 @@ class Synomaly(nn.Module):
         self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Squared error of the noise, shapes included, and the variational bound at t (B, 1, H, W); released code ("vlb")."""
+        """Return the squared error of the noise, shapes included, and the variational bound at t; released code ("vlb")."""
         x_0 = to_signed(batch["image"])
         t = draw_timesteps(len(x_0), self.alphas_cumprod, generator)
         noise = self.noise_law(x_0, batch["brain"], generator)
@@ -78,7 +78,7 @@ class Synomaly(nn.Module):
         return {"loss": losses["error"] + self.bound_weight * losses.get("bound", 0), **losses}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """What the last stage predicts (S, 1, H, W) in [0, 1]; every slice has as many stages as it needs."""
+        """Return the prediction of the last stage (S, 1, H, W) in [0, 1]; every slice has as many stages as it needs."""
         x = to_signed(volume)
         shown, restored = x, x
         mask = torch.ones_like(x, dtype=torch.bool)
@@ -93,13 +93,13 @@ class Synomaly(nn.Module):
         return from_signed(restored)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """|G x - G x'| in the brain (S, H, W), G the blur; released code before its threshold."""
+        """Return |G x - G x'| in the brain (S, H, W), G the blur; released code before its threshold."""
         if reconstruction is None:
             raise ValueError("the map needs the reconstruction")
         return blur(volume - reconstruction, self.score_sigma).abs().mean(dim=1) * brain
 
     def _one_step(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """x_0' of x (S, 1, H, W) by Ho et al. 2020, eq. 15, from Gaussian noise at the level of the test."""
+        """Predict x_0' of x (S, 1, H, W) by Ho et al. 2020, eq. 15, from Gaussian noise at the level of the test."""
         t = torch.full((len(x),), self.test_index)
         x_t = add_noise(x, gaussian_like(x, generator), t, self.alphas_cumprod)
         epsilon = in_passes(self.unet, self.slices_per_pass, x_t, t.to(x.device))

@@ -3,12 +3,12 @@
 Ronneberger, Fischer & Brox 2015, MICCAI, arXiv 1505.04597; loss after Isensee et al. 2021 (nnU-Net),
 doi:10.1038/s41592-020-01008-z.
 
-1. A synthetic lesion is put into a healthy slice; its mask is what a U-Net has to give.
+1. A synthetic lesion is inserted into a healthy slice; a U-Net has to predict its mask.
 2. Loss: (1 - soft Dice over the batch) + cross-entropy over the voxels.
 3. Test: one pass; nothing healthy is reconstructed.
 4. Map: the probability of a lesion, in the brain.
-5. Where the lesions of the test come from the same generator, none of the others should do better; on real patients it shows how
-   real the generator's lesions are.
+5. Where the lesions of the test come from the same generator, no other method should do better; on real patients it shows how
+   realistic the generator's lesions are.
 
 Deviations from the papers: see `deviations` in the card.
 """
@@ -52,16 +52,16 @@ class SupervisedUNet(nn.Module):
         self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Dice and cross-entropy of the lesions (B, 1, H, W) in slices of the same shape; Isensee et al. 2021, methods."""
+        """Return the Dice loss and cross-entropy of the lesions (B, 1, H, W) in slices; Isensee et al. 2021, methods."""
         logits, lesion = self._logits(batch["image"]).float(), batch["lesion"].float()
         losses = {"dice": self.dice(logits, lesion), "entropy": functional.binary_cross_entropy_with_logits(logits, lesion)}
         return {"loss": self.dice_weight * losses["dice"] + losses["entropy"], **losses}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
-        """A segmenter makes no healthy volume."""
+        """Return None: a segmenter makes no healthy volume."""
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Probability of a lesion (S, H, W) in the brain."""
+        """Return the probability of a lesion (S, H, W) in the brain."""
         return in_passes(self._logits, self.slices_per_pass, volume).float().sigmoid().squeeze(1) * brain
 
     def _logits(self, images: Tensor) -> Tensor:

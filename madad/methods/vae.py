@@ -7,7 +7,7 @@ Baur et al. 2021, Medical Image Analysis, doi:10.1016/j.media.2020.101952; resto
 2. Training on healthy slices: E(x) = |x - x'|_1 + KL(code || normal law), x' decoded from a sample of the code.
 3. `reconstruction`: x' is decoded from the mean of the code.
 4. `restoration`: from x' = y, the image, some steps down the gradient of E(x') + `tv_weight` TV(x' - y), with the code at its
-   mean: the image moves to where healthy ones are, and only in patches, for total variation makes lone voxels dear.
+   mean: the image moves towards healthy ones, in patches, because total variation penalises single voxels.
 5. Map: |y - x'| in the brain.
 
 Deviations from the papers: see `deviations` in the card.
@@ -23,7 +23,7 @@ from madad.models.diffusion.residuals import residual
 from madad.models.networks.dense_vae import DenseVAE, divergence, sample
 from madad.models.networks.tensor_layout import check_reach, in_passes
 
-# Differences of intensity below this hardly count in the restoration.
+# Differences of intensity below this have little weight in the restoration.
 ROUNDING = 0.01
 
 
@@ -62,7 +62,7 @@ class VAE(nn.Module):
         self.slices_per_pass = slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Negative bound on the log-likelihood of healthy slices (B, 1, H, W), in nats a pixel up to a constant."""
+        """Return the negative bound on the log-likelihood of healthy slices (B, 1, H, W), in nats per pixel plus a constant."""
         x = batch["image"]
         mean, log_variance = (part.float() for part in self._encode(x))
         error = (self.network.decode(sample(mean, log_variance, generator), x.shape[2:]) - x).abs().mean()
@@ -70,19 +70,19 @@ class VAE(nn.Module):
         return {"loss": error + self.kl_weight * cost, "error": error, "divergence": cost}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
         return in_passes(self.healthy, self.slices_per_pass, volume)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual (S, H, W) in the brain."""
+        """Return the residual (S, H, W) in the brain."""
         return residual(volume, reconstruction) * brain
 
     def encode(self, volume: Tensor) -> Tensor:
-        """Mean of the code (S, latent_size) of every slice of a volume (S, 1, H, W)."""
+        """Return the mean code (S, latent_size) of every slice of a volume (S, 1, H, W)."""
         return in_passes(lambda x: self._encode(x)[0], self.slices_per_pass, volume)
 
     def restoration_cost(self, x: Tensor, y: Tensor) -> Tensor:
-        """E(x) + lambda TV(x - y) of restored slices x of images y, both (B, 1, H, W): (B,) in nats. Chen et al. 2020."""
+        """Return E(x) + lambda TV(x - y) of restored slices x of images y, both (B, 1, H, W): (B,) in nats. Chen et al. 2020."""
         mean, log_variance = self._encode(x)
         error = smooth_abs(self.network.decode(mean, x.shape[2:]) - x)
         return error + self.kl_weight * divergence(mean, log_variance) + self.tv_weight * total_variation(x - y)
@@ -93,7 +93,7 @@ class VAE(nn.Module):
     @torch.inference_mode(False)
     @torch.enable_grad()
     def _restored(self, image: Tensor) -> Tensor:
-        y = image.clone()  # what is made in inference mode can have no gradient
+        y = image.clone()  # tensors made in inference mode have no gradient
         x = y.clone()
         for _ in range(self.restoration_steps):
             x.requires_grad_()
@@ -107,7 +107,7 @@ class VAE(nn.Module):
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Sum of the differences between neighbours in a slice, (B,) of (B, 1, H, W), without a kink.
+    """Sum the smoothed absolute differences between neighbours in a slice, (B,) of (B, 1, H, W).
 
     Rudin, Osher & Fatemi 1992 (doi:10.1016/0167-2789(92)90242-F), anisotropic.
     """
@@ -115,5 +115,5 @@ def total_variation(image: Tensor) -> Tensor:
 
 
 def smooth_abs(difference: Tensor) -> Tensor:
-    """Sum of sqrt(d^2 + e^2) - e for |d|, (B,) of (B, …): a descent in steps of one length jumps to and fro across a kink."""
+    """Sum sqrt(d^2 + e^2) - e in place of |d|, (B,) of (B, …): at a kink, steps of a fixed length would oscillate."""
     return ((difference.square() + ROUNDING**2).sqrt() - ROUNDING).flatten(1).sum(dim=1)

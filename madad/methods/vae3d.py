@@ -56,7 +56,7 @@ class VAE3D(nn.Module):
         self.residual_shift = residual_shift
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Negative bound on the log-likelihood of volumes (B, 1, S, H, W), in nats a voxel up to a constant."""
+        """Return the negative bound on the log-likelihood of volumes (B, 1, S, H, W), in nats per voxel plus a constant."""
         x = batch["image"]
         mean, log_variance = (part.float() for part in self._encode(x))
         x_hat = self.network.decode(sample(mean, log_variance, generator), x.shape[2:])
@@ -65,17 +65,17 @@ class VAE3D(nn.Module):
         return {"loss": error + self.kl_weight * cost, "error": error, "divergence": cost}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
+        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
         x = as_images(volume, spatial_dims=3)
         mean, _ = self._encode(x)
         return as_volume(self.network.decode(mean, x.shape[2:]), spatial_dims=3)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Residual in the brain that forgives displacements (S, H, W)."""
+        """Return the residual in the brain (S, H, W), the smallest over the displacements that are forgiven."""
         return shift_robust_residual(volume, reconstruction, self.residual_shift, spatial_dims=3) * brain
 
     def encode(self, volume: Tensor) -> Tensor:
-        """Code (1, latent_size) of a volume (S, 1, H, W)."""
+        """Return the code (1, latent_size) of a volume (S, 1, H, W)."""
         return self._encode(as_images(volume, spatial_dims=3))[0]
 
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:

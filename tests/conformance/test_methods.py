@@ -1,6 +1,6 @@
-"""What every method promises, whoever wrote it, and every component as far as it is trained.
+"""What every method must fulfil, and every component as far as it is trained.
 
-Parametrised over the cards, so that a new method is tested by being there.
+Parametrised over the cards, so that a new method is tested without further lines.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def generator(*, seed: int = 0) -> torch.Generator:
 
 
 def head() -> tuple[torch.Tensor, torch.Tensor]:
-    """Volume (S, 1, H, W) and brain (S, H, W): an ellipsoid with a smooth pattern; the first slice is empty."""
+    """Return volume (S, 1, H, W) and brain (S, H, W): an ellipsoid with a smooth pattern; the first slice is empty."""
     z, y, x = torch.meshgrid(torch.arange(SLICES), torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     brain = ((y - 16) ** 2 / 144 + (x - 16) ** 2 / 100 < 1) & (z > 0)
     return ((0.5 + 0.3 * torch.sin(x / 4) * torch.cos(y / 5 + z)) * brain).unsqueeze(1), brain
@@ -72,7 +72,7 @@ def batch(name: str) -> dict[str, torch.Tensor]:
 
 
 def healthy(name: str) -> list[dict[str, torch.Tensor]]:
-    """What a fit is shown: several brains, one image a batch."""
+    """Return the data of a fit: several brains, one image per batch."""
     whole = batch(name)
     images = [{key: value[row : row + 1] for key, value in whole.items()} for row in range(len(whole["image"]))]
     return [{**one, "image": one["image"] * factor} for factor in (0.9, 1.0, 1.1) for one in images]
@@ -80,7 +80,7 @@ def healthy(name: str) -> list[dict[str, torch.Tensor]]:
 
 @torch.enable_grad()  # also where a test that needs no gradients asks first
 def trained(name: str, steps: int) -> tuple[torch.nn.Module, list[float], set[str]]:
-    """A method after a few steps on one batch, its losses and the weights that got a gradient at any of them."""
+    """Return a method after a few steps on one batch, its losses and the weights that got a gradient."""
     method, data = build(name).train(), batch(name)
     optimiser = torch.optim.Adam(method.parameters(), lr=2e-3)
     losses, reached = [], set()
@@ -102,7 +102,7 @@ def infer(method: torch.nn.Module, seed: int = 0) -> torch.Tensor:
 
 
 def with_noisy_weights(method: torch.nn.Module) -> torch.nn.Module:
-    """The method with other weights, always the same: networks that start at zero answer the same to any noise."""
+    """Give the method other, fixed weights: networks that start at zero answer the same to any noise."""
     torch.manual_seed(0)
     for weight in method.parameters():
         torch.nn.init.normal_(weight, std=0.2)
@@ -110,7 +110,7 @@ def with_noisy_weights(method: torch.nn.Module) -> torch.nn.Module:
 
 
 class TwentySteps(dict):
-    """Every method after twenty steps, trained when it is asked for."""
+    """Every method after twenty steps, trained at first use."""
 
     def __missing__(self, name: str) -> tuple[torch.nn.Module, list[float], set[str]]:
         self[name] = trained(name, 20)
@@ -123,7 +123,7 @@ def twenty_steps() -> dict:
 
 
 def ready(name: str, twenty_steps: dict) -> torch.nn.Module:
-    """The method with weights that are not those of the start, where it has any."""
+    """Return the method with weights other than the initial ones, if it has any."""
     if name in TRAINED:
         return twenty_steps[name][0]
     method = build(name)
@@ -260,7 +260,7 @@ def test_training_noise_comes_from_the_generator(name: str) -> None:
 
 
 def other_value(name: str, key: str) -> object:
-    """A value of a parameter that is not the one of the smallest sizes and goes with the others of these."""
+    """Return another value of a parameter than that of the tiny sizes, valid together with their other values."""
     tiny, schema = cards.tiny(name), cards.load(name)["parameters"][key]
     value = tiny["parameters"][key]
     numbers = value if isinstance(value, list) else [value]
@@ -274,7 +274,7 @@ def other_value(name: str, key: str) -> object:
 
 
 def learnt(method: torch.nn.Module, name: str) -> tuple[list[float], dict[str, torch.Tensor]]:
-    """All that a training goes by: the losses of the first batch, as in training and validation, and what a fit leaves."""
+    """Return all that a training depends on: losses of the first batch in both modes, and the state after a fit."""
     losses = []
     with_noisy_weights(method)
     if name in TRAINED:
@@ -377,7 +377,7 @@ def test_input_is_left_alone(name: str, twenty_steps: dict) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_lesion_mask_reaches_training(name: str, tmp_path: Path) -> None:
-    """The engine offers image and brain alone, and the method asks for nothing else."""
+    """Check that the engine offers image and brain alone, and that the method needs nothing else."""
     if cards.load(name)["track"] not in ("none", "healthy"):
         pytest.skip("its track sees labels")
     volume, brain = (tensor.squeeze(1).numpy() for tensor in head())

@@ -50,7 +50,7 @@ class Oracle(torch.nn.Module):
 
 
 def pair(*shape: int) -> dict[str, torch.Tensor]:
-    """A batch of healthy images (shape (B, 1, …)) with a dark lesion in a corner of each."""
+    """Return a batch of healthy images (shape (B, 1, …)) with a dark lesion in a corner of each."""
     healthy = 0.25 + 0.5 * torch.rand(shape, generator=torch.Generator().manual_seed(1))
     lesion = torch.zeros(shape, dtype=torch.bool)
     lesion[..., :4, :4] = True

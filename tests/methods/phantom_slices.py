@@ -42,7 +42,7 @@ def heads(number: int, name: str) -> Heads:
 
 
 def taught(method: torch.nn.Module, data: Heads, *, steps: int, batch: int, learning_rate: float) -> torch.nn.Module:
-    """The method after so many steps on healthy slices, ready to be tested."""
+    """Train a method for some steps on healthy slices and return it, ready to be tested."""
     method.train()
     optimiser = torch.optim.Adam(method.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)

@@ -36,7 +36,7 @@ class Oracle(torch.nn.Module):
 
 
 def judged(estimate: torch.Tensor, volume: torch.Tensor, **levels: int) -> tuple[torch.Tensor, Oracle, np.ndarray]:
-    """The map where the network believes in another clean image, in the range of the network."""
+    """Return the map where the network predicts another clean image, in the range of the network."""
     method = build(**levels)
     table = v_prediction.shifted_cosine(1000, 16, 56)
     method.unet = oracle = Oracle(estimate, table)

@@ -31,7 +31,7 @@ def batch() -> dict[str, torch.Tensor]:
 
 
 def moved(method: FAnoGAN, optimiser: torch.optim.Optimizer) -> set[str]:
-    """The networks that one step of one optimiser changes."""
+    """Return the networks that one step of one optimiser changes."""
     before = {key: value.clone() for key, value in method.named_parameters()}
     method.training_loss(batch(), generator())["loss"].backward()
     optimiser.step()

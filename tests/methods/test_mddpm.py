@@ -60,7 +60,7 @@ def perfect(**changes: object) -> tuple[MDDPM, Answer]:
 
 
 def masked(method: MDDPM) -> torch.Tensor:
-    """What training shows the network instead of the batch; the masks are the first to be drawn."""
+    """Return what the network gets in training instead of the batch; the masks are drawn first."""
     return to_signed(method.masking(BATCH["image"], BATCH["brain"], generator()))
 
 

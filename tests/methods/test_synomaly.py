@@ -33,7 +33,7 @@ class Spy(torch.nn.Module):
 
 
 def spied(volume: torch.Tensor, *healthy: torch.Tensor, **changes: object) -> tuple[torch.Tensor, Spy]:
-    """The restored volume and what the network saw; `healthy` are the images it believes in, in [0, 1]."""
+    """Return the restored volume and the input of the network; `healthy` are the images it predicts, in [0, 1]."""
     method = build(**changes)
     method.unet = spy = Spy(method.alphas_cumprod, *(2 * image - 1 for image in healthy))
     return method.reconstruct(volume, generator()), spy

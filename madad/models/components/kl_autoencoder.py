@@ -1,12 +1,12 @@
-"""The autoencoder whose latents latent diffusion models work on, trained once a cohort and modality for all of them.
+"""The autoencoder that latent diffusion models share, trained once per cohort and modality.
 
 Rombach et al. 2022, arXiv 2112.10752; for brain MRI Pinaya et al. 2022, arXiv 2209.07162.
 
 1. The encoder gives mean and standard deviation of every latent; a sample of them is decoded.
-2. Loss: error of the reconstruction + KL divergence from the normal law + what deceiving a PatchGAN costs.
+2. Loss: error of the reconstruction + KL divergence from the normal law + adversarial loss of a PatchGAN.
 3. The scale of the latents, 1 / their standard deviation in the brain, is measured at every validation: diffusion adds noise
-   of variance 1, so the scale says how much signal is left of it.
-4. How well brains are reconstructed is measured with it, and a useless autoencoder refuses to encode.
+   of variance 1, so the scale decides how much signal remains.
+4. How well brains are reconstructed is measured with it, and an autoencoder with too large an error refuses to encode.
 
 Deviations from the paper: see `deviations` in the card.
 """
@@ -26,15 +26,15 @@ LOSSES = {"l1": functional.l1_loss, "l2": functional.mse_loss}
 POOL = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
 # A latent is of the brain where at least this share of its voxels is.
 BRAIN_SHARE = 0.5
-# What is measured in training forgets as 0.95^steps: the last twenty batches count, not the first weights.
+# Measurements in training are averages that forget as 0.95^steps, so that the last twenty batches count.
 FORGETTING = 0.05
 
 
 class KLAutoencoder(nn.Module):
-    """A `madad.core.interfaces.Autoencoder` and its discriminator, with what was measured of them.
+    """A `madad.core.interfaces.Autoencoder` and its discriminator, with measurements of their quality.
 
-    A validation measures from scratch, so that the published weights carry what was measured of themselves on validation
-    images. Without validation data they carry the running measurement of the training.
+    Every validation starts a new measurement, so that the published weights carry their own measurements on validation
+    images. Without validation data they carry the running average of the training.
 
     Attributes:
         steps: training steps seen.
@@ -42,6 +42,11 @@ class KLAutoencoder(nn.Module):
         latent_moments: mean and mean square of the unscaled posterior means in the brain.
         errors: mean |x - x'| in the brain, and the same for brains that are flat at their own mean.
     """
+
+    steps: Tensor
+    validated: Tensor
+    latent_moments: Tensor
+    errors: Tensor
 
     def __init__(
         self,
@@ -101,7 +106,7 @@ class KLAutoencoder(nn.Module):
         return self.errors[0] / self.errors[1].clamp(min=1e-12)
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Loss of images (B, 1, H, W) or (B, 1, S, H, W); Rombach et al. 2022, eq. 25, with fixed weights.
+        """Return the loss of images (B, 1, H, W) or (B, 1, S, H, W); Rombach et al. 2022, eq. 25, with fixed weights.
 
         In training both players' losses are in it. In evaluation, where it chooses the model, the adversarial ones are
         left out: they depend on the opponent and do not fall as the images get better.
@@ -120,10 +125,10 @@ class KLAutoencoder(nn.Module):
         return {"loss": loss, **losses}
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the scaled latents; see `madad.core.interfaces.Autoencoder`.
+        """Return mean and standard deviation of the scaled latents; see `madad.core.interfaces.Autoencoder`.
 
         Raises:
-            UserError: the autoencoder was trained and does not tell brains apart, or the images cannot be halved so often.
+            UserError: the autoencoder was trained and its error is too large, or the images cannot be halved that often.
         """
         if not self.relative_error <= self.max_relative_error:  # nor if it is not a number
             raise UserError(
@@ -136,11 +141,11 @@ class KLAutoencoder(nn.Module):
         return mean * self.scale, sigma * self.scale
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Images of scaled latents; see `madad.core.interfaces.Autoencoder`."""
+        """Decode scaled latents; see `madad.core.interfaces.Autoencoder`."""
         return from_signed(self.network.decode(latents / self.scale))
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the unscaled latents of images in [-1, 1]."""
+        """Return mean and standard deviation of the unscaled latents of images in [-1, 1]."""
         sides = x.shape[2:]
         if len(sides) != self.spatial_dims:
             raise UserError(
@@ -158,7 +163,7 @@ class KLAutoencoder(nn.Module):
 
     @torch.no_grad()
     def _measure(self, x: Tensor, reconstruction: Tensor, mean: Tensor, brain: Tensor) -> None:
-        """Update what is measured with one batch; images in [-1, 1]."""
+        """Update the measurements with one batch; images are in [-1, 1]."""
         if self.training:
             self.steps += 1
             self.validated.zero_()

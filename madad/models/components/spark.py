@@ -5,9 +5,9 @@ arXiv 2312.04215.
 
 1. Cut a healthy slice into patches as large as one of the encoder's last features sees; hide two thirds of them.
 2. The encoder sees the visible patches alone (sparse convolution, batch statistics of visible sites).
-3. At every scale hidden sites get a learnt token, and a light decoder paints the slice.
+3. At every scale hidden sites get a learnt token, and a light decoder reconstructs the slice.
 4. Loss: squared error of the hidden patches alone.
-5. What is used afterwards is `encoder`, an ordinary network.
+5. Methods use `encoder` afterwards, an ordinary network.
 
 Deviations from the paper: see `deviations` in the card.
 """
@@ -42,7 +42,7 @@ class SparK(nn.Module):
         self.mask_ratio = mask_ratio
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Mean squared error over the hidden patches of the slices (B, 1, H, W); SparK, section 3.
+        """Return the mean squared error over the hidden patches of the slices (B, 1, H, W); SparK, section 3.
 
         Raises:
             UserError: the slices cannot be cut into patches.
@@ -53,12 +53,12 @@ class SparK(nn.Module):
         return {"loss": error[~on_grid_of(x_0, visible)].mean()}
 
     def _paint(self, x_0: Tensor, visible: Tensor) -> Tensor:
-        """The slice (B, 1, H, W) as the decoder imagines it from the visible patches."""
+        """Reconstruct the slices (B, 1, H, W) from their visible patches."""
         pyramid = reversed(sparse_pyramid(self.encoder, x_0, visible))
         return self.decoder([fill(features, visible) for fill, features in zip(self.densify, pyramid, strict=True)])
 
     def _grid(self, x_0: Tensor) -> tuple[int, int]:
-        """Rows and columns of patches."""
+        """Return the rows and columns of patches."""
         rows, columns = x_0.shape[2] // self.patch, x_0.shape[3] // self.patch
         if (rows * self.patch, columns * self.patch) != x_0.shape[2:] or rows * columns < 2:
             sides = ", ".join(str(self.patch * count) for count in (2, 3, 4))

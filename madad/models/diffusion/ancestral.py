@@ -26,9 +26,9 @@ SMALLEST_PROBABILITY = 1e-12
 
 @dataclass(frozen=True)
 class Chain:
-    """The noise levels that are walked through, from the cleanest up, and what a step between two of them needs.
+    """The noise levels of a chain, from the cleanest up, and the coefficients of a step between two of them.
 
-    Tables are float64 of shape (K,). `timesteps` are the indices into the schedule, which the network is told.
+    Tables are float64 of shape (K,). `timesteps` are the indices into the schedule, which the network receives.
     """
 
     timesteps: np.ndarray
@@ -44,7 +44,7 @@ class Chain:
 
 
 def chain(alphas_cumprod: np.ndarray, timesteps: np.ndarray | None = None) -> Chain:
-    """A chain over all levels of a schedule, or over some: beta_i = 1 - alpha-bar_{s_i} / alpha-bar_{s_{i-1}}.
+    """Return a chain over all levels of a schedule, or over some: beta_i = 1 - alpha-bar_{s_i} / alpha-bar_{s_{i-1}}.
 
     Source: Nichol & Dhariwal 2021, section 4, for the betas of a respaced chain.
 
@@ -71,7 +71,7 @@ def chain(alphas_cumprod: np.ndarray, timesteps: np.ndarray | None = None) -> Ch
 
 
 def respaced(start: int, steps: int, key: str) -> np.ndarray:
-    """Indices from 0 to `start`, evenly spaced: the levels of a chain that takes `steps` steps from there.
+    """Return evenly spaced indices from 0 to `start`: the levels of a chain that takes `steps` steps from there.
 
     Args:
         start: index of the noisiest level.
@@ -111,7 +111,7 @@ def denoise_from(denoise: Denoise, x_0: Tensor, levels: Chain, generator: torch.
 
 
 def hybrid_loss(answer: Tensor, x_0: Tensor, x_t: Tensor, noise: Tensor, t: Tensor, levels: Chain) -> dict[str, Tensor]:
-    """Squared error of the noise plus the term of the variational bound at t, in bits a dimension, for the variance alone.
+    """Return the squared error of the noise plus the variational bound at t, in bits per dimension, for the variance alone.
 
     Source: Nichol & Dhariwal 2021, eq. 16, with weight 1 for the bound as in the released code of arXiv 2506.10233
     (there 0.001); the mean in the bound is detached.
@@ -132,7 +132,7 @@ def hybrid_loss(answer: Tensor, x_0: Tensor, x_t: Tensor, noise: Tensor, t: Tens
 
 
 def bound_term(answer: Tensor, x_0: Tensor, x_t: Tensor, t: Tensor, levels: Chain) -> Tensor:
-    """One term of the variational bound for every image, (B,) in bits a dimension; Nichol & Dhariwal 2021, eqs. 4 to 7.
+    """Return one term of the variational bound per image, (B,) in bits per dimension; Nichol & Dhariwal 2021, eqs. 4 to 7.
 
     KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)), and at t = 0 the negative log-likelihood of x_0 in bins of 2/255.
     """
@@ -145,7 +145,7 @@ def bound_term(answer: Tensor, x_0: Tensor, x_t: Tensor, t: Tensor, levels: Chai
 
 
 def previous(answer: Tensor, x_t: Tensor, t: Tensor, levels: Chain) -> tuple[Tensor, Tensor]:
-    """Mean and log variance of p(x_{t-1} | x_t).
+    """Return mean and log variance of p(x_{t-1} | x_t).
 
     The variance is interpolated in the logarithm: log sigma^2 = v' log beta_t + (1 - v') log beta-tilde_t, v' = (v + 1) / 2
     (Nichol & Dhariwal 2021, eq. 15).
@@ -159,18 +159,18 @@ def previous(answer: Tensor, x_t: Tensor, t: Tensor, levels: Chain) -> tuple[Ten
 
 
 def gaussian_like(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal noise of the images' shape, type and place, drawn on the CPU."""
+    """Draw standard normal noise on the CPU, in the shape and type and on the device of the images."""
     return torch.randn(images.shape, generator=generator).to(images)
 
 
 def _divergence(mean: Tensor, log_variance: Tensor, other_mean: Tensor, other_log_variance: Tensor) -> Tensor:
-    """KL of two normal distributions, in nats."""
+    """Return the KL divergence of two normal distributions, in nats."""
     gap = log_variance - other_log_variance
     return 0.5 * (gap.exp() - 1 - gap + (mean - other_mean).square() * (-other_log_variance).exp())
 
 
 def _surprise(x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
-    """-log P(x within its bin), in nats."""
+    """Return -log P(x within its bin), in nats."""
     scale = (-0.5 * log_variance).exp()
     upper, lower = (torch.special.ndtr((x - mean + side * HALF_BIN) * scale) for side in (1, -1))
     return -(upper - lower).clamp_min(SMALLEST_PROBABILITY).log()

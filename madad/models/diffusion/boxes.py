@@ -33,7 +33,7 @@ class Boxes:
     aggregation: str
 
     def draw(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """One box for each of the images (B, C, H, W), as a mask (B, 1, H, W) bool in their place."""
+        """Draw one box for each of the images (B, C, H, W), as a mask (B, 1, H, W) bool on their device."""
         height, width = images.shape[-2:]
         if self.sampling == "random":
             boxes = anywhere(len(images), height, width, self.patch_fraction, generator)
@@ -43,18 +43,18 @@ class Boxes:
         return masks(boxes, height, width).to(images.device)
 
     def cover(self, images: Tensor) -> Tensor:
-        """The boxes that cover the images (B, C, H, W) at test, as masks (N, 1, H, W) bool in their place."""
+        """Return the boxes that cover the images (B, C, H, W) at test, as masks (N, 1, H, W) bool on their device."""
         height, width = images.shape[-2:]
         return masks(grid(height, width, self.patch_fraction), height, width).to(images.device)
 
     def stitch(self, patches: Iterable[Tensor], cover: Tensor) -> Tensor:
-        """One image from the estimate of every box of `cover`."""
+        """Stitch one image from the estimates of all boxes of `cover`."""
         return stitch(patches, cover, self.aggregation)
 
     def one_step(
         self, denoise: Denoise, x_0: Tensor, noise: Tensor, t: int, alphas_cumprod: np.ndarray, batch_size: int
     ) -> Tensor:
-        """Estimate of the clean images (S, C, H, W): one pass for every box, with the same noise; of each, the inside is kept."""
+        """Predict the clean images (S, C, H, W) in one pass per box, with the same noise; the inside of each box is kept."""
         cover = self.cover(x_0)
         passes = (sampling.one_step(denoise, x_0, noise, t, alphas_cumprod, batch_size, region=box) for box in cover)
         return self.stitch(passes, cover)
@@ -65,7 +65,7 @@ WHOLE = Boxes(patch_fraction=1.0, sampling="grid", aggregation="cut")
 
 
 def grid(height: int, width: int, patch_fraction: float) -> Tensor:
-    """Boxes that cover a slice, row by row: as few as will do, evenly spread, overlapping where they do not fit exactly.
+    """Return the fewest boxes that cover a slice, row by row, evenly spread; they overlap where they do not fit exactly.
 
     A fraction of 0.5 gives the four quadrants, the published 48 of 96 voxels; 60 of 96 start at 0 and 36.
 
@@ -77,7 +77,7 @@ def grid(height: int, width: int, patch_fraction: float) -> Tensor:
 
 
 def anywhere(count: int, height: int, width: int, patch_fraction: float, generator: torch.Generator) -> Tensor:
-    """Boxes whose upper left corner may be any voxel; those that reach beyond the slice are cut off, as in the released code.
+    """Draw boxes whose upper left corner may be any voxel; the slice's border cuts them off, as in the released code.
 
     Returns:
         (count, 4) long.
@@ -89,7 +89,7 @@ def anywhere(count: int, height: int, width: int, patch_fraction: float, generat
 
 
 def masks(boxes: Tensor, height: int, width: int) -> Tensor:
-    """Boxes (N, 4) as masks (N, 1, H, W) bool."""
+    """Return boxes (N, 4) as masks (N, 1, H, W) bool."""
     top, left, bottom, right = boxes[..., None].unbind(1)
     row, column = torch.arange(height), torch.arange(width)
     inside_rows, inside_columns = (row >= top) & (row < bottom), (column >= left) & (column < right)
@@ -97,7 +97,7 @@ def masks(boxes: Tensor, height: int, width: int) -> Tensor:
 
 
 def stitch(patches: Iterable[Tensor], cover: Tensor, aggregation: str) -> Tensor:
-    """One image from several that are each good inside a box.
+    """Stitch one image from several, each of which is valid inside a box.
 
     Args:
         patches: an image (S, C, H, W) for every box, held one at a time.
@@ -123,7 +123,7 @@ def _patch(side: int, patch_fraction: float) -> int:
 
 
 def _spread(side: int, patch_fraction: float) -> list[tuple[int, int]]:
-    """Start and end of every box along one side."""
+    """Return start and end of every box along one side."""
     patch = _patch(side, patch_fraction)
     starts = torch.linspace(0, side - patch, math.ceil(side / patch)).round().long().tolist()
     return [(start, start + patch) for start in starts]

@@ -19,7 +19,7 @@ PredictNoise = Callable[[Tensor, int], Tensor]
 
 
 def invert(predict: PredictNoise, x_0: Tensor, timesteps: Sequence[int], alphas_cumprod: np.ndarray) -> list[Tensor]:
-    """States of an image on its way into the noise: the DDIM step with eta = 0, run backwards (Song et al. 2021, eq. 14).
+    """Take an image into the noise by DDIM steps with eta = 0, run backwards, and return its states (Song et al. 2021, eq. 14).
 
     The noise at a level is taken to be that which the network sees one level below.
 

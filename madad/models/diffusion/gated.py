@@ -16,13 +16,13 @@ from torch import Tensor
 from madad.configuration.card_constraints import strides, unevenly_spaced
 from madad.core.errors import UserError
 
-# (z_t, t) to the clean z and how probably every cell is clean already, (B, 1, h, w)
+# (z_t, t) to the clean z and the probability of each cell being clean already, (B, 1, h, w)
 GatedDenoise = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 CLEAN = 0.5
 
 
 def respaced(steps: int, num_train_timesteps: int, key: str) -> list[int]:
-    """Noise levels of a shorter chain, noisiest first: every s-th from 0 on, where some s gives so many.
+    """Return the levels of a shorter chain, noisiest first: every s-th from 0 on, if some s gives that number of levels.
 
     Args:
         steps: how many.
@@ -30,7 +30,7 @@ def respaced(steps: int, num_train_timesteps: int, key: str) -> list[int]:
         key: of the configuration, for the message.
 
     Raises:
-        UserError: no stride gives so many levels; the message lists the numbers that work.
+        UserError: no stride gives this number of levels; the message lists the numbers that are possible.
     """
     chains = strides(num_train_timesteps)
     if steps not in chains:
@@ -39,7 +39,7 @@ def respaced(steps: int, num_train_timesteps: int, key: str) -> list[int]:
 
 
 def ddim_coefficients(alpha_bar: float, alpha_bar_before: float, eta: float) -> tuple[float, float, float]:
-    """a, b and sigma of z_before = a z_t + b z_0 + sigma n; DDIM, eq. 12 solved for z_t and z_0, with sigma from eq. 16.
+    """Return a, b and sigma of z_before = a z_t + b z_0 + sigma n; DDIM, eq. 12 solved for z_t and z_0, sigma from eq. 16.
 
     Args:
         alpha_bar: of the level t.
@@ -62,9 +62,9 @@ def gated_ddim(
     generator: torch.Generator,
     batch_size: int,
 ) -> Tensor:
-    """Take latents for the noisiest state of the chain and clean the cells that are told to be noisy.
+    """Treat latents as the noisiest state of the chain and clean the cells that the network marks as noisy.
 
-    Cells that are never told so come out bit by bit as they went in.
+    All other cells stay exactly as they were.
 
     Args:
         denoise: see `GatedDenoise`; its clean latents are not clipped.
@@ -72,9 +72,9 @@ def gated_ddim(
         timesteps: from `respaced`.
         alphas_cumprod: (T,) of the whole chain.
         eta: see `ddim_coefficients`.
-        sticky: a cell once told noisy is updated at every later step; otherwise every step decides anew.
+        sticky: a cell once marked as noisy is updated at every later step; otherwise every step decides again.
         generator: of the noise that every step but the last adds.
-        batch_size: images a pass; a matter of memory, not of the result.
+        batch_size: images per pass; affects memory, not the result.
 
     Returns:
         (S, C, h, w).

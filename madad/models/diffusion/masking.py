@@ -1,7 +1,7 @@
-"""Masking blocks: healthy slices with parts hidden, from which a network learns to repair what it is shown.
+"""Masking blocks: healthy slices with hidden parts, from which a network learns to repair its input.
 
 Source: Iqbal et al. 2023 (mDDPM, arXiv 2305.19867), section 2, and its released code. Lengths in voxels are those of the code at
-96 voxels a side and follow the side of the image. Images are in [0, 1] and 0 outside the brain.
+96 voxels per side and follow the side of the image. Images are in [0, 1] and 0 outside the brain.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Masking:
     half_widths: Sequence[int]
 
     def __call__(self, images: Tensor, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Masked copies of the images (B, C, H, W) with brains (B, 1, H, W) bool; every slice is masked differently."""
+        """Mask copies of the images (B, C, H, W) with brains (B, 1, H, W) bool; every slice is masked differently."""
         if self.kind == "none":
             return images
         hidden = brain if self.kind == "fpm" else brain & self.draw_patches(brain, generator)
@@ -50,7 +50,7 @@ class Masking:
         return torch.where(hidden, behind, images)
 
     def draw_patches(self, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Union of random rectangles for each brain (B, 1, H, W) bool, of the same shape."""
+        """Draw a union of rectangles for each brain (B, 1, H, W) bool, of the same shape."""
         if self.geometry == "ratio":
             rectangles = draw_rectangles(brain, MOST_PATCHES, self.length, 0, generator)
             low, high = self.ratio
@@ -62,7 +62,7 @@ class Masking:
         return union(rectangles, number.to(brain.device))
 
     def draw_filtered(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """The images (B, C, H, W) with their low or their high frequencies alone, one half-width for each."""
+        """Return the images (B, C, H, W) with only their low or high frequencies, one half-width for each."""
         count = len(images)
         smallest, largest = (max(1, scaled(width, images)) for width in self.half_widths)
         half_width = torch.randint(smallest, largest + 1, (count,), generator=generator)
@@ -85,7 +85,7 @@ class Rectangles:
 
 
 def draw_rectangles(brain: Tensor, number: int, length: float, margin: int, generator: torch.Generator) -> Rectangles:
-    """Rectangles in the bounding boxes of the brains, with sides and places drawn independently.
+    """Draw rectangles in the bounding boxes of the brains, with independent sides and positions.
 
     With R the brain's columns, L = floor(length R) and l = floor(L / 2): sides ~ U{l .. L}; first row and column ~
     U{a + margin .. b - margin - L} for a brain from a to b. A brain too small for that, or none, gets empty rectangles.
@@ -116,7 +116,7 @@ def draw_rectangles(brain: Tensor, number: int, length: float, margin: int, gene
 
 
 def union(rectangles: Rectangles, number: Tensor) -> Tensor:
-    """Union of the first `number` (B,) rectangles of each slice, (B, 1, H, W) bool."""
+    """Return the union of the first `number` (B,) rectangles of each slice, (B, 1, H, W) bool."""
     used = torch.arange(rectangles.rows.shape[1], device=number.device) < number[:, None]
     rows = (rectangles.rows & used[..., None]).float()
     # How many rectangles hold each voxel: ones and their sums, exact in any precision as far as zero is concerned.
@@ -124,7 +124,7 @@ def union(rectangles: Rectangles, number: Tensor) -> Tensor:
 
 
 def smallest_number(rectangles: Rectangles, brain: Tensor, share: Tensor) -> Tensor:
-    """How many rectangles it takes until their union holds a share (B,) of each brain; all of them where none suffice.
+    """Return how many rectangles are needed until their union holds a share (B,) of each brain; all if they do not suffice.
 
     By bisection, since the union can only grow.
     """
@@ -139,7 +139,7 @@ def smallest_number(rectangles: Rectangles, brain: Tensor, share: Tensor) -> Ten
 
 
 def filtered(images: Tensor, half_width: Tensor, low: Tensor) -> Tensor:
-    """Low or high frequencies of each image: z_F = Re IDFT(M_F DFT(z)), the two of a half-width summing up to the image.
+    """Keep low or high frequencies of each image: z_F = Re IDFT(M_F DFT(z)); for one half-width the two add up to the image.
 
     Low are the indices c - v .. c + v - 1 of the centred spectrum in rows and columns, c = n // 2. That square holds the
     frequency -v but not +v, so that the real part filters with the mean of the square and its mirror image.
@@ -160,18 +160,18 @@ def filtered(images: Tensor, half_width: Tensor, low: Tensor) -> Tensor:
 
 
 def scaled(voxels: int, images: Tensor) -> int:
-    """A length at 96 voxels a side for images (..., H, W)."""
+    """Scale a length that is given at 96 voxels per side to images (..., H, W)."""
     return round(voxels * images.shape[-2] / PUBLISHED_SIDE)
 
 
 def _in_window(side: int, half_width: Tensor) -> Tensor:
-    """(B, side) bool: the low frequencies along one side of the centred spectrum."""
+    """Return (B, side) bool: the low frequencies along one side of the centred spectrum."""
     frequency = torch.arange(side, device=half_width.device) - side // 2
     return (frequency >= -half_width[:, None]) & (frequency < half_width[:, None])
 
 
 def _ends(inside: Tensor) -> tuple[Tensor, Tensor]:
-    """First and last True of every row of (B, N), as (B, 1); N and -1 where there is none."""
+    """Return first and last True of every row of (B, N), as (B, 1); N and -1 where there is none."""
     index = torch.arange(inside.shape[1], device=inside.device)
     first = torch.where(inside, index, inside.shape[1]).amin(dim=1, keepdim=True)
     last = torch.where(inside, index, -1).amax(dim=1, keepdim=True)
@@ -179,5 +179,5 @@ def _ends(inside: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _integers(low: Tensor, high: Tensor, uniform: Tensor) -> Tensor:
-    """Integers from low to high, both included, from numbers in [0, 1)."""
+    """Turn numbers in [0, 1) into integers from low to high, both included."""
     return torch.minimum(low + (uniform * (high - low + 1)).floor().long(), high)

@@ -30,7 +30,7 @@ class NoiseLaw:
 
     Attributes:
         shared: one field for all images of a call, as in the released code of Behrendt et al. 2023 (arXiv 2303.03758), or one
-            each.
+            per image.
     """
 
     kind: str
@@ -41,11 +41,11 @@ class NoiseLaw:
     resolution: int | None = None
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Noise in the shape, type and place of the images (B, C, H, W)."""
-        count = 1 if self.shared else len(images)
+        """Draw noise in the shape and type and on the device of the images (B, C, H, W)."""
+        count, channels, height, width = images.shape
         field = draw(
             self.kind,
-            (count, *images.shape[1:]),
+            (1 if self.shared else count, channels, height, width),
             generator,
             octaves=self.octaves,
             persistence=self.persistence,
@@ -65,7 +65,7 @@ def draw(
     scale: float,
     resolution: int | None = None,
 ) -> Tensor:
-    """Noise of a law by name.
+    """Draw noise of a law by name.
 
     Args:
         kind: one of `KINDS`.
@@ -76,8 +76,8 @@ def draw(
             fine (pyramid).
         scale: factor on the field.
         resolution: points along the longer side of the image on which the coarsest component of the noise is drawn: of coarse
-            noise its only one, of pyramid and simplex noise that of the lowest frequency. Gaussian noise has none. None for what
-            each law does of itself.
+            noise its only one, of pyramid and simplex noise that of the lowest frequency. Gaussian noise has none. None for
+            each law's own default.
 
     Returns:
         (B, C, H, W) float32 on the CPU.
@@ -103,7 +103,7 @@ def simplex(
     persistence: float = 0.8,
     resolution: int | None = None,
 ) -> Tensor:
-    """Fractal OpenSimplex noise: n(x, y) = sum_k persistence^k S(x 2^k / w, y 2^k / w).
+    """Draw fractal OpenSimplex noise: n(x, y) = sum_k persistence^k S(x 2^k / w, y 2^k / w).
 
     Source: Wyatt et al. 2022 (AnoDDPM, doi:10.1109/CVPRW56347.2022.00080). w is the wavelength from `largest_wavelength`, or the
     side of the image over the resolution; octaves finer than two voxels are left out. Neither zero mean nor unit variance: at
@@ -120,12 +120,12 @@ def simplex(
 
 
 def largest_wavelength(height: int, width: int) -> int:
-    """Two thirds of the longer side rounded to a power of two: 64 voxels at 96, 32 at 64 and 48, 16 at 32."""
+    """Return two thirds of the longer side, rounded to a power of two: 64 voxels at 96, 32 at 64 and 48, 16 at 32."""
     return max(FINEST_WAVELENGTH, 2 ** round(math.log2(max(height, width) * WAVELENGTH_SHARE)))
 
 
 def coarse(shape: tuple[int, int, int, int], generator: torch.Generator, resolution: int | None = None) -> Tensor:
-    """Gaussian numbers on a grid eight times coarser, or of a given resolution, interpolated bilinearly and rolled at random.
+    """Draw Gaussian numbers on a grid 8 times coarser, or of a given resolution; interpolate bilinearly and roll at random.
 
     Source: Kascenas et al. 2022 (MIDL; PMLR 172:653), section 3, with unit variance on the coarse grid.
     """
@@ -146,7 +146,7 @@ def pyramid(
     persistence: float = 0.8,
     resolution: int | None = None,
 ) -> Tensor:
-    """Sum of Gaussian fields at halved resolutions, the k-th with weight persistence^k, scaled to unit variance.
+    """Sum Gaussian fields at halved resolutions, the k-th with weight persistence^k, and scale to unit variance.
 
     Source: the multi-resolution noise of Frotscher et al. 2023 (ANDi, arXiv 2312.01904), where the weight is 0.9^k.
     """
@@ -175,7 +175,7 @@ def _fractal(seed: int, height: int, width: int, wavelength: float, octaves: int
 
 @numba.njit(cache=True)
 def _octave(x: np.ndarray, y: np.ndarray, permutation: np.ndarray) -> np.ndarray:
-    """As `opensimplex.noise2array`, on one thread: its pool of threads makes torch many times slower on a busy CPU."""
+    """Compute `opensimplex.noise2array` on one thread: its thread pool makes torch many times slower on a busy CPU."""
     field = np.empty((y.size, x.size))
     for row in range(y.size):
         for column in range(x.size):

@@ -1,4 +1,4 @@
-"""What laws of noise look like: one healthy slice under each."""
+"""Examples of the laws of noise: one healthy slice with noise of each."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from madad.models.diffusion.noise import NoiseLaw
 
 
 def write_noised(train_pack: Path, noise_laws: Mapping[str, Mapping], out: Path) -> None:
-    """Write the slice of a pack's first healthy subject that has most brain, as it is and under every law.
+    """Write the slice with most brain of a pack's first healthy subject, without noise and with noise of every law.
 
     Args:
-        train_pack: of a training cohort.
+        train_pack: pack of a training cohort.
         noise_laws: the parameters `noise_…` of every method.
-        out: an .npz file of (H, W) arrays: "clean", and one a method.
+        out: an .npz file of (H, W) arrays: "clean", and one per method.
     """
     with Pack(train_pack) as data:
         healthy = data.healthy()

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 
 def draw_patch(sizes: Sequence[int], probabilities: Sequence[float], generator: torch.Generator) -> tuple[int, int]:
-    """Rows and columns of a patch, each drawn by itself.
+    """Draw the rows and columns of a patch, independently.
 
     Args:
         sizes: to choose from, in cells.
@@ -26,7 +26,7 @@ def draw_patch(sizes: Sequence[int], probabilities: Sequence[float], generator: 
 
 
 def keep_patches(shares: Tensor, grid: tuple[int, int], patch: tuple[int, int], generator: torch.Generator) -> Tensor:
-    """Masks in which a share of the patches, rounded up, is diffused.
+    """Draw masks in which a share of the patches, rounded up, is diffused.
 
     Args:
         shares: (B,) in [0, 1], of patches to diffuse.
@@ -44,7 +44,7 @@ def keep_patches(shares: Tensor, grid: tuple[int, int], patch: tuple[int, int], 
 
 
 def diffusible(brain: Tensor, downsampling: int, block: int, min_share: float) -> Tensor:
-    """Cells that may be diffused: those in blocks that are nearly all brain.
+    """Return the cells that may be diffused: those in blocks that are nearly all brain.
 
     Args:
         brain: (B, 1, H, W) bool.

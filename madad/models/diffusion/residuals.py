@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 def residual(volume: Tensor, reconstruction: Tensor | None) -> Tensor:
-    """|x - x'| of each voxel, (S, H, W), the mean over the channels of (S, C, H, W).
+    """Return |x - x'| of each voxel, (S, H, W), the mean over the channels of (S, C, H, W).
 
     Raises:
         ValueError: no reconstruction.
@@ -19,10 +19,10 @@ def residual(volume: Tensor, reconstruction: Tensor | None) -> Tensor:
 
 
 def shift_robust_residual(volume: Tensor, reconstruction: Tensor | None, shift: int, spatial_dims: int) -> Tensor:
-    """A(v) = min over displacements d of at most `shift` voxels an axis of |x(v) - x'(v - d)|.
+    """Return A(v) = min |x(v) - x'(v - d)| over displacements d of at most `shift` voxels per axis.
 
-    Source: the released code of Lawry Aguila et al. 2025 (arXiv 2506.10233), where the shifts wrap around; here what would
-    come in from outside the image does not count. Edges that are off by a voxel cost nothing; neither do lesions as thin.
+    Source: the released code of Lawry Aguila et al. 2025 (arXiv 2506.10233), where the shifts wrap around; here voxels
+    from outside the image are ignored. Edges that are displaced by a voxel do not count, nor do lesions that thin.
 
     Args:
         volume, reconstruction: (S, C, H, W).

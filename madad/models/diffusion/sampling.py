@@ -15,7 +15,7 @@ Denoise = Callable[[Tensor, Tensor], Tensor]
 
 
 def level_indices(levels: list[int], num_train_timesteps: int, key: str) -> list[int]:
-    """Noise levels of a paper, counted from 1, as indices into a table, counted from 0.
+    """Convert noise levels of a paper, counted from 1, to indices into a table, counted from 0.
 
     Args:
         levels: at least one, each at least 1.
@@ -40,7 +40,7 @@ def one_step(
     batch_size: int,
     region: Tensor | bool = True,
 ) -> Tensor:
-    """Estimate of the clean images from one noise level and one pass, without iterating.
+    """Predict the clean images from one noise level in one pass, without iterating.
 
     Source: the prediction of x_0 at a fixed t as in Behrendt et al. 2023 (arXiv 2303.03758), section 2.
 
@@ -50,8 +50,8 @@ def one_step(
         noise: (S, C, H, W) or (1, C, H, W).
         t: index into the table.
         alphas_cumprod: (T,).
-        batch_size: images a pass; a matter of memory, not of the result.
-        region: (1, H, W) bool, where the noise goes; the rest of the image is shown as it is.
+        batch_size: images per pass; affects memory, not the result.
+        region: (1, H, W) bool, where noise is added; the rest of the image stays clean.
 
     Returns:
         (S, C, H, W).
@@ -66,7 +66,7 @@ def one_step(
 
 
 def mean(images: Iterable[Tensor]) -> Tensor:
-    """Mean of equally shaped images, held one at a time."""
+    """Average images of equal shape; one is in memory at a time."""
     total, count = None, 0
     for image in images:
         total = image if total is None else total + image

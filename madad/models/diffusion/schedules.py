@@ -1,4 +1,4 @@
-"""Noise schedules: the share of the signal that is left after t steps, alpha-bar_t in Ho et al. 2020 (arXiv 2006.11239).
+"""Noise schedules: the share of the signal that remains after t steps, alpha-bar_t in Ho et al. 2020 (arXiv 2006.11239).
 
 Tables are read-only float64 numpy arrays, indexed from 0, so that no mixed-precision call can narrow them.
 """
@@ -12,7 +12,7 @@ MAX_BETA = 0.999
 
 
 def alphas_cumprod(name: str, num_train_timesteps: int) -> np.ndarray:
-    """Table of a schedule by name, shape (num_train_timesteps,), strictly falling.
+    """Return the table of a schedule by name, shape (num_train_timesteps,), strictly falling.
 
     Raises:
         ValueError: no schedule of that name.
@@ -24,14 +24,14 @@ def alphas_cumprod(name: str, num_train_timesteps: int) -> np.ndarray:
 
 
 def cosine(num_train_timesteps: int, offset: float = 0.008) -> np.ndarray:
-    """Nichol & Dhariwal 2021 (arXiv 2102.09672), eq. 17, with betas limited to 0.999 as in their section 3.2."""
+    """Return the schedule of Nichol & Dhariwal 2021 (arXiv 2102.09672), eq. 17, with betas up to 0.999 as in section 3.2."""
     u = np.arange(num_train_timesteps + 1, dtype=np.float64) / num_train_timesteps
     f = np.cos((u + offset) / (1 + offset) * np.pi / 2) ** 2
     return _from_betas(1 - f[1:] / f[:-1])
 
 
 def linear(num_train_timesteps: int, first: float = 1e-4, last: float = 2e-2) -> np.ndarray:
-    """Ho et al. 2020, section 4; the betas are scaled so that any number of steps ends at the same noise as 1000 do."""
+    """Return the schedule of Ho et al. 2020, section 4, scaled so that any number of steps ends at the noise of 1000 steps."""
     scale = 1000 / num_train_timesteps
     return _from_betas(np.linspace(scale * first, scale * last, num_train_timesteps, dtype=np.float64))
 

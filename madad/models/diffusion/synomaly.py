@@ -1,7 +1,7 @@
 """Noise with shapes in it, and the masks of a restoration in several stages, after Synomaly.
 
 Source: Bi et al. 2025 (doi:10.1016/j.media.2025.103737, arXiv 2411.04004) and its released code, which works on slices of 128
-voxels a side; lengths in voxels follow the side of the slice.
+voxels per side; lengths in voxels follow the side of the slice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GREY_LEVELS = 255
 SMALLEST_SIGMA = 0.3
 # Components are those of each slice: neighbours share an edge.
 EDGES = np.stack([np.zeros((3, 3), bool), ndimage.generate_binary_structure(2, 1), np.zeros((3, 3), bool)])
-# Changes of a mask are relative to at least so many voxels of a slice of 128 x 128.
+# Changes of a mask are relative to at least this many voxels of a slice of 128 x 128.
 SMALLEST_AREA = 500
 
 
@@ -42,7 +42,7 @@ class ShapeNoise:
     direction: str
 
     def __call__(self, images: Tensor, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Noise in the shape, type and place of the images (B, 1, H, W) with brains (B, 1, H, W) bool."""
+        """Draw noise in the shape and type and on the device of the images (B, 1, H, W) with brains (B, 1, H, W) bool."""
         noise = torch.randn(images.shape, generator=generator)
         u, coin = torch.rand(2, len(images), generator=generator)
         sign = {"bright": 1.0, "dark": -1.0, "both": (coin < 0.5) * 2.0 - 1.0}[self.direction]
@@ -50,7 +50,7 @@ class ShapeNoise:
         return (noise + (sign * (u + self.offset)).view(-1, 1, 1, 1) * shapes).to(images)
 
     def shapes(self, noise: Tensor) -> Tensor:
-        """m, (B, 1, H, W) bool, before the brain is known."""
+        """Return m, (B, 1, H, W) bool, not yet limited to the brain."""
         smooth = blur(noise, self.sigma).flatten(1)
         low, high = smooth.amin(dim=1, keepdim=True), smooth.amax(dim=1, keepdim=True)
         return ((smooth - low) * GREY_LEVELS > self.level * (high - low)).view(noise.shape)
@@ -58,13 +58,13 @@ class ShapeNoise:
 
 @dataclass(frozen=True)
 class Stages:
-    """Where a restoration changed an image so much that it takes the place of it in the next stage.
+    """Where a restoration changed an image so much that it replaces the image in the next stage.
 
     Attributes:
         sigma: of the blur of both images, in voxels of a slice of 128.
         threshold: of the absolute difference of the blurred images, in the range [-1, 1] of their intensities.
         smallest: voxels of a slice of 128 x 128 that a component must have at least.
-        change: share of a mask that may still change when the stages end.
+        change: relative change of a mask's size below which the stages end.
     """
 
     sigma: float
@@ -73,7 +73,7 @@ class Stages:
     change: float
 
     def mask(self, images: Tensor, restored: Tensor) -> Tensor:
-        """(S, 1, H, W) bool for images and their restorations of that shape."""
+        """Return (S, 1, H, W) bool: where images differ from their restorations of that shape."""
         changed = blur(images - restored, self.sigma).abs() >= self.threshold
         labels, _ = ndimage.label(changed[:, 0].cpu().numpy(), EDGES)
         kept = np.bincount(labels.ravel()) >= self.smallest * area(images)
@@ -81,17 +81,18 @@ class Stages:
         return torch.from_numpy(kept[labels]).unsqueeze(1).to(images.device)
 
     def settled(self, before: Tensor, after: Tensor) -> Tensor:
-        """(S,) bool: whose masks (S, 1, H, W) have nearly the size that they had a stage earlier."""
+        """Return (S,) bool: which masks (S, 1, H, W) have nearly the size of the stage before."""
         sizes = [mask.flatten(1).sum(dim=1).float() for mask in (before, after)]
         return (sizes[1] - sizes[0]).abs() <= self.change * sizes[0].clamp_min(SMALLEST_AREA * area(before))
 
 
 def blur(images: Tensor, sigma: float) -> Tensor:
-    """Images (B, C, H, W) smoothed by a Gaussian, in voxels of a slice of 128, and mirrored beyond their border."""
-    kernel = gaussian_1d(max(SMALLEST_SIGMA, sigma * max(images.shape[2:]) / PUBLISHED_SIDE)).to(images)
+    """Blur images (B, C, H, W) by a Gaussian, sigma in voxels of a slice of 128, mirrored beyond the border."""
+    voxels = max(SMALLEST_SIGMA, sigma * max(images.shape[2:]) / PUBLISHED_SIDE)
+    kernel = gaussian_1d(torch.tensor(voxels)).to(images)
     return separable_filtering(images, [kernel, kernel], mode="reflect")
 
 
 def area(images: Tensor) -> float:
-    """Voxels of a slice (…, H, W) for each of a slice of 128 x 128."""
+    """Return the voxels of a slice (…, H, W) relative to those of a slice of 128 x 128."""
     return images.shape[-2] * images.shape[-1] / PUBLISHED_SIDE**2

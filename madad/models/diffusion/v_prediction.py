@@ -19,7 +19,7 @@ LARGEST_LOG_SNR = 15.0
 
 @cache
 def shifted_cosine(num_train_timesteps: int, side: int, reference_side: int) -> np.ndarray:
-    """alpha-bar_t of a cosine schedule for images of any size, which are noisier the larger they are.
+    """Return alpha-bar_t of a cosine schedule that adds more noise the larger the images are.
 
     log SNR(u) = -2 log tan(a + u (b - a)) + 2 log(reference side / side), u = t / T (arXiv 2301.11093, eq. 3, truncated so that
     it runs from 15 to -15 before it is shifted).
@@ -40,7 +40,7 @@ def shifted_cosine(num_train_timesteps: int, side: int, reference_side: int) -> 
 
 
 def x_0_of(v: Tensor, x_t: Tensor, t: Tensor, alphas_cumprod: np.ndarray) -> Tensor:
-    """x_0 = sqrt(alpha-bar_t) x_t - sqrt(1 - alpha-bar_t) v; arXiv 2202.00512, appendix D.
+    """Return x_0 = sqrt(alpha-bar_t) x_t - sqrt(1 - alpha-bar_t) v; arXiv 2202.00512, appendix D.
 
     Args:
         v: (B, …) as the network predicts it.
@@ -53,7 +53,7 @@ def x_0_of(v: Tensor, x_t: Tensor, t: Tensor, alphas_cumprod: np.ndarray) -> Ten
 
 
 def noise_of(v: Tensor, x_t: Tensor, t: Tensor, alphas_cumprod: np.ndarray) -> Tensor:
-    """n = sqrt(1 - alpha-bar_t) x_t + sqrt(alpha-bar_t) v; the arguments are those of `x_0_of`."""
+    """Return n = sqrt(1 - alpha-bar_t) x_t + sqrt(alpha-bar_t) v; the arguments are those of `x_0_of`."""
     signal, noise = _shares(x_t, t, alphas_cumprod)
     return noise * x_t + signal * v
 

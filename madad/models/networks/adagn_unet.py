@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from madad.models.networks.blocks import CONVOLUTIONS, check_groups, zero
-from madad.models.networks.unet import SelfAttention, sinusoids, walk_up
+from madad.models.networks.unet import Layers, SelfAttention, sinusoids, walk_up
 
 NORM_EPSILON = 1e-6
 
@@ -29,7 +29,7 @@ class AdaGNUNet(nn.Module):
         in_channels, out_channels: channels of the noisy image and of the answer.
         base_channels: channels at full resolution; the embedding of the noise level is four times as wide.
         channel_multipliers: channels of each level relative to the base; each further level halves the resolution.
-        blocks_per_level: residual blocks a level on the way down; one more on the way up.
+        blocks_per_level: residual blocks per level on the way down; one more on the way up.
         norm_groups: groups of the group norm; must divide every number of channels.
         condition_channels: width of the condition vector; None for a network without one.
 
@@ -57,13 +57,13 @@ class AdaGNUNet(nn.Module):
         self.base_channels = base_channels
         self.embed_time = nn.Sequential(nn.Linear(base_channels, width), nn.SiLU(), nn.Linear(width, width))
 
-        def stage(inputs: int, outputs: int, attend: bool) -> nn.ModuleList:
+        def stage(inputs: int, outputs: int, attend: bool) -> Layers:
             block = AdaGNBlock(convolution, inputs, outputs, width, condition_channels, norm_groups)
-            return nn.ModuleList([block, _Attention(outputs, norm_groups)] if attend else [block])
+            return Layers([block, SelfAttention(outputs, norm_groups, max_head_channels=outputs)] if attend else [block])
 
         self.stem = convolution(in_channels, base_channels, 3, padding=1)
         self.down, skips = _encoder(stage, convolution, base_channels, levels, blocks_per_level)
-        self.middle = nn.ModuleList([*stage(levels[-1], levels[-1], True), *stage(levels[-1], levels[-1], False)])
+        self.middle = Layers([*stage(levels[-1], levels[-1], True), *stage(levels[-1], levels[-1], False)])
         self.up = _decoder(stage, convolution, skips, levels, blocks_per_level)
         self.head = nn.Sequential(
             nn.GroupNorm(norm_groups, levels[0], eps=NORM_EPSILON),
@@ -72,16 +72,15 @@ class AdaGNUNet(nn.Module):
         )
 
     def forward(self, x_t: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Answer to x_t (B, C_in, …), t (B,) and condition (B, D). Returns (B, C_out, …)."""
+        """Predict (B, C_out, …) from x_t (B, C_in, …), t (B,) and condition (B, D)."""
         embedding = functional.silu(self.embed_time(sinusoids(t, self.base_channels)))
         condition = None if condition is None else functional.silu(condition)
         h = self.stem(x_t)
         skips = [h]
         for stage in self.down:
-            for layer in stage:
-                h = layer(h, embedding, condition)
+            h = stage(h, embedding, condition)
             skips.append(h)
-        return self.head(walk_up(self.middle, self.up, h, skips, embedding, condition))
+        return self.head(walk_up(self.up, self.middle(h, embedding, condition), skips, embedding, condition))
 
 
 class AdaGNBlock(nn.Module):
@@ -108,23 +107,13 @@ class AdaGNBlock(nn.Module):
         self.skip = nn.Identity() if inputs == outputs else convolution(inputs, outputs, 1)
 
     def forward(self, x: Tensor, embedding: Tensor, condition: Tensor | None) -> Tensor:
-        """(B, C_in, …), (B, E) and (B, D) to (B, C_out, …)."""
+        """Map (B, C_in, …), (B, E) and (B, D) to (B, C_out, …)."""
         h = self.conv_in(functional.silu(self.norm_in(x)))
         if self.by_condition is None:
             h = self.norm_out(h + _on_grid(self.by_time(embedding), h))
         else:
             h = _modulate(_modulate(self.norm_out(h), self.by_time(embedding)), self.by_condition(condition))
         return self.skip(x) + self.conv_out(functional.silu(h))
-
-
-class _Attention(SelfAttention):
-    """One head over all channels."""
-
-    def __init__(self, channels: int, norm_groups: int) -> None:
-        super().__init__(channels, norm_groups, max_head_channels=channels)
-
-    def forward(self, x: Tensor, embedding: Tensor, condition: Tensor | None) -> Tensor:
-        return super().forward(x)
 
 
 class _Resample(nn.Module):
@@ -139,13 +128,13 @@ class _Resample(nn.Module):
         return self.convolution(functional.interpolate(x, scale_factor=self.scale) if self.scale > 1 else x)
 
 
-Stage = Callable[[int, int, bool], nn.ModuleList]
+Stage = Callable[[int, int, bool], Layers]
 
 
 def _encoder(
     stage: Stage, convolution: type[nn.Module], channels: int, levels: list[int], blocks: int
 ) -> tuple[nn.ModuleList, list[int]]:
-    """Stages of the way down, each of which leaves a skip connection, and the channels of these, the stem's first."""
+    """Return the stages of the way down and the channels of their skip connections, the stem's first."""
     stages, skips, deepest = nn.ModuleList(), [channels], len(levels) - 1
     for level, outputs in enumerate(levels):
         for _ in range(blocks):
@@ -153,13 +142,13 @@ def _encoder(
             channels = outputs
             skips.append(channels)
         if level < deepest:
-            stages.append(nn.ModuleList([_Resample(convolution, channels, "down")]))
+            stages.append(Layers([_Resample(convolution, channels, "down")]))
             skips.append(channels)
     return stages, skips
 
 
 def _decoder(stage: Stage, convolution: type[nn.Module], skips: list[int], levels: list[int], blocks: int) -> nn.ModuleList:
-    """Stages of the way up; each takes one skip connection, the last of a level also doubles the resolution."""
+    """Return the stages of the way up; each takes one skip connection, the last of a level also doubles the resolution."""
     stages, skips, channels = nn.ModuleList(), list(skips), levels[-1]
     for level, outputs in reversed(list(enumerate(levels))):
         for position in range(blocks + 1):

@@ -31,13 +31,13 @@ def autoencoder(
     norm_groups: int,
     middle_attention: bool,
 ) -> AutoencoderKL:
-    """Encoder and decoder: `encode` gives mean and standard deviation of the latents, `decode` the images.
+    """Build encoder and decoder: `encode` gives mean and standard deviation of the latents, `decode` the images.
 
     Args:
         spatial_dims: 2 or 3.
         base_channels: channels at full resolution.
         channel_multipliers: channels of each level relative to the base; each further level halves the resolution.
-        blocks_per_level: residual blocks a level, down and up.
+        blocks_per_level: residual blocks per level, down and up.
         latent_channels: channels of the latents.
         norm_groups: groups of the group norm; must divide every number of channels.
         middle_attention: two residual blocks with self-attention between them at the lowest resolution.
@@ -60,13 +60,14 @@ def autoencoder(
     )
     if middle_attention:
         # Ours, because MONAI's needs a further package. Before the last norm and convolution, and after the first convolution.
-        network.encoder.blocks.insert(len(network.encoder.blocks) - 2, _middle(spatial_dims, channels[-1], norm_groups))
-        network.decoder.blocks.insert(1, _middle(spatial_dims, channels[-1], norm_groups))
+        blocks = _blocks(network.encoder)
+        blocks.insert(len(blocks) - 2, _middle(spatial_dims, channels[-1], norm_groups))
+        _blocks(network.decoder).insert(1, _middle(spatial_dims, channels[-1], norm_groups))
     return network
 
 
 class Discriminator(nn.Module):
-    """A PatchGAN that tells images from reconstructions patch by patch; Isola et al. 2017 (arXiv 1611.07004), section 3.2.2.
+    """A PatchGAN that distinguishes images from reconstructions by patch; Isola et al. 2017 (arXiv 1611.07004), section 3.2.2.
 
     Args:
         spatial_dims: 2 or 3.
@@ -80,13 +81,13 @@ class Discriminator(nn.Module):
         self.criterion = PatchAdversarialLoss(criterion="least_squares")
 
     def losses(self, images: Tensor, reconstructions: Tensor) -> tuple[Tensor, Tensor]:
-        """Least-squares losses (Mao et al. 2017, arXiv 1611.04076, eq. 2) of the two players.
+        """Return the least-squares losses (Mao et al. 2017, arXiv 1611.04076, eq. 2) of the two players.
 
-        Their gradients do not meet: the first moves the reconstructions and not the discriminator, the second the
-        discriminator and not the reconstructions, so that one backward pass of their sum serves both players.
+        Their gradients are separate: the first loss reaches the reconstructions and not the discriminator, the second the
+        discriminator and not the reconstructions, so that one backward pass of their sum trains both players.
 
         Returns:
-            what deceiving costs the autoencoder, what being deceived costs the discriminator.
+            the adversarial loss of the autoencoder and the loss of the discriminator.
         """
         fixed = {name: weight.detach() for name, weight in self.network.named_parameters()}
         deceiving = self.criterion(
@@ -98,7 +99,7 @@ class Discriminator(nn.Module):
 
 
 def kl_divergence(mean: Tensor, sigma: Tensor) -> Tensor:
-    """KL(N(mean, sigma^2) || N(0, 1)), summed over the latents of an image, mean over the images.
+    """Return KL(N(mean, sigma^2) || N(0, 1)), summed over the latents of an image, mean over the images.
 
     Source: Kingma & Welling 2014 (arXiv 1312.6114), appendix B.
     """
@@ -107,7 +108,14 @@ def kl_divergence(mean: Tensor, sigma: Tensor) -> Tensor:
     return 0.5 * terms.flatten(1).sum(dim=1).mean()
 
 
+def _blocks(part: nn.Module) -> nn.ModuleList:
+    blocks = part.get_submodule("blocks")
+    if not isinstance(blocks, nn.ModuleList):
+        raise TypeError(f"MONAI's {type(part).__name__} keeps its blocks in a {type(blocks).__name__}, not in a list")
+    return blocks
+
+
 def _middle(spatial_dims: int, channels: int, norm_groups: int) -> nn.Sequential:
-    """Residual block, one-headed self-attention, residual block."""
+    """Build residual block, one-headed self-attention, residual block."""
     first, last = (AEKLResBlock(spatial_dims, channels, norm_groups, NORM_EPSILON, channels) for _ in range(2))
     return nn.Sequential(first, SelfAttention(channels, norm_groups, max_head_channels=channels), last)

@@ -1,4 +1,4 @@
-"""What networks are put together from, in 2D and 3D."""
+"""Building blocks of networks in 2D and 3D."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from torch import nn
 
 from madad.core.errors import UserError
 
-CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLUTIONS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 
 
 def zero(layer: nn.Module) -> nn.Module:
-    """The layer with all its weights at zero."""
+    """Set all weights of a layer to zero and return the layer."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

@@ -1,6 +1,6 @@
 """The encoder, bottleneck and decoder that all autoencoders of one comparison share, in 2D and 3D.
 
-Source: Baur et al. 2021 (doi:10.1016/j.media.2020.101952): convolutions and transposed convolutions of five voxels a side that
+Source: Baur et al. 2021 (doi:10.1016/j.media.2020.101952): convolutions and transposed convolutions of five voxels per side that
 halve and double the resolution, and, where the bottleneck is dense, a 1 x 1 convolution to fewer channels before it.
 """
 
@@ -14,11 +14,11 @@ from torch.nn import functional
 
 from madad.models.networks.blocks import CONVOLUTIONS
 
-KERNEL = dict(kernel_size=5, stride=2, padding=2)
+KERNEL = 5  # voxels per side, of every convolution that halves or doubles the resolution
 # Channels that the dense layers see: an eighth of the published last level.
 DENSE_CHANNELS = 16
-TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
-POOL = {2: functional.adaptive_avg_pool2d, 3: functional.adaptive_avg_pool3d}
+TRANSPOSED: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+POOL: dict[int, Callable[..., Tensor]] = {2: functional.adaptive_avg_pool2d, 3: functional.adaptive_avg_pool3d}
 LINEAR = {2: "bilinear", 3: "trilinear"}
 
 Norm = Callable[[int], nn.Module]
@@ -30,10 +30,10 @@ class Encoder(nn.Module):
     Args:
         spatial_dims: 2 or 3.
         channels: of every level.
-        norm: makes the normalisation of so many channels.
+        norm: builds the normalisation for a number of channels.
 
     Attributes:
-        reach: voxels a side that one of the features stands for.
+        reach: voxels per side of the cell that one feature represents.
     """
 
     def __init__(self, *, spatial_dims: int, channels: Sequence[int], norm: Norm) -> None:
@@ -42,13 +42,13 @@ class Encoder(nn.Module):
         self.reach = 2 ** len(channels)
         self.down = nn.Sequential(
             *(
-                nn.Sequential(convolution(above, below, **KERNEL), norm(below), nn.LeakyReLU())
+                nn.Sequential(convolution(above, below, KERNEL, stride=2, padding=KERNEL // 2), norm(below), nn.LeakyReLU())
                 for above, below in itertools.pairwise([1, *channels])
             )
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features of images."""
+        """Compute the features of images."""
         return self.down(x)
 
 
@@ -65,20 +65,21 @@ class Decoder(nn.Module):
         finer = [*reversed(channels[:-1]), channels[0]]
         self.entry = nn.Sequential(norm(channels[-1]), nn.ReLU()) if entry else nn.Identity()
         self.up = nn.ModuleList(
-            TRANSPOSED[spatial_dims](below, above, **KERNEL) for below, above in zip(reversed(channels), finer, strict=True)
+            TRANSPOSED[spatial_dims](below, above, KERNEL, stride=2, padding=KERNEL // 2)
+            for below, above in zip(reversed(channels), finer, strict=True)
         )
         self.after_up = nn.ModuleList(nn.Sequential(norm(above), nn.LeakyReLU()) for above in finer)
         self.head = CONVOLUTIONS[spatial_dims](channels[0], 1, 1)
 
     def forward(self, features: Tensor, size: Sequence[int]) -> Tensor:
-        """Images (B, 1, *size) of features of the size that `sizes` ends with."""
+        """Compute images (B, 1, *size) from features, whose size is the last of `sizes`."""
         x, above = self.entry(features), self.sizes(size)[-2::-1]
         for larger, layers, target in zip(self.up, self.after_up, above, strict=True):
             x = layers(larger(x, output_size=target))
         return self.head(x)
 
     def sizes(self, size: Sequence[int]) -> list[list[int]]:
-        """Sizes of an image and of its features at every level, the coarsest last."""
+        """Return the sizes of an image and of its features at every level, the coarsest last."""
         sizes = [list(size)]
         for _ in self.up:
             sizes.append([(side + 1) // 2 for side in sizes[-1]])
@@ -91,7 +92,8 @@ class DenseBottleneck(nn.Module):
     Args:
         spatial_dims: 2 or 3.
         channels: of the features.
-        grid: the features are pooled to, and spread from, so many cells a side; as many as they have makes it the published one.
+        grid: cells per side to which the features are pooled, and from which they are interpolated; the published
+            bottleneck has as many cells as the features.
         outputs: length of the vector that `encode` gives.
         latent_size: length of the vector that `decode` takes.
         dropout: on both sides of the vector.
@@ -108,11 +110,11 @@ class DenseBottleneck(nn.Module):
         self.unsqueeze = convolution(DENSE_CHANNELS, channels, 1)
 
     def encode(self, features: Tensor) -> Tensor:
-        """Vectors (B, outputs) of features (B, channels, …)."""
+        """Compute vectors (B, outputs) from features (B, channels, …)."""
         pooled = POOL[len(self.grid)](self.squeeze(features), self.grid)
         return self.inwards(self.dropout(pooled.flatten(1)))
 
     def decode(self, vectors: Tensor, size: Sequence[int]) -> Tensor:
-        """Features (B, channels, *size) of vectors (B, latent_size)."""
+        """Compute features (B, channels, *size) from vectors (B, latent_size)."""
         cells = self.dropout(self.outwards(vectors)).unflatten(1, (DENSE_CHANNELS, *self.grid))
         return self.unsqueeze(functional.interpolate(cells, size=list(size), mode=LINEAR[len(self.grid)]))

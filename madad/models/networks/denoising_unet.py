@@ -16,7 +16,7 @@ EPSILON = 1e-5
 
 
 class DenoisingUNet(nn.Module):
-    """2D U-Net for images of any size with at least `reach` voxels a side.
+    """2D U-Net for images of any size with at least `reach` voxels per side.
 
     Args:
         in_channels, out_channels: of the images.
@@ -35,7 +35,7 @@ class DenoisingUNet(nn.Module):
         self.head = nn.Conv2d(base_channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, H, W) to (B, C_out, H, W)."""
+        """Map (B, C_in, H, W) to (B, C_out, H, W)."""
         skips = []
         for index, layers in enumerate(self.down):
             x = layers(functional.avg_pool2d(x, 2) if index else x)
@@ -50,16 +50,16 @@ class DenoisingUNet(nn.Module):
 class StandardisedConv2d(nn.Conv2d):
     """A convolution whose weights have mean 0 and variance 1 for every output channel; Qiao et al. 2019, eq. 11."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, H, W) to (B, C_out, H, W)."""
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (B, C_in, H, W) to (B, C_out, H, W)."""
         axes = (1, 2, 3)
         centred = self.weight - self.weight.mean(axes, keepdim=True)
         weight = centred / (centred.square().mean(axes, keepdim=True).sqrt() + EPSILON)
-        return self._conv_forward(x, weight, self.bias)
+        return self._conv_forward(input, weight, self.bias)
 
 
 def groups(channels: int) -> int:
-    """Groups of the group norm: the middle divisor of the number of channels (released code of Kascenas et al.)."""
+    """Return the groups of the group norm: the middle divisor of the number of channels (released code of Kascenas et al.)."""
     divisors = [number for number in range(1, channels + 1) if channels % number == 0]
     return divisors[len(divisors) // 2]
 

@@ -1,4 +1,4 @@
-"""Between volumes and the latents of a trained autoencoder: what latent diffusion models share, in 2D slices or in 3D."""
+"""Conversion between volumes and the latents of a trained autoencoder, in 2D slices or in 3D."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from madad.core.errors import UserError
+from madad.core.interfaces import Autoencoder
 from madad.models.networks.tensor_layout import as_images, as_volume, check_reach, in_passes
 
 
 class LatentSpace(nn.Module):
-    """A frozen autoencoder with the sizes it is given checked; see `madad.core.interfaces.Autoencoder`.
+    """A frozen autoencoder that checks the sizes of its input; see `madad.core.interfaces.Autoencoder`.
 
-    In 3D, empty slices are added at the top up to the next number that works, and taken away again.
+    In 3D, empty slices are added at the top up to the next multiple that the networks can halve, and removed again.
 
     Args:
         autoencoder: the trained part.
@@ -26,7 +27,7 @@ class LatentSpace(nn.Module):
         UserError: an autoencoder of other dimensions.
     """
 
-    def __init__(self, autoencoder: nn.Module, *, spatial_dims: int, levels: int, slices_per_pass: int, method: str) -> None:
+    def __init__(self, autoencoder: Autoencoder, *, spatial_dims: int, levels: int, slices_per_pass: int, method: str) -> None:
         super().__init__()
         if autoencoder.spatial_dims != spatial_dims:
             raise UserError(
@@ -42,7 +43,7 @@ class LatentSpace(nn.Module):
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """Means of the latents, (B, L, …) float32, of images (B, C, H, W) or (B, C, S, H, W).
+        """Return the means of the latents, (B, L, …) float32, of images (B, C, H, W) or (B, C, S, H, W).
 
         Raises:
             UserError: a size that the networks cannot halve.
@@ -53,12 +54,12 @@ class LatentSpace(nn.Module):
         return in_passes(lambda part: self.autoencoder.encode(part)[0], self.slices_per_pass, images).float()
 
     def encode_volume(self, volume: Tensor) -> Tensor:
-        """Latents of a volume (S, C, H, W): (S, L, h, w) in 2D, (1, L, s, h, w) in 3D."""
+        """Return the latents of a volume (S, C, H, W): (S, L, h, w) in 2D, (1, L, s, h, w) in 3D."""
         return self.encode(as_images(volume, self.spatial_dims))
 
     @torch.no_grad()
     def decode_volume(self, latents: Tensor, slices: int) -> Tensor:
-        """The volume (S, C, H, W) of latents from `encode_volume`."""
+        """Decode the volume (S, C, H, W) from latents of `encode_volume`."""
         return as_volume(in_passes(self.autoencoder.decode, self.slices_per_pass, latents), self.spatial_dims)[:slices]
 
     def _check(self, images: Tensor) -> None:

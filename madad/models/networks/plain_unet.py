@@ -18,7 +18,7 @@ POOL = {2: functional.max_pool2d, 3: functional.max_pool3d}
 
 
 class PlainUNet(nn.Module):
-    """U-Net for images of any size with at least `reach` voxels a side.
+    """U-Net for images of any size with at least `reach` voxels per side.
 
     Args:
         spatial_dims: 2 or 3.
@@ -57,7 +57,7 @@ class PlainUNet(nn.Module):
         self.head = convolution(levels[0], out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, …) to (B, C_out, …)."""
+        """Map (B, C_in, …) to (B, C_out, …)."""
         skips = []
         for index, layers in enumerate(self.down):
             x = layers(self.pool(x, 2) if index else x)

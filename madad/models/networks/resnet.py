@@ -57,7 +57,7 @@ class ResNetEncoder(ResNet):
 
 
 def transfer(source: ResNetEncoder, target: ResNetEncoder) -> int:
-    """Copy all weights and batch statistics but those of the last linear layer.
+    """Copy all weights and batch statistics except those of the last linear layer.
 
     Returns:
         how many tensors were copied: all that both have.

@@ -24,7 +24,7 @@ class SemanticEncoder(nn.Module):
         base_channels: at full resolution.
         channel_multipliers: of each level relative to the base; each further level halves every axis but the first.
         norm_groups: groups of the group norm; must divide every number of channels.
-        outputs: numbers a row or plane.
+        outputs: numbers per row or plane.
 
     Raises:
         UserError: groups that do not divide the channels.
@@ -52,7 +52,8 @@ class SemanticEncoder(nn.Module):
             return SelfAttention(channels, norm_groups, max_head_channels=channels)
 
         first, last = levels[0], levels[-1]
-        layers = [convolution(in_channels, base_channels, 3, padding=1), block(base_channels, first), attention(first)]
+        layers: list[nn.Module] = [convolution(in_channels, base_channels, 3, padding=1)]
+        layers += [block(base_channels, first), attention(first)]
         for above, below in itertools.pairwise(levels):
             layers += [convolution(above, above, 3, stride=(1, *[2] * (spatial_dims - 1)), padding=1), block(above, below)]
         layers += [block(last, last), attention(last), block(last, last), nn.GroupNorm(norm_groups, last), nn.SiLU()]
@@ -60,7 +61,7 @@ class SemanticEncoder(nn.Module):
         self.head = nn.Conv1d(last, outputs, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, C, N, …) to (B, outputs * N)."""
+        """Map (B, C, N, …) to (B, outputs * N)."""
         return self.head(self.layers(image).flatten(3).mean(dim=3)).flatten(1)
 
 

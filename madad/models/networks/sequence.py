@@ -25,7 +25,7 @@ class SliceGRU(nn.Module):
         self.mix = nn.Linear(2 * (size // 2), size)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """(B, S, size) to the same; each slice's vector, and what its neighbours add to it."""
+        """Map (B, S, size) to the same shape: each slice's vector plus the contribution of its neighbours."""
         return vectors + self.mix(self.units(vectors)[0])
 
 
@@ -42,12 +42,12 @@ class SliceAttention(nn.Module):
         self.layer = nn.TransformerEncoderLayer(size, heads, 2 * size, dropout=0.0, batch_first=True, norm_first=True)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """(B, S, size) to the same."""
+        """Map (B, S, size) to the same shape."""
         return self.layer(vectors + positions(vectors.shape[1], vectors.shape[2]).to(vectors))
 
 
 def positions(count: int, size: int) -> Tensor:
-    """Sines and cosines (count, size) of the places 0 … count - 1; Vaswani et al., section 3.5, with `LONGEST` for 10000."""
+    """Return sines and cosines (count, size) of positions 0 … count - 1; Vaswani et al., section 3.5, `LONGEST` for 10000."""
     rates = LONGEST ** (-torch.arange(0, size, 2) / size)
     angles = torch.arange(count).unsqueeze(1) * rates
     return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)[:, :size]

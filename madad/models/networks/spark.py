@@ -1,15 +1,15 @@
-"""The networks of SparK: a residual encoder that sees the visible patches alone, and the decoder that paints in the others.
+"""The networks of SparK: a residual encoder that sees the visible patches alone, and the decoder that fills in the others.
 
 Source: Tian et al. 2023 (arXiv 2301.03580), section 3, in the size of Behrendt et al. 2023 (arXiv 2312.04215). The sparse
-convolution is a dense one whose result is put to zero at hidden sites, so that an encoder trained here is an ordinary one
+convolution is a dense one whose result is set to zero at hidden sites, so that an encoder trained here is an ordinary one
 afterwards.
 
-Masks are `visible` (B, 1, rows, columns) bool, one entry a patch; every finer grid is a multiple of theirs.
+Masks are `visible` (B, 1, rows, columns) bool, one entry per patch; every finer grid is a multiple of theirs.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 
 import torch
 from monai.networks.nets.resnet import ResNetBlock, ResNetBottleneck
@@ -21,7 +21,7 @@ TOKEN_STD = 0.02
 
 
 def draw_visible(count: int, grid: tuple[int, int], mask_ratio: float, generator: torch.Generator) -> Tensor:
-    """Patches that stay visible, drawn uniformly and equally many in every image; SparK, section 3.
+    """Draw the patches that stay visible, uniformly and equally many in every image; SparK, section 3.
 
     Args:
         count: images.
@@ -39,13 +39,13 @@ def draw_visible(count: int, grid: tuple[int, int], mask_ratio: float, generator
 
 
 def on_grid_of(images: Tensor, visible: Tensor) -> Tensor:
-    """The mask (B, 1, H, W) for images or features (B, C, H, W)."""
+    """Enlarge the mask to (B, 1, H, W) for images or features (B, C, H, W)."""
     rows, columns = (images.shape[axis] // visible.shape[axis] for axis in (2, 3))
     return visible.repeat_interleave(rows, dim=2).repeat_interleave(columns, dim=3)
 
 
 def sparse_pyramid(encoder: ResNetEncoder, images: Tensor, visible: Tensor) -> list[Tensor]:
-    """Features of every stage of the encoder, computed from the visible patches alone; SparK, section 3.
+    """Compute the features of every stage of the encoder from the visible patches alone; SparK, section 3.
 
     Every convolution is followed by its norm, which leaves zeros at hidden sites.
 
@@ -69,8 +69,8 @@ def sparse_pyramid(encoder: ResNetEncoder, images: Tensor, visible: Tensor) -> l
     return pyramid
 
 
-def sparse_norm(norm: nn.BatchNorm2d, features: Tensor, visible: Tensor) -> Tensor:
-    """Batch norm over the visible sites alone, running statistics included; 0 at hidden sites."""
+def sparse_norm(norm: nn.Module, features: Tensor, visible: Tensor) -> Tensor:
+    """Apply batch norm to the visible sites alone, running statistics included; hidden sites are 0."""
     sites = on_grid_of(features, visible).squeeze(1)
     values = norm(features.movedim(1, -1)[sites][:, :, None, None]).flatten(1)  # (sites, C)
     result = values.new_zeros(*sites.shape, values.shape[1])
@@ -78,14 +78,16 @@ def sparse_norm(norm: nn.BatchNorm2d, features: Tensor, visible: Tensor) -> Tens
     return result.movedim(-1, 1)
 
 
-def _sparse_block(block: ResNetBlock | ResNetBottleneck, x: Tensor, visible: Tensor) -> Tensor:
+def _sparse_block(block: nn.Module, x: Tensor, visible: Tensor) -> Tensor:
+    if not isinstance(block, ResNetBlock | ResNetBottleneck):
+        raise TypeError(f"a residual block is needed, not a {type(block).__name__}")
     layers = [(block.conv1, block.bn1), (block.conv2, block.bn2)]
     if isinstance(block, ResNetBottleneck):
         layers.append((block.conv3, block.bn3))
     h = x
     for index, (conv, norm) in enumerate(layers):
         h = sparse_norm(norm, conv(block.act(h) if index else h), visible)
-    if block.downsample is not None:
+    if isinstance(block.downsample, nn.Sequential):
         conv, norm = block.downsample
         x = sparse_norm(norm, conv(x), visible)
     return block.act(h + x)
@@ -107,7 +109,7 @@ class Densify(nn.Module):
         self.lateral = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
 
     def forward(self, features: Tensor, visible: Tensor) -> Tensor:
-        """From (B, C_in, H, W), 0 at hidden sites, to (B, C_out, H, W) without holes."""
+        """Map (B, C_in, H, W), 0 at hidden sites, to (B, C_out, H, W) without holes."""
         known = sparse_norm(self.norm, features, visible)
         return self.lateral(torch.where(on_grid_of(features, visible), known, self.token))
 
@@ -127,10 +129,10 @@ class Decoder(nn.Module):
         self.head = nn.Conv2d(widths[-1], 1, 1)
 
     def forward(self, pyramid: list[Tensor]) -> Tensor:
-        """From features, coarsest first, to the image (B, 1, H, W)."""
-        h = 0
-        for step, features in zip_longest(self.steps, pyramid, fillvalue=0):
-            h = step(h + features)
+        """Compute the image (B, 1, H, W) from features, coarsest first."""
+        h = pyramid[0]
+        for index, step in enumerate(self.steps):
+            h = step(h + pyramid[index] if 0 < index < len(pyramid) else h)
         return self.head(h)
 
 

@@ -1,4 +1,4 @@
-"""Volumes as networks take them: slice by slice in 2D, whole in 3D, and so many at a time."""
+"""Volumes as input of networks: slice by slice in 2D, whole in 3D, in batches of limited size."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from madad.core.errors import UserError
 
 
 def as_images(volume: Tensor, spatial_dims: int) -> Tensor:
-    """A volume (S, C, H, W) as a batch of images: its slices, (S, C, H, W), in 2D and itself, (1, C, S, H, W), in 3D."""
+    """Return a volume (S, C, H, W) as a batch: its slices, (S, C, H, W), in 2D, or the volume, (1, C, S, H, W), in 3D."""
     return volume if spatial_dims == 2 else volume.transpose(0, 1).unsqueeze(0)
 
 
 def as_volume(images: Tensor, spatial_dims: int) -> Tensor:
-    """The inverse of `as_images`."""
+    """Invert `as_images`."""
     return images if spatial_dims == 2 else images.squeeze(0).transpose(0, 1)
 
 
 def in_passes(network: Callable[..., Tensor], size: int, *tensors: Tensor) -> Tensor:
-    """A network on at most `size` images at a time; a matter of memory, not of the result."""
+    """Run a network on at most `size` images at a time; this affects memory, not the result."""
     return torch.cat([network(*parts) for parts in zip(*(tensor.split(size) for tensor in tensors), strict=True)])
 
 
 def check_reach(images: Tensor, reach: int, where: str) -> None:
-    """Refuse images (B, C, …) that are smaller than what one of a network's coarsest features stands for.
+    """Refuse images (B, C, …) that are smaller than the cell of one of a network's coarsest features.
 
     Args:
         images: about to enter the network.
-        reach: voxels a side.
+        reach: voxels per side of that cell.
         where: the setting that holds the network's levels.
 
     Raises:
@@ -40,5 +40,5 @@ def check_reach(images: Tensor, reach: int, where: str) -> None:
     if min(sides) < reach:
         raise UserError(
             f"{where}: images of {' x '.join(map(str, sides))} voxels are smaller than the network's reach of {reach} voxels "
-            "a side; take fewer levels, or a smaller spacing_mm for the pipeline"
+            "per side; take fewer levels, or a smaller spacing_mm for the pipeline"
         )

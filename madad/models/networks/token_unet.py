@@ -1,10 +1,12 @@
-"""A diffusion U-Net that is told, at its deepest level, what a masked autoencoder makes of the clean part of the image.
+"""A diffusion U-Net that receives, at its deepest level, a masked autoencoder's features of the clean part of the image.
 
 Source: our reconstruction of the "MAE-enhanced diffusion U-Net" of Xu et al. 2024 (MAEDiff, arXiv 2401.10561), whose sizes and
 whose place in the U-Net are not public; the autoencoder is that of He et al. 2022 (MAE, arXiv 2111.06377), the U-Net that of ADM.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +24,7 @@ class MaskedTokens(nn.Module):
     """Squares of an image as tokens: a transformer encodes the visible ones, and another fills in all others.
 
     Args:
-        side: voxels a side of a square.
+        side: voxels per side of a square.
         channels: of a token; a multiple of 4 and of the heads.
         heads: of attention.
         encoder_layers, decoder_layers: of the two transformers.
@@ -44,7 +46,7 @@ class MaskedTokens(nn.Module):
         self.head = nn.Linear(channels, side**2)
 
     def forward(self, images: Tensor, visible: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Look at the visible squares alone.
+        """Encode the visible squares alone and fill in the others.
 
         Args:
             images: (B, 1, H, W); what is not visible does not matter.
@@ -52,7 +54,7 @@ class MaskedTokens(nn.Module):
             t: (B,) noise levels.
 
         Returns:
-            features (B, channels, H / side, W / side) and the image as the decoder guesses it (B, 1, H, W).
+            features (B, channels, H / side, W / side) and the image as the decoder predicts it (B, 1, H, W).
         """
         self.check(images)
         grid = visible.shape[2:]
@@ -60,7 +62,7 @@ class MaskedTokens(nn.Module):
         place = positions_2d(*grid, self.channels).to(images)
         embedded = self.embed(images).flatten(2).transpose(1, 2)
         tokens = embedded + place + self.embed_time(sinusoids(t, self.channels)).unsqueeze(1)
-        # where nothing is visible, attention is left to the hidden squares: over nothing it is not defined
+        # where no square is visible, attention runs over the hidden ones: over none it is not defined
         tokens = torch.where(seen.unsqueeze(2), tokens, self.hidden + place)
         tokens = self.encoder(tokens, src_key_padding_mask=~seen & seen.any(dim=1, keepdim=True))
         tokens = self.decoder(torch.where(seen.unsqueeze(2), tokens, self.hidden + place))
@@ -85,23 +87,25 @@ class TokenUNet(UNet):
         feature_channels: of the features; the rest as for `UNet`.
     """
 
-    def __init__(self, *, feature_channels: int, base_channels: int, channel_multipliers: list[int], **options: object) -> None:
+    def __init__(self, *, feature_channels: int, base_channels: int, channel_multipliers: list[int], **options: Any) -> None:
         super().__init__(base_channels=base_channels, channel_multipliers=channel_multipliers, **options)
         deepest = base_channels * channel_multipliers[-1]
         self.guide = zero(nn.Conv2d(deepest + feature_channels, deepest, 1))
 
-    def forward(self, x_t: Tensor, t: Tensor, features: Tensor) -> Tensor:
-        """Predict from x_t (B, C_in, H, W), t (B,) and features (B, F, h, w) on a grid of any size. Returns (B, C_out, H, W)."""
+    def forward(self, x_t: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Predict (B, C_out, H, W) from x_t (B, C_in, H, W), t (B,) and, as condition, features (B, F, h, w) of any size."""
+        if condition is None:
+            raise ValueError("features are needed as the condition")
         embedding = functional.silu(self.embed_time(sinusoids(t, self.base_channels)))
         skips = walk_down(self.down, self.stem(x_t), embedding)
         h = skips[-1]
-        larger = functional.interpolate(features.to(h.dtype), size=h.shape[2:], mode="bilinear", align_corners=False)
+        larger = functional.interpolate(condition.to(h.dtype), size=h.shape[2:], mode="bilinear", align_corners=False)
         h = h + self.guide(torch.cat([h, larger], dim=1))
-        return self.head(walk_up(self.middle, self.up, h, skips, embedding))
+        return self.head(walk_up(self.up, self.middle(h, embedding), skips, embedding))
 
 
 def positions_2d(rows: int, columns: int, channels: int) -> Tensor:
-    """Sines and cosines (rows * columns, channels): the first half for the row, the second for the column; MAE, section 3."""
+    """Return sines and cosines (rows * columns, channels): first half for the row, second for the column; MAE, section 3."""
     down, across = positions(rows, channels // 2), positions(columns, channels // 2)
     return torch.cat([down.repeat_interleave(columns, dim=0), across.repeat(rows, 1)], dim=1)
 

@@ -1,4 +1,4 @@
-"""The U-Net of MAD-AD: cleans partly noisy latents and tells, cell by cell, which of them were clean.
+"""The U-Net of MAD-AD: cleans partly noisy latents and predicts which cells were clean.
 
 Source: Beizaee et al. 2025 (MAD-AD, arXiv 2502.16943) and its released code; the trunk is that of ADM without scale and
 shift (Dhariwal & Nichol 2021, arXiv 2105.05233): self-attention after every residual block, convolutions that resample,
@@ -16,6 +16,7 @@ from torch.nn import functional
 from madad.core.errors import UserError
 from madad.models.networks.blocks import check_groups, zero
 from madad.models.networks.unet import (
+    Layers,
     ResidualBlock,
     SelfAttention,
     decoder_stages,
@@ -33,7 +34,7 @@ class TwoHeadedUNet(nn.Module):
         in_channels: channels of the latents.
         base_channels: channels at full resolution; the embedding of the noise level is four times as wide.
         channel_multipliers: channels of each level relative to the base; each further level halves the resolution.
-        blocks_per_level: residual blocks a level on the way down; one more on the way up.
+        blocks_per_level: residual blocks per level on the way down; one more on the way up.
         attention_heads: heads of the self-attention, the same number at every level.
         norm_groups: groups of the group norm; must divide every number of channels.
         dropout: probability.
@@ -73,21 +74,21 @@ class TwoHeadedUNet(nn.Module):
         self.stem = nn.Conv2d(in_channels, base_channels, 3, padding=1)
         self.down, skips = encoder_layers(stage, base_channels, levels, blocks_per_level)
         middle = levels[-1]
-        self.middle = nn.ModuleList([stage(middle, middle), _residual(middle, middle, width, norm_groups, dropout)])
+        self.middle = Layers([stage(middle, middle), _residual(middle, middle, width, norm_groups, dropout)])
         self.up = decoder_stages(stage, skips, levels, blocks_per_level)
         clean, keep = (zero(nn.Conv2d(levels[0], outputs, 3, padding=1)) for outputs in (in_channels, 1))
         self.clean_head = nn.Sequential(nn.GroupNorm(norm_groups, levels[0]), nn.SiLU(), clean)
         self.keep_head = nn.Sequential(nn.GroupNorm(norm_groups, levels[0]), keep)  # no SiLU, as published
 
     def forward(self, z_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """From latents z_t (B, C, h, w), clean in some cells and noisy in others, and the level t (B,) of the noise.
+        """Predict from latents z_t (B, C, h, w), clean in some cells and noisy in others, and the noise level t (B,).
 
         Returns:
             the clean latents (B, C, h, w); the logit of every cell being clean already (B, 1, h, w).
         """
         embedding = functional.silu(self.embed_time(sinusoids(t, self.base_channels)))
         skips = walk_down(self.down, self.stem(z_t), embedding)
-        h = walk_up(self.middle, self.up, skips[-1], skips, embedding)
+        h = walk_up(self.up, self.middle(skips[-1], embedding), skips, embedding)
         return self.clean_head(h), self.keep_head(h)
 
 

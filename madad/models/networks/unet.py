@@ -39,7 +39,7 @@ class UNet(nn.Module):
         in_channels, out_channels: channels of the noisy and of the predicted image.
         base_channels: channels at full resolution; the embedding of the noise level is four times as wide.
         channel_multipliers: channels of each level relative to the base; each further level halves the resolution.
-        blocks_per_level: residual blocks a level on the way down; one more on the way up.
+        blocks_per_level: residual blocks per level on the way down; one more on the way up.
         norm_groups: groups of the group norm; must divide base_channels.
         scale_shift: modulate by scale and shift after the norm (True) or add before it (False).
         condition_channels: width of a condition vector; None for a network without one.
@@ -76,21 +76,31 @@ class UNet(nn.Module):
         self.stem = nn.Conv2d(in_channels, base_channels, 3, padding=1)
         self.down, skips = encoder_layers(block, base_channels, levels, blocks_per_level)
         middle = levels[-1]
-        self.middle = nn.ModuleList([block(middle, middle), SelfAttention(middle, norm_groups), block(middle, middle)])
+        self.middle = Layers([block(middle, middle), SelfAttention(middle, norm_groups), block(middle, middle)])
         self.up = decoder_stages(block, skips, levels, blocks_per_level)
         self.head = nn.Sequential(
             nn.GroupNorm(norm_groups, levels[0]), nn.SiLU(), zero(nn.Conv2d(levels[0], out_channels, 3, padding=1))
         )
 
     def forward(self, x_t: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Predict from x_t (B, C_in, H, W), t (B,) and condition (B, D). Returns (B, C_out, H, W)."""
+        """Predict (B, C_out, H, W) from x_t (B, C_in, H, W), t (B,) and condition (B, D)."""
         _check_sides(x_t, self.halvings)
         embedding = self.embed_time(sinusoids(t, self.base_channels))
         if self.embed_condition is not None:
             embedding = torch.cat([embedding, self.embed_condition(condition)], dim=1)
         embedding = functional.silu(embedding)
         skips = walk_down(self.down, self.stem(x_t), embedding)
-        return self.head(walk_up(self.middle, self.up, skips[-1], skips, embedding))
+        return self.head(walk_up(self.up, self.middle(skips[-1], embedding), skips, embedding))
+
+
+class Layers(nn.ModuleList):
+    """Layers that run one after another; each also takes the signals, such as the embedding of the noise level."""
+
+    def forward(self, h: Tensor, *signals: Tensor | None) -> Tensor:
+        """Run the layers on (B, C, …)."""
+        for layer in self:
+            h = layer(h, *signals)
+        return h
 
 
 class ResidualBlock(nn.Module):
@@ -116,7 +126,7 @@ class ResidualBlock(nn.Module):
         self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """(B, C_in, H, W) and (B, E) to (B, C_out, H', W')."""
+        """Map (B, C_in, H, W) and (B, E) to (B, C_out, H', W')."""
         h = self.conv_in(self.resample(functional.silu(self.norm_in(x))))
         modulation = self.modulation(embedding)[:, :, None, None].to(h.dtype)
         if self.scale_shift:
@@ -137,8 +147,8 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         self.out = zero(nn.Conv1d(channels, channels, 1))
 
-    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
-        """(B, C, H, W) or (B, C, S, H, W) to the same shape; the embedding is not used."""
+    def forward(self, x: Tensor, *signals: Tensor | None) -> Tensor:
+        """Map (B, C, H, W) or (B, C, S, H, W) to the same shape; the signals are not used."""
         pixels = x.flatten(2)
         # The channels are split into q, k and v first and into heads after that.
         q, k, v = (
@@ -149,7 +159,7 @@ class SelfAttention(nn.Module):
 
 
 def sinusoids(t: Tensor, channels: int) -> Tensor:
-    """Embedding of integers, cosines first: [cos(t w_i), sin(t w_i)], w_i = 10000^(-2i/channels).
+    """Embed integers, cosines first: [cos(t w_i), sin(t w_i)], w_i = 10000^(-2i/channels).
 
     Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.5, in the order of ADM.
 
@@ -174,27 +184,22 @@ def walk_down(layers: nn.ModuleList, h: Tensor, embedding: Tensor) -> list[Tenso
     return skips
 
 
-def walk_up(middle: nn.ModuleList, stages: nn.ModuleList, h: Tensor, skips: Sequence[Tensor], *signals: Tensor | None) -> Tensor:
-    """Run the middle layers and the stages of the way up on the deepest features; return those of the finest level.
+def walk_up(stages: nn.ModuleList, h: Tensor, skips: Sequence[Tensor], *signals: Tensor | None) -> Tensor:
+    """Run the stages of the way up on the deepest features; return the features of the finest level.
 
     Args:
-        middle: layers at the deepest level.
         stages: from `decoder_stages`; each takes one skip connection.
         h: (B, C, …), the deepest features.
         skips: features of the skip connections, the stem's first.
         signals: what every layer takes beside the features, such as the embedding of the noise level.
     """
-    for layer in middle:
-        h = layer(h, *signals)
     for stage, skip in zip(stages, reversed(skips), strict=True):
-        h = torch.cat([h, skip], dim=1)
-        for layer in stage:
-            h = layer(h, *signals)
+        h = stage(torch.cat([h, skip], dim=1), *signals)
     return h
 
 
 def encoder_layers(block, channels: int, levels: list[int], blocks: int) -> tuple[nn.ModuleList, list[int]]:
-    """Blocks of the way down and the channels of every skip connection, the stem's first."""
+    """Return the blocks of the way down and the channels of every skip connection, the stem's first."""
     layers, skips = nn.ModuleList(), [channels]
     for index, outputs in enumerate(levels):
         for _ in range(blocks):
@@ -208,11 +213,11 @@ def encoder_layers(block, channels: int, levels: list[int], blocks: int) -> tupl
 
 
 def decoder_stages(block, skips: list[int], levels: list[int], blocks: int) -> nn.ModuleList:
-    """Stages of the way up; each takes one skip connection, the last of a level also doubles the resolution."""
+    """Return the stages of the way up; each takes one skip connection, the last of a level also doubles the resolution."""
     stages, skips, channels = nn.ModuleList(), list(skips), levels[-1]
     for index, outputs in reversed(list(enumerate(levels))):
         for position in range(blocks + 1):
-            stage = nn.ModuleList([block(channels + skips.pop(), outputs)])
+            stage = Layers([block(channels + skips.pop(), outputs)])
             channels = outputs
             if index > 0 and position == blocks:
                 stage.append(block(channels, channels, "up"))

@@ -1,4 +1,4 @@
-"""Generator, critic and encoder of a Wasserstein GAN, and what trains its two players.
+"""Generator, critic and encoder of a Wasserstein GAN, and the loss of the critic.
 
 Sources: Gulrajani et al. 2017 (WGAN-GP, arXiv 1704.00028); the networks are those of Schlegl et al. 2019 (f-AnoGAN,
 doi:10.1016/j.media.2019.01.010), with group norms instead of batch norms and for slices of any size.
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-# Cells a side between the coarsest features, which are pooled to them, and the linear layers.
+# Cells per side to which the coarsest features are pooled before the linear layers.
 GRID = 4
 
 
@@ -36,7 +36,7 @@ class Generator(nn.Module):
         self.head = nn.Sequential(_norm(channels[0]), nn.ReLU(), nn.Conv2d(channels[0], 1, 3, padding=1), nn.Sigmoid())
 
     def forward(self, z: Tensor, size: Sequence[int]) -> Tensor:
-        """Images of codes."""
+        """Generate images from codes."""
         sizes = [list(size)]
         for _ in self.blocks:
             sizes.append([(side + 1) // 2 for side in sizes[-1]])
@@ -53,10 +53,10 @@ class Reader(nn.Module):
     Args:
         channels: of every level, the finest first; each halves the resolution.
         outputs: how many numbers.
-        bias: of the last layer; in a critic, of which only differences count, it would be idle.
+        bias: of the last layer; a critic needs none, because only differences of its scores matter.
 
     Attributes:
-        features: images to what the last layer sees, (B, F).
+        features: network from images to the input of the last layer, (B, F).
         reach: smallest side of an image.
     """
 
@@ -67,7 +67,7 @@ class Reader(nn.Module):
         self.head = nn.Linear(channels[-1] * GRID**2, outputs, bias=bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Numbers of images."""
+        """Compute the numbers of images."""
         return self.head(self.features(images))
 
 
@@ -80,7 +80,7 @@ class Features(nn.Module):
         self.blocks = nn.ModuleList(ResidualBlock(above, below) for above, below in itertools.pairwise([*channels, channels[-1]]))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features of images."""
+        """Compute the features of images."""
         x = self.stem(images)
         for block in self.blocks:
             x = block(x, lambda h: functional.avg_pool2d(h, 2))
@@ -103,7 +103,7 @@ class ResidualBlock(nn.Module):
 
 
 def critic_loss(critic: nn.Module, real: Tensor, fake: Tensor, shares: Tensor, penalty_weight: float) -> dict[str, Tensor]:
-    """What the critic minimises: D(fake) - D(real) + lambda (|grad D(x)| - 1)^2; Gulrajani et al. 2017, eq. 3.
+    """Return the loss of the critic: D(fake) - D(real) + lambda (|grad D(x)| - 1)^2; Gulrajani et al. 2017, eq. 3.
 
     Args:
         critic: images to scores (B, 1).
@@ -123,11 +123,11 @@ def critic_loss(critic: nn.Module, real: Tensor, fake: Tensor, shares: Tensor, p
 
 
 def frozen(network: nn.Module) -> Callable[..., Tensor]:
-    """The network as a function whose weights get no gradient, while its input may."""
+    """Return the network as a function whose weights get no gradient, although its input may."""
     weights = {name: weight.detach() for name, weight in network.named_parameters()}
     return lambda *inputs: functional_call(network, weights, inputs)
 
 
 def _norm(channels: int) -> nn.GroupNorm:
-    """All channels of an image together: batch statistics would couple the images, which the penalty forbids (section 4)."""
+    """Normalise all channels of an image together; batch statistics would couple images, which the penalty forbids (sec. 4)."""
     return nn.GroupNorm(1, channels)

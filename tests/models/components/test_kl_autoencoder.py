@@ -34,7 +34,7 @@ def batch(*sides: int, count: int = 4) -> dict[str, torch.Tensor]:
 
 
 def train(network: KLAutoencoder, steps: int, decay: float = 0.9) -> KLAutoencoder:
-    """The averaged network after a few steps and a validation, as the engine would publish it."""
+    """Return the averaged network after a few steps and a validation, as the engine would publish it."""
     optimiser = torch.optim.Adam(network.train().parameters(), lr=3e-3)
     average = averaged(network, decay)
     for step in range(steps):

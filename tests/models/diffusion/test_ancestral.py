@@ -115,7 +115,7 @@ def test_bound_teaches_the_variance_and_not_the_mean() -> None:
 
 
 def normal_denoiser(spread: float, variance: float):
-    """The best answer for data that are normal with mean 0, and a constant v."""
+    """Return the best answer for data that are normal with mean 0, and a constant v."""
 
     def denoise(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         alpha_bar = torch.tensor(ALPHAS)[t].to(x_t).view(-1, 1, 1)

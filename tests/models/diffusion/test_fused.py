@@ -23,13 +23,13 @@ def known_noise(noise: torch.Tensor):
 
 
 def gaussian_law(x: torch.Tensor, t: int) -> torch.Tensor:
-    """The right answer where images are N(0, 0.25): E[n | x_t]."""
+    """Return the exact answer where images are N(0, 0.25): E[n | x_t]."""
     alpha_bar = TABLE[t]
     return x * np.sqrt(1 - alpha_bar) / (0.25 * alpha_bar + 1 - alpha_bar)
 
 
 def back(x: torch.Tensor, predict) -> torch.Tensor:
-    """The deterministic chain out of the noise, DDIM with eta = 0."""
+    """Run the deterministic chain out of the noise, DDIM with eta = 0."""
     for index in reversed(range(len(LEVELS))):
         alpha_bar, before = TABLE[LEVELS[index]], TABLE[LEVELS[index - 1]] if index else 1.0
         on_state, on_clean, _ = ddim_coefficients(float(alpha_bar), float(before), 0.0)

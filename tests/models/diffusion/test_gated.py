@@ -34,7 +34,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def answering(clean: Tensor, keep: Tensor | float) -> GatedDenoise:
-    """A network that answers the same to everything."""
+    """Return a network that answers the same to everything."""
     return lambda z, t: (clean.expand_as(z), torch.as_tensor(keep, dtype=torch.float32).expand(len(z), 1, *z.shape[2:]))
 
 

@@ -34,7 +34,7 @@ def slices(count: int, brain: torch.Tensor) -> torch.Tensor:
 
 @cache
 def published() -> tuple[torch.Tensor, torch.Tensor]:
-    """A brain 89 voxels wide and 4000 sets of patches."""
+    """Return a brain 89 voxels wide and 4000 sets of patches."""
     brain = ellipse(71, 89)
     return brain, CODE.draw_patches(brain.expand(4000, -1, -1, -1), generator())
 

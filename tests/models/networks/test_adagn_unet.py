@@ -41,7 +41,7 @@ def encoder(**options: object) -> SemanticEncoder:
 
 
 def awake(network: torch.nn.Module) -> torch.nn.Module:
-    """The network with its zeros replaced, as after some training."""
+    """Replace the zeros of the network, as after some training."""
     for weight in network.parameters():
         torch.nn.init.normal_(weight, std=0.1)
     return network

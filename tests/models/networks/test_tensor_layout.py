@@ -32,6 +32,6 @@ def test_portions_do_not_change_the_result(size: int) -> None:
 def test_image_smaller_than_the_reach() -> None:
     check_reach(torch.zeros(1, 1, 4, 8, 8), 4, "m.parameters.levels")
     with pytest.raises(
-        UserError, match=r"m\.parameters\.levels: images of 3 x 8 x 8 voxels .* 4 voxels a side; take fewer levels"
+        UserError, match=r"m\.parameters\.levels: images of 3 x 8 x 8 voxels .* 4 voxels per side; take fewer levels"
     ):
         check_reach(torch.zeros(1, 1, 3, 8, 8), 4, "m.parameters.levels")

@@ -24,7 +24,7 @@ def tiny(**options: object) -> UNet:
 
 
 def awake(network: UNet) -> UNet:
-    """The network with its zeros replaced, as after some training."""
+    """Replace the zeros of the network, as after some training."""
     for weight in network.parameters():
         torch.nn.init.normal_(weight, std=0.1)
     return network
