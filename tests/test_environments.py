@@ -58,6 +58,8 @@ def _entries(body: str) -> list[ast.AST]:
     if provenance._exists(body):
         files = [provenance.module_file(body), ROOT / "workflow_scripts/deliverable.py"]
         return [ast.parse(path.read_text()) for path in files]
+    if script := re.search(r'workflow_scripts/(\w+\.py)"', body):
+        return [ast.parse((ROOT / "workflow_scripts" / script.group(1)).read_text())]
     command = re.search(r"python -m madad (\w+)", body).group(1)
     for path in (ROOT / "madad/cli").glob("*.py"):
         tree = ast.parse(path.read_text())
