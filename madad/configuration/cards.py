@@ -1,16 +1,16 @@
 """Method cards: what a method is, what it needs and every hyper-parameter it takes. Read without torch.
 
-A card is the file `madad/methods/<name>.yaml` beside the method's code. The parts that methods stand on, such as an autoencoder,
+A card is the file `madad/methods/<name>.yaml` beside the method's code. The parts that methods use, such as an autoencoder,
 have cards of the same kind in `madad/models/components`. A parameter is a JSON-schema property with
-`type`, `default`, `description` and `source` (and, where they mean something, `unit`, `minimum`, `maximum`, `enum`,
+`type`, `default`, `description` and `source` (and, where they apply, `unit`, `minimum`, `maximum`, `enum`,
 `items`). `modality_defaults` gives a default that depends on the modality. `stage: inference` marks a parameter that the training
-neither reads nor depends on: with another value the same weights are applied anew. The training options are the same for every
-method that trains (`madad/engine/options.yaml`); a card gives what is its own of them, such as defaults. `training_data`,
-slices of healthy images where it is left out, says what a method is shown: `kind` slices or volumes (a parameter `spatial_dims`
+neither reads nor depends on: with another value the same weights are used again. The training options are the same for every
+method that trains (`madad/engine/options.yaml`); a card states what differs, such as defaults. `training_data`,
+slices of healthy images by default, states what a method is trained on: `kind` slices or volumes (a parameter `spatial_dims`
 of 3 means volumes too), `pairs` true for those that learn from synthetic lesions (`madad/engine/pair_options.yaml`).
-`capabilities` say what a method can (`CAPABILITIES`); what is left out it cannot.
-`model_mb`, for the estimate of the disk a run takes, is the size of a model file at the defaults.
-`constraints` says which parameters must agree (`madad.configuration.card_constraints`).
+`capabilities` states what a method can do (`CAPABILITIES`); those left out are false.
+`model_mb`, for the forecast of disk space, is the size of a model file at the defaults.
+`constraints` states which parameters must agree (`madad.configuration.card_constraints`).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ COMPONENTS = _PACKAGE / "models" / "components"
 OPTIONS = _PACKAGE / "engine" / "options.yaml"
 PAIR_OPTIONS = _PACKAGE / "engine" / "pair_options.yaml"
 SLICES = {"kind": "slices", "pairs": False}
-# learns by steps of an optimiser; learns at one go, by a verb `fit`; makes pseudo-healthy volumes; draws at random when it is
-# applied; gives codes of images, by a verb `encode`
+# is trained by an optimiser; is fitted in one pass, by a method `fit`; makes pseudo-healthy volumes; draws random numbers when
+# it is applied; encodes images, by a method `encode`
 CAPABILITIES = ("trains", "fits", "reconstructs", "stochastic", "encodes")
 TRACKS = ("none", "healthy", "lesion-masks", "image-labels", "supervised")
 # The stage of parameters that no training depends on.
@@ -65,22 +65,22 @@ KEYS = [
 
 
 def names() -> tuple[str, ...]:
-    """Every method that has a card, here or in a folder of `madad.core.plugins`, in alphabetical order."""
+    """Return every method that has a card, here or in a folder of `madad.core.plugins`, in alphabetical order."""
     return tuple(sorted({*_stems(METHODS), *plugins.cards()}))
 
 
 def own_names() -> tuple[str, ...]:
-    """Every method and component of the repository itself."""
+    """Return every method and component of the repository itself."""
     return (*_stems(METHODS), *components())
 
 
 def components() -> tuple[str, ...]:
-    """Every trained part that methods may require, in alphabetical order."""
+    """Return every trained part that methods may require, in alphabetical order."""
     return _stems(COMPONENTS)
 
 
 def path(name: str) -> Path:
-    """The file of a card; the code lies beside it.
+    """Return the file of a card; the code is beside it.
 
     Raises:
         UserError: no such method or component; the message names the nearest.
@@ -95,12 +95,12 @@ def path(name: str) -> Path:
 
 
 def module(name: str) -> str:
-    """Dotted name of the code of a method or component."""
+    """Return the dotted name of the code of a method or component."""
     return f"madad.{'models.components' if path(name).parent == COMPONENTS else 'methods'}.{name}"
 
 
 def load(name: str) -> dict:
-    """The card of a method or component, as a fresh dict.
+    """Return the card of a method or component, as a new dict.
 
     Raises:
         UserError: no such method; the message names the nearest.
@@ -109,13 +109,13 @@ def load(name: str) -> dict:
 
 
 def resolve(name: str, parameters: dict, training: dict, modality: str | None) -> dict[str, dict]:
-    """Complete hyper-parameters and training options: what is given, checked, over the defaults of the card.
+    """Complete hyper-parameters and training options: check what is given and add the defaults of the card.
 
     Args:
         name: the method.
         parameters: hyper-parameters that differ from the card's defaults.
         training: training options that differ from the card's defaults.
-        modality: what it will run on, for defaults that depend on it; None where any will do.
+        modality: what it will run on, for defaults that depend on it; None if any will do.
 
     Returns:
         {"parameters": {...}, "training": {...}}, each with every key of the card.
@@ -136,19 +136,19 @@ def resolve(name: str, parameters: dict, training: dict, modality: str | None) -
 
 
 def of_training(name: str, parameters: dict) -> dict:
-    """Those of some parameters that the training depends on: all but `stage: inference`."""
+    """Return the parameters that the training depends on: all but those of `stage: inference`."""
     schemas = _load(name)["parameters"]
     return {key: value for key, value in parameters.items() if schemas[key].get("stage") != INFERENCE}
 
 
 def as_trained(name: str, parameters: dict, training: dict, modality: str | None) -> dict:
-    """Complete parameters under which a model is trained: those of inference are the card's defaults, as far as the others allow.
+    """Return the parameters a model is trained with: those of inference at the card's defaults, or as the others allow.
 
     Args:
         name: the method.
-        parameters: those that the training depends on, complete; others do not count.
+        parameters: those that the training depends on, complete; others are ignored.
         training: complete training options.
-        modality: what it learns from.
+        modality: what it is trained on.
     """
     card = _load(name)
     given = of_training(name, parameters)
@@ -158,25 +158,25 @@ def as_trained(name: str, parameters: dict, training: dict, modality: str | None
 
 
 def overrides(need: dict, parameters: dict) -> dict:
-    """What one entry of a card's `requires` sets otherwise in a part with these parameters."""
+    """Return what one entry of a card's `requires` sets differently in a part with these parameters."""
     return {key: value for key, value in need["overrides"].items() if key in parameters}
 
 
 def shown(name: str, parameters: dict) -> dict:
-    """What the training shows a method: `kind` slices or volumes, and whether in `pairs` with synthetic lesions."""
+    """Return what a method is trained on: `kind` slices or volumes, and whether in `pairs` with synthetic lesions."""
     card = _load(name)
     volumes = parameters.get("spatial_dims", card["spatial_dims"]) == 3
     return {**card["training_data"], **({"kind": "volumes"} if volumes else {})}
 
 
 def tiny(name: str, modality: str | None = None) -> dict[str, dict]:
-    """As `resolve`, with the card's smallest sizes: they show that a method works, not how well."""
+    """Resolve the card's smallest sizes: they show that a method works, not how well."""
     sizes = _load(name)["tiny"]
     return resolve(name, sizes["parameters"], sizes["training"], modality)
 
 
 def tiny_whole(name: str, modality: str | None = None) -> dict:
-    """What `madad.methods.registry.assemble` needs for the smallest sizes, with the parts the method cannot do without."""
+    """Return what `madad.methods.registry.assemble` needs for the smallest sizes, with the required parts."""
     parts = {}
     for role, need in _load(name)["requires"].items():
         if not need["optional"]:
@@ -194,16 +194,16 @@ def _read(path: Path) -> dict:
     try:
         card = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: no YAML that can be read; {error}") from None
+        raise UserError(f"{path}: cannot be read as YAML; {error}") from None
     if not isinstance(card, dict):
-        raise UserError(f"{path}: the card is no mapping of keys to values; copy one of {METHODS} and change it")
+        raise UserError(f"{path}: the card is not a mapping of keys to values; copy one of {METHODS} and change it")
     missing = [key for key in KEYS if key not in card]
     if missing:
         raise UserError(f"{path}: the card lacks {', '.join(missing)}")
     for key, schema in card["parameters"].items():
         if schema.get("stage", INFERENCE) != INFERENCE:
             raise UserError(
-                f"{path}: parameters.{key}.stage: {schema['stage']!r} is no stage; write {INFERENCE}, or leave it out"
+                f"{path}: parameters.{key}.stage: {schema['stage']!r} is not a stage; write {INFERENCE}, or leave it out"
             )
     card["capabilities"] = {**dict.fromkeys(CAPABILITIES, False), **card["capabilities"]}
     card["training_data"] = {**SLICES, **card.get("training_data", {})}
@@ -221,7 +221,7 @@ def _stems(folder: Path) -> tuple[str, ...]:
 
 
 def _problems(name: str, section: str, properties: dict, values: object) -> list[str]:
-    """Every problem of one section, one line each."""
+    """Return the problems of one section, one line each."""
     if not isinstance(values, dict):
         return [f"{name}.{section}: {values!r} is not a mapping of keys to values"]
     lines = [_unknown(name, section, key, properties) for key in values if key not in properties]
@@ -235,7 +235,7 @@ def _problems(name: str, section: str, properties: dict, values: object) -> list
 
 
 def _settings(parameters: dict, training: dict) -> dict:
-    """What constraints speak of: parameters by their names, and training options as `training.KEY`."""
+    """Return what constraints refer to: parameters by their names, and training options as `training.KEY`."""
     return parameters | {f"training.{key}": value for key, value in training.items()}
 
 
@@ -265,7 +265,7 @@ def _complete(properties: dict, values: dict, modality: str | None) -> dict:
 
 
 def _typed(value: object, schema: dict) -> object:
-    """JSON schema takes 32.0 for an integer and 1 for a number; Python and a content hash do not."""
+    """Convert numbers to their exact type: JSON schema accepts 32.0 as an integer; Python and a content hash do not."""
     if isinstance(value, list):
         return [_typed(item, schema.get("items", {})) for item in value]
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -1,13 +1,13 @@
-"""Cards of the kinds of cohorts: what a data set is, how to come by it, and which options it brings. Read without its code.
+"""Cards of the kinds of cohorts: what a data set is, how to obtain it, and which options it sets. Read without its code.
 
 A card is the file `madad/data/cohorts/<kind>.yaml` beside the code that finds the data set's images.
 
-    title, about, licence, access   what it is, on which terms, and who gives it
-    where, tree                     what to download and unpack, and how it then lies on the disk
+    title, about, licence, access   what it is, its licence, and who provides it
+    where, tree                     what to download and unpack, and the folders that result
     subject                         the part of an image's path that names its subject, to count them by
-    options                         of a cohort of this kind, where the configuration gives none
+    options                         options of a cohort of this kind, unless the configuration sets them
     modalities                      sequences it has, by BIDS suffix; T1ce is a T1w image after contrast agent
-    published                       the split of the papers: `patients`, numbers a split, or `validation_patients`, by name
+    published                       the split of the papers: `patients`, numbers per split, or `validation_patients`, by name
     download                        `address`, `files` and number of `subjects` of a data set that needs no registration
 """
 
@@ -29,32 +29,32 @@ ADDRESSES = ("https://", "http://")
 
 @lru_cache(maxsize=1)
 def kinds() -> tuple[str, ...]:
-    """Every kind of cohort that has a card, in alphabetical order."""
+    """Return every kind of cohort that has a card, in alphabetical order."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
 @lru_cache
 def card(kind: str) -> dict[str, Any]:
-    """The card of a kind; without contents for a name that is none."""
+    """Return the card of a kind; empty if there is no such kind."""
     path = FOLDER / f"{kind}.yaml"
     return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def defaults(kind: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Options that a kind brings along.
+    """Return the options that a kind sets.
 
     Args:
         kind: of cohort.
-        given: options of the cohort in the configuration; the published split is laid under them, unless they refuse it with
-            `splits: random` or have a split of patients of their own.
+        given: options of the cohort in the configuration; the published split is included unless they set
+            `splits: random` or a split of the patients.
     """
     own_split = "patient_split" in given or "validation_patients" in given
-    wanted = given.get("splits", "random" if own_split else "published") == "published"
-    return {**card(kind).get("options", {}), **(published(kind) if wanted else {})}
+    chosen = given.get("splits", "random" if own_split else "published") == "published"
+    return {**card(kind).get("options", {}), **(published(kind) if chosen else {})}
 
 
 def published(kind: str) -> dict[str, Any]:
-    """The published split of a kind as options of a cohort; empty where there is none."""
+    """Return the published split of a kind as options of a cohort; empty if there is none."""
     split = card(kind).get("published", {})
     numbers = split.get("patients")
     if not numbers:
@@ -63,18 +63,17 @@ def published(kind: str) -> dict[str, Any]:
 
 
 def directions(kind: str) -> str:
-    """What to do to have a data set of this kind at hand, in indented lines; empty for data that need no root."""
-    told = card(kind)
-    if "tree" not in told:
+    """Return how to obtain a data set of this kind, in indented lines; empty for data that need no root."""
+    facts = card(kind)
+    if "tree" not in facts:
         return ""
-    text = (
-        f"{told['title']}. Licence: {told['licence']}. {told['access']}\n{told['where']}It then lies like this:\n{told['tree']}"
-    )
+    head = f"{facts['title']}. Licence: {facts['licence']}. {facts['access']}"
+    text = f"{head}\n{facts['where']}The folder then looks like this:\n{facts['tree']}"
     return textwrap.indent(text.rstrip(), "    ")
 
 
 def unknown_kinds(cohorts: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """One sentence for every cohort of a kind that does not exist."""
+    """Yield one sentence for every cohort of a kind that does not exist."""
     for name, cohort in cohorts.items():
         if cohort["kind"] not in kinds():
             close = did_you_mean(cohort["kind"], kinds()) or f"; known: {', '.join(kinds())}"
@@ -82,15 +81,15 @@ def unknown_kinds(cohorts: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 
 def problems(where: str, cohort: dict[str, Any], modalities: list[str]) -> Iterator[str]:
-    """What is wrong with the complete options of a cohort, one sentence each.
+    """Yield the problems of the complete options of a cohort, one sentence each.
 
     Args:
         where: the cohort's key, for the messages.
         cohort: its options.
-        modalities: sequences wanted of it.
+        modalities: sequences that are needed.
     """
     kind = cohort["kind"]
-    told = card(kind)
+    facts = card(kind)
     if kind == "phantom":
         yield from _phantom_problems(where, cohort, modalities)
         return
@@ -102,17 +101,17 @@ def problems(where: str, cohort: dict[str, Any], modalities: list[str]) -> Itera
     elif not Path(cohort["root"]).is_dir():
         yield _with_directions(f"{where}.root: there is no folder '{cohort['root']}'; correct the path or mount the disk", kind)
     if cohort.get("mirror") and not cohort["download"]:
-        yield f"{where}.mirror: nothing is fetched; add download: true, or leave the mirror out"
-    if missing := sorted(set(modalities) - set(told.get("modalities", modalities))):
-        yield f"modalities: {told['title']} ({where}) has no {', '.join(missing)}; it has {', '.join(told['modalities'])}"
-    if cohort["variant"] and "variant" not in told.get("options", {}):
-        yield f"{where}.variant: {told['title']} comes in one variant; leave it out"
+        yield f"{where}.mirror: nothing is downloaded; add download: true, or leave the mirror out"
+    if missing := sorted(set(modalities) - set(facts.get("modalities", modalities))):
+        yield f"modalities: {facts['title']} ({where}) has no {', '.join(missing)}; it has {', '.join(facts['modalities'])}"
+    if cohort["variant"] and "variant" not in facts.get("options", {}):
+        yield f"{where}.variant: {facts['title']} comes in one variant; leave it out"
 
 
 def _phantom_problems(where: str, cohort: dict[str, Any], modalities: list[str]) -> Iterator[str]:
     for key in ("root", "download", "mirror"):
         if cohort.get(key):
-            yield f"{where}.{key}: phantoms are made in results/cohorts, nothing is read; leave it out, or choose another kind"
+            yield f"{where}.{key}: phantoms are made in results/cohorts and need no data; leave it out or choose another kind"
     if cohort["dataset"]:
         yield f"{where}.dataset: phantoms are not {cohort['dataset']}; leave it out"
     if missing := sorted(set(modalities) - set(cohort["modalities"])):
@@ -125,11 +124,11 @@ def _download_problems(where: str, cohort: dict[str, Any]) -> Iterator[str]:
         able = ", ".join(name for name in kinds() if "download" in card(name))
         yield _with_directions(f"{where}.download: {kind} cannot be downloaded by a program ({able} can); set a root", kind)
     if cohort.get("root"):
-        yield f"{where}.root: with download: true the data go to results/downloads; leave out one of the two"
+        yield f"{where}.root: with download: true the data are stored in results/downloads; leave out one of the two"
     if cohort.get("mirror") and not cohort["mirror"].startswith(ADDRESSES):
-        yield f"{where}.mirror: '{cohort['mirror']}' is no address of {' or '.join(ADDRESSES)}; for a folder set root"
+        yield f"{where}.mirror: '{cohort['mirror']}' does not start with {' or '.join(ADDRESSES)}; for a folder set root"
 
 
 def _with_directions(sentence: str, kind: str) -> str:
-    told = directions(kind) if kind != "bids" else ""
-    return f"{sentence}\n{told}" if told else sentence
+    steps = directions(kind) if kind != "bids" else ""
+    return f"{sentence}\n{steps}" if steps else sentence

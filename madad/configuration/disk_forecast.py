@@ -1,7 +1,7 @@
-"""How much room a run will take below results/, told before it starts.
+"""Forecast the disk space of a run below results/, before it starts.
 
-An estimate from the configuration, the size of the grid and the number of subjects; bytes for a voxel were measured on finished
-runs (`python -m benchmarks.disk` compares). Numbers of images come from the manifests where these are written already.
+An estimate from the configuration, the size of the grid and the number of subjects; bytes per voxel were measured on finished
+runs (`python -m benchmarks.disk` compares). Numbers of images come from the manifests if they exist.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from madad.core.io.manifest import read_table
 # Sides of ICBM152's brain with the margins of `madad.data.template`, and its volume.
 BRAIN_BOX_MM, BRAIN_MM3 = (189, 189, 163), 1.883e6
 GRID_MULTIPLES = (16, 16, 8)
-# Compressed bytes for a voxel of the brain (a voxel of the grid for `reconstruction`: noise outside the brain stays).
+# Compressed bytes per voxel of the brain (per voxel of the grid for `reconstruction`, which has noise outside the brain).
 BYTES = {"head": 1.6, "preprocessed": 4.0, "pack": 4.2, "map": 2.1, "reconstruction": 1.8, "bank": 0.06}
 PICTURE = 75_000
-# A model file at the card's default widths, where the card does not say.
+# A model file at the default widths, for cards that do not state it.
 MODEL_MB = 200
-# Tables and figures of a run, and of a report; a row of the long table.
+# Tables and figures of a report and of a run; a row of the long table.
 REPORT, RUN_REPORT, SUBJECT_REPORT = 3e6, 0.9e6, 13e3
-# Weights, their average and two moments of the optimiser: one training at a time.
+# A checkpoint has weights, their average and two moments of the optimiser; one training at a time is assumed.
 CHECKPOINT = 4
 WIDTHS = ("channels", "channel_multipliers", "base_channels", "blocks_per_level")
 PARTS = ("cohorts", "preprocessed", "packs", "models", "maps", "report")
@@ -37,29 +37,29 @@ PARTS = ("cohorts", "preprocessed", "packs", "models", "maps", "report")
 Counts = dict[tuple[str, str], int]
 
 
-def told(config: Options, results: Path = Path("results")) -> tuple[str, bool]:
-    """One line for the user: what the run needs, what is there already and what is free. And whether it fits."""
+def message(config: Options, results: Path = Path("results")) -> tuple[str, bool]:
+    """Return one line for the user (what the run needs, what exists already, what is free) and whether it fits."""
     needed, there = estimate(config, results), present(results)
     missing = sum(max(size - there[part], 0) for part, size in needed.items())
     free = shutil.disk_usage(results if results.exists() else results.absolute().parent).free
     parts = ", ".join(f"{part} {_readable(size)}" for part, size in needed.items() if size >= 0.01 * sum(needed.values()))
     line = f"disk: results/ will take about {_readable(sum(needed.values()))} ({parts}); "
-    line += f"{_readable(sum(there.values()))} are there already, " if any(there.values()) else "nothing is there yet, "
+    line += f"{_readable(sum(there.values()))} exist already, " if any(there.values()) else "nothing exists yet, "
     line += f"{_readable(free)} are free"
     if missing <= free:
         return line, True
     return (
-        f"{line}. THIS WILL NOT FIT: about {_readable(missing - free)} are lacking. Make room, take fewer methods, seeds or test "
-        "sets, or run with --directory on a larger disk; what is finished stays finished when the disk runs full"
+        f"{line}. THIS WILL NOT FIT: about {_readable(missing - free)} are missing. Free some space, use fewer methods, seeds or "
+        "test sets, or run with --directory on a larger disk; if the disk runs full, finished steps are kept"
     ), False
 
 
 def estimate(config: Options, results: Path = Path("results")) -> dict[str, float]:
-    """Bytes below results/ once the run is finished, by part.
+    """Return the bytes below results/ after the run, by part.
 
     Args:
         config: from `madad.configuration.settings.resolve`.
-        results: where manifests of an earlier run may lie.
+        results: folder that may hold manifests of an earlier run.
     """
     counts = {name: images(name, config, results) for name in configuration.used_cohorts(config)}
     runs = experiments.runs(config, "methods")
@@ -79,35 +79,35 @@ def estimate(config: Options, results: Path = Path("results")) -> dict[str, floa
 
 
 def present(results: Path = Path("results")) -> dict[str, int]:
-    """Bytes that are there already, by the same parts."""
+    """Return the bytes that exist already, by the same parts."""
     found = dict.fromkeys(PARTS, 0)
     for folder, _, names in os.walk(results):
         first = Path(folder).relative_to(results).parts[:1]
         for name in names:
-            with suppress(OSError):  # gone meanwhile
+            with suppress(OSError):  # deleted meanwhile
                 found[_part(first[0] if first else "", name)] += os.lstat(os.path.join(folder, name)).st_size
     return found
 
 
 def images(name: str, config: Options, results: Path) -> Counts:
-    """Images of one modality by split and group ("healthy" or "patient"), from the manifest or else as they will be dealt."""
+    """Return the number of images per modality, by split and group, from the manifest or else from the fractions."""
     cohort = config["cohorts"][name]
-    with suppress(UserError, KeyError):  # none yet, or one that the job which needs it will complain about
+    with suppress(UserError, KeyError):  # none yet, or one that the job which needs it will refuse
         rows = read_table(results / "cohorts" / name / "manifest.tsv")
         counted = Counter((row["split"], row["group"]) for row in rows if row["modality"] in config["modalities"])
         return {key: ceil(number / len(config["modalities"])) for key, number in counted.items()}
     healthy, patients = _groups(cohort)
-    dealt = {("train", "healthy"): healthy * cohort["split"]["train"]}
+    planned = {("train", "healthy"): healthy * cohort["split"]["train"]}
     for split in ("validation", "test"):
-        dealt |= {
+        planned |= {
             (split, "healthy"): healthy * cohort["split"][split],
             (split, "patient"): patients * cohort["patient_split"][split],
         }
-    return {key: ceil(number) for key, number in dealt.items()}
+    return {key: ceil(number) for key, number in planned.items()}
 
 
 def _groups(cohort: Options) -> tuple[int, int]:
-    """Healthy subjects and patients, as far as the configuration and the table of participants know them."""
+    """Return the numbers of healthy subjects and patients, from the configuration and the table of participants."""
     total = subject_counts.subjects(cohort)
     if cohort["kind"] == "phantom":
         return cohort["healthy"], max(total - cohort["healthy"], 0)
@@ -122,7 +122,7 @@ def _groups(cohort: Options) -> tuple[int, int]:
 
 
 def voxels(pipeline: Options) -> tuple[float, int]:
-    """Voxels of the brain and of the grid of a pipeline; a template of the user's is taken to be as large as ICBM152."""
+    """Return the voxels of the brain and of the grid of a pipeline; any template is assumed to be as large as ICBM152."""
     spacing = pipeline["spacing_mm"]
     shape = pipeline.get("shape") or [
         ceil(side / spacing / of) * of for side, of in zip(BRAIN_BOX_MM, GRID_MULTIPLES, strict=True)
@@ -135,7 +135,7 @@ def _grid(name: str, config: Options) -> tuple[float, int]:
 
 
 def _made(cohort: Options, config: Options) -> float:
-    """Heads of phantoms, with air and masks."""
+    """Return the bytes of phantom images, with air and masks."""
     if cohort["kind"] != "phantom":
         return 0
     box_mm3 = 1.25 * prod(BRAIN_BOX_MM)
@@ -149,7 +149,7 @@ def _preprocessed(name: str, config: Options, counts: Counts) -> float:
 
 
 def _samples(testset: str, split: str, config: Options, counts: dict[str, Counts]) -> int:
-    """Images of one modality in a split of a test set."""
+    """Return the number of images of one modality in a split of a test set."""
     base, cohort = configuration.base_of(testset), configuration.cohort_of(testset)
     known = counts[cohort]
     number = known.get((split, "healthy"), 0) + known.get((split, "patient"), 0)
@@ -181,7 +181,7 @@ def _banks(config: Options) -> float:
 
 
 def _maps(run: dict[str, str], config: Options, counts: dict[str, Counts]) -> float:
-    """Maps of a run: of every test set, and of the validation subjects that give thresholds to foreign test sets."""
+    """Return the bytes of the maps of a run: of all test sets, and of the validation subjects that give their thresholds."""
     card = cards.load(experiments.entries(config)[run["method"]]["base"])
     brain, grid = _grid(run["cohort"], config)
     sample = BYTES["map"] * brain + BYTES["reconstruction"] * grid * card["capabilities"]["reconstructs"]
@@ -191,7 +191,7 @@ def _maps(run: dict[str, str], config: Options, counts: dict[str, Counts]) -> fl
 
 
 def model_bytes(name: str, config: Options) -> float:
-    """A model file: that of the card's defaults, scaled by the squared widths; what trains nothing keeps its parts' weights."""
+    """Return the bytes of a model file: those of the card's defaults scaled by the squared widths, or those of its parts."""
     entry = experiments.entries(config)[name]
     card = cards.load(entry["base"])
     own = next(iter(entry["options"].values()))["parameters"]
@@ -202,7 +202,7 @@ def model_bytes(name: str, config: Options) -> float:
 
 
 def _width(parameters: Options, key: str) -> float:
-    """What the number of weights is proportional to: squared channels, and blocks; 1 where that is no number."""
+    """Return what the number of weights is proportional to: squared channels, or blocks; 1 if that is not a number."""
     sides = parameters[key] if isinstance(parameters[key], list) else [parameters[key]]
     if not all(isinstance(side, int | float) for side in sides):
         return 1

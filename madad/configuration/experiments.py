@@ -1,10 +1,10 @@
-"""The methods of a configuration, the trained parts they stand on, and the runs that follow.
+"""The methods of a configuration, the trained parts that they use, and the runs that follow.
 
 An entry, for every name that is trained or run:
 `base` the published method or component behind it; `parts` the names of the entries its card requires, by role;
-`seeded` whether it runs once a seed or once; `modalities` those it is made for; `options` by modality what
+`seeded` whether it runs once per seed or only once; `modalities` those it supports; `options` by modality what
 `madad.methods.registry.assemble` builds it from and the engine trains it with; `track` the labels that it and its parts see;
-`resources` what a job that trains or applies it asks for; `weights_from` the entry whose weights it reuses, where one that
+`resources` what a job that trains or applies it requests; `weights_from` the entry whose weights it reuses, where one that
 differs in its settings of inference alone is trained already, or None.
 """
 
@@ -20,37 +20,39 @@ from madad.core.provenance import content_hash
 
 
 def resolve(config: Options, sizes: Options, problems: list[str]) -> Options:
-    """Entries of all methods of a configuration and of all parts they need, parts first.
+    """Return the entries of all methods of a configuration and of all parts they need, parts first.
 
     Args:
-        config: complete but for its methods.
+        config: complete except for its methods.
         sizes: `parameters`, `training` and `resources` of the preset, by base.
         problems: every problem found is added, one line each.
     """
     experiments = _Experiments(config["method_options"], config["modalities"], sizes, problems)
     for name in config["methods"]:
         if experiments.base(name) in cards.components():
-            problems.append(f"methods: {name} is a component that methods stand on, not a method to compare")
+            problems.append(f"methods: {name} is a component that methods use, not a method to compare")
         experiments.add(name, "methods")
     used = dict(experiments.entries)
     _share_weights(used)
-    for name in config["method_options"]:  # a mistake in an unused entry is told before anybody relies on it
+    for name in config["method_options"]:  # an error in an unused entry is reported before anyone relies on it
         experiments.add(name, "method_options")
     for modality in config["modalities"]:
         if used and not any(modality in entry["modalities"] for entry in used.values()):
             names = ", ".join(config["methods"])
-            problems.append(f"modalities: none of the methods ({names}) is made for {modality}; their cards say for what")
+            problems.append(
+                f"modalities: none of the methods ({names}) supports {modality}; their cards list the sequences they support"
+            )
     return used
 
 
 def runs(config: Options, kind: str) -> list[dict[str, str]]:
-    """Every valid combination of training cohort, modality, method and seed.
+    """Return every valid combination of training cohort, modality, method and seed.
 
-    What is not trained, and does not stand on what is trained anew for every seed, runs once, with the first seed.
+    A method that is not trained and uses no part that is trained per seed runs once, with the first seed.
 
     Args:
         config: from `madad.configuration.settings.resolve`.
-        kind: "methods" for what is compared, "parts" for what only stands beneath.
+        kind: "methods" for what is compared, "parts" for what is only used by them.
     """
     return [
         dict(cohort=cohort, modality=modality, method=name, seed=str(seed))
@@ -83,7 +85,7 @@ def beneath(config: Options, name: str) -> list[str]:
 
 
 def noise_laws(config: Options) -> Options:
-    """Parameters `noise_…` of the methods trained under noise of some resolution and magnitude; none if all share a law."""
+    """Return the parameters `noise_…` of methods trained with noise of a resolution and magnitude; empty if all are equal."""
     chosen = {name: next(iter(entry["options"].values()))["parameters"] for name, entry in config["methods"].items()}
     laws = {
         name: {key: value for key, value in parameters.items() if key.startswith("noise_")}
@@ -94,7 +96,7 @@ def noise_laws(config: Options) -> Options:
 
 
 def of_training(options: Options) -> Options:
-    """Options of one modality without the parameters that the training does not depend on."""
+    """Return the options of one modality without the parameters that the training does not depend on."""
     return {**options, "parameters": cards.of_training(options["base"], options["parameters"])}
 
 
@@ -120,7 +122,7 @@ class _Experiments:
         return self.given.get(name, {}).get("base", name)
 
     def add(self, name: str, where: str, above: tuple[str, ...] = ()) -> None:
-        """Add the entry of a name after those of its parts; nothing where there is a problem."""
+        """Add the entry of a name after those of its parts; add nothing if there is a problem."""
         base = self.base(name)
         if name in self.entries:
             return
@@ -128,7 +130,7 @@ class _Experiments:
             self.problems.append(unknown(where, "method", base, [*_known(), *(other for other in self.given if other != name)]))
         elif name in above:
             chain = " needs ".join([*above, name])
-            self.problems.append(f"method_options.{name}.parts: {chain}; a method cannot stand on itself")
+            self.problems.append(f"method_options.{name}.parts: {chain}; a method cannot be a part of itself")
         else:
             parts = self.parts(name)
             for role, part in parts.items():
@@ -137,11 +139,11 @@ class _Experiments:
             self.entries |= {name: entry} if entry else {}
 
     def parts(self, name: str) -> dict[str, str]:
-        """Names of the entries that a method stands on, by role."""
+        """Return the names of the entries that a method uses, by role."""
         requires, wanted = cards.load(self.base(name))["requires"], self.given.get(name, {}).get("parts", {})
         where = f"method_options.{name}.parts"
         for role in [role for role in wanted if role not in requires]:
-            none = f"{where}: {name} stands on no part; leave it out"
+            none = f"{where}: {name} uses no parts; leave it out"
             self.problems.append(unknown(where, "role", role, requires) if requires else none)
         parts = {}
         for role, need in requires.items():
@@ -152,7 +154,7 @@ class _Experiments:
                 self.problems.append(f"{where}.{role}: cannot be null; leave it out for {need['default']}")
             elif not _suits(self.base(part), need):
                 kind = f"a method that {' and '.join(need['capabilities'])}" if need["capabilities"] else need["default"]
-                self.problems.append(f"{where}.{role}: '{part}' cannot serve; wanted is {kind}, or a variant of it")
+                self.problems.append(f"{where}.{role}: '{part}' cannot be used here; choose {kind}, or a variant of it")
             else:
                 parts[role] = part
         return parts
@@ -182,13 +184,14 @@ class _Experiments:
         }
 
     def section(self, section: str, name: str, base: str) -> Options:
-        """One kind of options as the preset and then the configuration give it."""
+        """Return one kind of options from the preset, updated by the configuration."""
         return {**self.sizes.get(base, {}).get(section, {}), **self.given.get(name, {}).get(section, {})}
 
     def resources(self, name: str, base: str) -> Options:
-        """The preset's are those of its own sizes; other sizes take what the card says, or the configuration.
+        """Return the resources that differ from the card's.
 
-        A choice between names, such as a law of noise, is no size.
+        Those of the preset apply to its own sizes; other sizes use those of the card or of the configuration.
+        A choice between names, such as a kind of noise, is not a size.
         """
         given, card = self.given.get(name, {}), cards.load(base)
         chosen = [card[section].get(key, {}) for section in ("parameters", "training") for key in given.get(section, {})]
@@ -196,7 +199,7 @@ class _Experiments:
         return given.get("resources", {}) if other_sizes else self.section("resources", name, base)
 
     def options(self, name: str, base: str) -> Options | None:
-        """Complete parameters and training options for every modality; None where they are not valid."""
+        """Return complete parameters and training options for every modality; None if they are not valid."""
         card = cards.load(base)
         own = {
             section: coerce(self.section(section, name, base), {"properties": card[section]})
@@ -210,7 +213,7 @@ class _Experiments:
 
 
 def _misfits(name: str, options: Options, requires: Options) -> Iterator[str]:
-    """Where a method and its parts do not go together."""
+    """Yield where a method and its parts disagree."""
     for role, part in options["parts"].items():
         where = f"method_options.{name}.parts.{role}"
         for key in requires[role].get("same", []):
@@ -236,6 +239,6 @@ def _suits(base: str, need: Options) -> bool:
 
 
 def _part(name: str, entry: Options, modality: str, need: Options) -> Options:
-    """What a method is told of one part: how it was built, and what is set otherwise for this use."""
+    """Return what a method gets to know about one part: how it was built, and what is set differently for this use."""
     options = {key: value for key, value in entry["options"][modality].items() if key != "training"}
     return {**options, "method": name, "overrides": cards.overrides(need, options["parameters"])}

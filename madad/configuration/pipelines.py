@@ -1,4 +1,4 @@
-"""Pipelines of preprocessing: published chains under their names, and what a schema cannot say about their options."""
+"""Preprocessing pipelines: published chains by name, and the problems between options."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from madad.core.provenance import ROOT
 
 PRESETS = ROOT / "presets" / "pipelines"
 ICBM152 = "icbm152"
-# Templates that published chains name and that nobody but their authors may hand out.
+# Templates that published chains use and that only their authors may distribute.
 ELSEWHERE = {
     "sri24": "SRI24 is not shipped; download sri24_spm8.zip from https://www.nitrc.org/projects/sri24 and give the path of its "
-    "templates/T1_brain.nii, or take icbm152",
+    "templates/T1_brain.nii, or use icbm152",
 }
 # In-plane sides are multiples of this, so that U-Nets and patch sets can halve them four times.
 IN_PLANE_MULTIPLE = 16
-# A field of view narrower than this shows no slice of a brain.
+# A narrower field of view does not contain a whole slice of a brain.
 LEAST_EXTENT_MM = 100.0
 
 
 def names() -> list[str]:
-    """The published chains, files of presets/pipelines."""
+    """Return the published chains, files of presets/pipelines."""
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
 def published(name: str) -> Options:
-    """What a published chain says of itself."""
+    """Return the options of a published chain."""
     return yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
 
 
 def lay(pipelines: Options, sizes: Options) -> Options:
-    """Every pipeline with what it is based on.
+    """Return every pipeline merged into what it is based on.
 
     Own keys win over the published chain it is based on, and that over the sizes of the preset, because a chain's grid is
     part of it.
 
     Args:
-        pipelines: options by name, as the configuration has them.
-        sizes: options of the preset for every pipeline.
+        pipelines: options by name, as in the configuration.
+        sizes: options that the preset sets for every pipeline.
     """
     known = names()
     chains = {name: published(own["base"]) for name, own in pipelines.items() if own.get("base") in known}
@@ -49,13 +49,13 @@ def lay(pipelines: Options, sizes: Options) -> Options:
 
 
 def suggest_skull_strip(cohorts: Options, own: Options, pipelines: Options) -> Options:
-    """Cohorts that take the skull strip of their pipeline, where it has one and they say nothing themselves.
+    """Return the cohorts, with the skull stripping of their pipeline if it sets one and they do not.
 
-    Images that are stripped already (`none`) or bring their masks (`given`) stay so whatever the pipeline wants.
+    Images that are stripped already (`none`) or supplied with masks (`given`) stay so whatever the pipeline sets.
 
     Args:
-        cohorts: with what preset and kind say.
-        own: as the configuration has them.
+        cohorts: with the options of preset and kind.
+        own: as in the configuration.
         pipelines: from `lay`.
     """
     chosen = {}
@@ -67,7 +67,7 @@ def suggest_skull_strip(cohorts: Options, own: Options, pipelines: Options) -> O
 
 
 def problems(name: str, pipeline: Options) -> Iterator[str]:
-    """What is wrong with the complete options of a pipeline, one sentence each."""
+    """Yield the problems of the complete options of a pipeline, one sentence each."""
     where = f"pipelines.{name}"
     if pipeline["base"] not in [None, *names()]:
         yield unknown(f"{where}.base", "published chain", pipeline["base"], names())
@@ -77,7 +77,7 @@ def problems(name: str, pipeline: Options) -> Iterator[str]:
     if pipeline["denoise"] != "none" and (times < 1 or abs(times - round(times)) > 1e-6):
         yield (
             f"{where}.denoise_at_mm: {pipeline['denoise_at_mm']:g} mm does not divide spacing_mm ({pipeline['spacing_mm']:g} mm) "
-            "into whole voxels; take a half or a third of it, or null"
+            "into whole voxels; use a half or a third of it, or null"
         )
 
 
@@ -103,7 +103,7 @@ def _grid_problems(where: str, pipeline: Options) -> Iterator[str]:
     for side in sorted({side for side in shape[:2] if side % IN_PLANE_MULTIPLE}):
         below = side // IN_PLANE_MULTIPLE * IN_PLANE_MULTIPLE
         near = " or ".join(str(n) for n in (below, below + IN_PLANE_MULTIPLE) if n)
-        yield f"{where}.shape: {side} is no multiple of {IN_PLANE_MULTIPLE}, and networks halve slices; take {near}"
+        yield f"{where}.shape: {side} is not a multiple of {IN_PLANE_MULTIPLE}, and networks halve slices; use {near}"
     if min(shape[:2]) * spacing_mm < LEAST_EXTENT_MM:
         extent = " x ".join(f"{side * spacing_mm:g}" for side in shape)
-        yield f"{where}.shape: {shape} voxels of {spacing_mm:g} mm see {extent} mm of a head; take more voxels, or null for all"
+        yield f"{where}.shape: {shape} voxels of {spacing_mm:g} mm cover {extent} mm of a head; use more voxels, or null for all"

@@ -1,4 +1,9 @@
-"""JSON schemas as the project uses them: text made into numbers, defaults filled in, every violation a sentence."""
+"""Options as plain dicts: merging, names that do not exist, and JSON schemas where a model would gain nothing.
+
+The configuration is checked by the pydantic models of `madad.configuration.model`. JSON schema remains for the parameters of
+method cards, which are data: anyone may add a card, and a card states type, bounds and default in JSON schema's own words; and
+for `schemas/published.schema.json` and `schemas/manifest.schema.json`, which check files and fill in little.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +24,12 @@ Options = dict[str, Any]
 
 
 def read(name: str) -> Options:
-    """The schema `schemas/<name>.schema.json`."""
+    """Return the schema `schemas/<name>.schema.json`."""
     return json.loads((FOLDER / f"{name}.schema.json").read_text())
 
 
 def coerce(value: Any, schema: Options) -> Any:
-    """Turn text into the number, truth value or null that the schema wants, wherever that is possible."""
+    """Convert text to the number, truth value or null that the schema requires, if possible."""
     if isinstance(value, dict):
         return {key: coerce(entry, _schema_of(key, schema)) for key, entry in value.items()}
     if isinstance(value, list):
@@ -33,7 +38,7 @@ def coerce(value: Any, schema: Options) -> Any:
 
 
 def fill(value: Any, schema: Options) -> Any:
-    """Put in the schema's defaults, at every depth. Returns a new value."""
+    """Return a value with the schema's defaults filled in, at every depth."""
     if isinstance(value, dict):
         defaults = {key: part["default"] for key, part in schema.get("properties", {}).items() if "default" in part}
         return {key: fill(entry, _schema_of(key, schema)) for key, entry in {**defaults, **value}.items()}
@@ -41,11 +46,11 @@ def fill(value: Any, schema: Options) -> Any:
 
 
 def check(config: Options, schema: Options) -> Iterator[str]:
-    """One line for every violation of the schema, naming key, value, what is allowed and the nearest known name."""
+    """Yield one line for every violation of the schema, with key, value, what is allowed and the nearest known name."""
     for error in sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: [str(p) for p in e.path]):
         where = ".".join(str(part) for part in error.path) or "top level"
         if error.validator == "additionalProperties":
-            known = list(error.schema.get("properties", {}))
+            known = [] if isinstance(error.schema, bool) else list(error.schema.get("properties", {}))
             for key in sorted(set(error.instance) - set(known)):
                 yield f"{where}: unknown key '{key}'{nearest(key, known)}"
         else:
@@ -53,7 +58,7 @@ def check(config: Options, schema: Options) -> Iterator[str]:
 
 
 def merge(under: Options, over: Options) -> Options:
-    """`over` laid over `under`, nested mappings key by key."""
+    """Return `under` updated by `over`, nested mappings key by key."""
     merged = dict(under)
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -62,17 +67,17 @@ def merge(under: Options, over: Options) -> Options:
 
 
 def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> str:
-    """A name that does not exist, with the nearest that does."""
+    """Return the sentence for a name that does not exist, with the nearest that does."""
     return f"{where}: no {kind} is called '{name}'{nearest(name, known)}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about a name that does not exist."""
+    """Return the end of a message about a name that does not exist."""
     return did_you_mean(name, known) or f"; known: {', '.join(sorted(known))}"
 
 
 def _hint(error: ValidationError) -> str:
-    """What a message of jsonschema leaves unsaid."""
+    """Return what to do about a violation, where the message of jsonschema does not say it."""
     if error.validator == "minItems" and error.instance:
         return f"; give {error.validator_value} values"
     is_number = isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
@@ -91,10 +96,10 @@ def _as_list(kinds: str | list[str]) -> list[str]:
 
 
 def _from_text(text: str, kinds: list[str]) -> Any:
-    """Read a text as the first kind it fits; a text that fits none stays, for the schema to refuse."""
+    """Read a text as the first kind that it fits; a text that fits none is returned as it is, and the schema refuses it."""
     if "string" in kinds:
         return text
-    constants = {"true": True, "false": False} if "boolean" in kinds else {}
+    constants: dict[str, bool | None] = {"true": True, "false": False} if "boolean" in kinds else {}
     constants |= {"null": None, "none": None, "": None} if "null" in kinds else {}
     if text.lower() in constants:
         return constants[text.lower()]

@@ -1,6 +1,6 @@
-"""The configuration: strict, complete before the first job, and cheap to read.
+"""Resolve the configuration: strict, complete before the first job, and fast to read.
 
-Values come from the schema's defaults, then the preset, then a pipeline's published chain, then `config.yaml` and the command
+Values come from the model's defaults, then the preset, then a pipeline's published chain, then `config.yaml` and the command
 line.
 """
 
@@ -24,24 +24,24 @@ from madad.core.provenance import ROOT
 IMPLANTED = "-implanted"
 CORRUPTED = "-corrupted"
 PRESETS = ROOT / "presets"
-# Ways of skull stripping that call a program of another project.
+# Skull-stripping methods that call a program of another project.
 PROGRAMS = ("hd-bet", "synthstrip")
 DOWNLOADS = "results/downloads"
 
 
 def resolve(raw: Options) -> Options:
-    """Complete a configuration and check all of it. Its `method_folders` become those of this process (`madad.core.plugins`).
+    """Complete and check a configuration. Its `method_folders` are then used by this process (`madad.core.plugins`).
 
     Args:
-        raw: `config.yaml` with whatever the command line changed; text is accepted where a number is wanted,
-            because `--config seeds=[7]` delivers text.
+        raw: `config.yaml` with the changes of the command line; numbers may be given as text, because `--config seeds=[7]`
+            passes text.
 
     Returns:
         The configuration with every option present; `methods` and `parts` map each name to an entry of
         `madad.configuration.experiments`.
 
     Raises:
-        UserError: every problem in one list, each with its key, the value and what is allowed.
+        UserError: all problems in one list, each with its key, its value and what is allowed.
     """
     given = _checked(raw)
     own = given.model_dump(exclude_unset=True)
@@ -71,27 +71,27 @@ def _checked(options: object) -> Config:
 
 
 def used_cohorts(config: Options) -> list[str]:
-    """Cohorts that are trained on or tested on, in the order of their names."""
+    """Return the cohorts that are trained on or tested on, in alphabetical order."""
     return sorted({cohort_of(testset) for testset in config["test_on"]} | set(config["train_on"]))
 
 
 def base_of(testset: str) -> str:
-    """Test set that a corrupted one is made of, and whose thresholds it is scored with; any other is its own."""
+    """Return the test set that a corrupted one is made of and whose thresholds apply to it; for any other, itself."""
     return testset.removesuffix(CORRUPTED)
 
 
 def cohort_of(testset: str) -> str:
-    """Cohort behind a test set: `ixi-implanted`, `ixi-corrupted` and `ixi-implanted-corrupted` are made of `ixi`."""
+    """Return the cohort of a test set: `ixi-implanted`, `ixi-corrupted` and `ixi-implanted-corrupted` are made of `ixi`."""
     return base_of(testset).removesuffix(IMPLANTED)
 
 
 def evaluations(config: Options) -> list[dict[str, str]]:
-    """Every run of a compared method on every test set that is not corrupted."""
+    """Return every run of a compared method on every test set that is not corrupted."""
     return [run for run in _pairs(config) if run["testset"] == base_of(run["testset"])]
 
 
 def robustness(config: Options) -> list[dict[str, str]]:
-    """Every run of a compared method on every corrupted test set; their numbers stay apart from all others."""
+    """Return every run of a compared method on every corrupted test set; their numbers are reported separately."""
     return [run for run in _pairs(config) if run["testset"] != base_of(run["testset"])]
 
 
@@ -100,7 +100,7 @@ def _pairs(config: Options) -> list[dict[str, str]]:
 
 
 def _read_preset(name: str, above: tuple[str, ...] = ()) -> Options:
-    """A preset laid over the one it changes; `above` are the presets that stand on it."""
+    """Return a preset merged into the one it is based on; `above` are the presets based on it."""
     path = PRESETS / f"{name}.yaml"
     if not path.exists():
         known = [file.stem for file in PRESETS.glob("*.yaml")]
@@ -118,7 +118,7 @@ def _read_preset(name: str, above: tuple[str, ...] = ()) -> Options:
     if "base" not in preset:
         return preset
     if preset["base"] in above:
-        raise UserError(f"{path}: base: {' stands on '.join([*above, preset['base']])}; a preset cannot stand on itself")
+        raise UserError(f"{path}: base: {' is based on '.join([*above, preset['base']])}; a preset cannot be based on itself")
     return merge(_read_preset(preset["base"], above), preset)
 
 
@@ -130,7 +130,7 @@ def _unknown_sizes(preset: Any) -> list[str]:
 
 
 def _under_preset(config: Options, preset: Options) -> Options:
-    """Lay the configuration over the preset; cohorts take the preset's options for their kind."""
+    """Merge the configuration into the preset; cohorts take the preset's options for their kind."""
     whole = ("methods", "anomalies", "implanted", "corrupted", "evaluation", "seeds")
     merged = merge({key: preset[key] for key in whole if key in preset}, config)
     for name, cohort in config["cohorts"].items():
@@ -142,7 +142,7 @@ def _under_preset(config: Options, preset: Options) -> Options:
 
 
 def _inconsistencies(config: Options) -> Iterator[str]:
-    """What a schema cannot say: names that must exist and options that must agree."""
+    """Yield the problems between keys: names that do not exist and options that disagree."""
     cohorts = config["cohorts"]
     named = [("train_on", name) for name in config["train_on"]] + [("test_on", cohort_of(name)) for name in config["test_on"]]
     for key, name in named:
@@ -172,7 +172,7 @@ def _testset_problems(testsets: list[str], cohorts: Options) -> Iterator[str]:
         if base_of(name) not in testsets:
             yield f"test_on: {name} is scored with the thresholds of {base_of(name)}; add {base_of(name)} to test_on"
         if IMPLANTED in name and cohorts.get(cohort_of(name), {}).get("group") == "patient":
-            yield f"test_on: {name} puts lesions into the healthy, and {cohort_of(name)} has none (group: patient); leave it out"
+            yield f"test_on: {name} needs healthy subjects, and {cohort_of(name)} has none (group: patient); leave it out"
 
 
 def _anomaly_problems(anomalies: Options) -> Iterator[str]:
@@ -189,23 +189,23 @@ def _quality_problems(options: Options, cohorts: Options) -> Iterator[str]:
     for measure, limits in options["limits"].items():
         for kind, pair in limits.items():
             low, high = pair or (None, None)
-            if None not in (low, high) and low > high:
+            if low is not None and high is not None and low > high:
                 yield f"quality.limits.{measure}.{kind}: the lowest comes first, not [{low:g}, {high:g}]"
     for key in ("exclude", "keep"):
         for name in sorted(set(options[key]) - set(cohorts)):
             yield unknown(f"quality.{key}", "cohort", name, cohorts)
     for name, listed in options["exclude"].items():
         for subject in sorted(set(listed) & set(options["keep"].get(name, []))):
-            yield f"quality.keep.{name}: {subject} stands in quality.exclude.{name} as well; take it out of one of them"
+            yield f"quality.keep.{name}: {subject} is also in quality.exclude.{name}; remove it from one of them"
 
 
 def _same_roots(roots: dict[str, str]) -> Iterator[str]:
-    """One data set under two names would be trained on under the one and tested on under the other."""
+    """Yield cohorts with the same folder: one could be trained on while the other is tested on."""
     seen: dict[Path, str] = {}
     for name, root in roots.items():
         first = seen.setdefault(Path(root).resolve(), name)
         if first != name:
-            yield f"cohorts.{name}.root: the folder of cohorts.{first} again; subjects would be learnt from and tested on"
+            yield f"cohorts.{name}.root: the same folder as cohorts.{first}; a subject could be trained on and tested on"
 
 
 def _cohort_problems(name: str, cohort: Options, config: Options) -> Iterator[str]:
@@ -222,10 +222,10 @@ def _cohort_problems(name: str, cohort: Options, config: Options) -> Iterator[st
             f"leave the command out, or set skull_strip to {' or '.join(PROGRAMS)}"
         )
     if not _is_command(cohort["skull_strip_command"]):
-        yield f"{where}.skull_strip_command: '{cohort['skull_strip_command']}' is no command; close its quotes, or leave it out"
+        yield f"{where}.skull_strip_command: '{cohort['skull_strip_command']}' is not a command; close its quotes or leave it out"
     yield from cohort_cards.problems(where, cohort, config["modalities"])
     if name in config["train_on"] and cohort["group"] == "patient":
-        yield f"train_on: {name} holds patients alone (group: patient), and methods learn from the healthy; take another cohort"
+        yield f"train_on: {name} has patients only (group: patient), and methods need healthy subjects; choose another cohort"
 
 
 def _is_command(text: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""How many subjects a cohort will have, counted by names alone: enough to divide its work and to foresee its disk."""
+"""Count the subjects of a cohort by file names alone: enough to divide its work and to forecast its disk space."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 from madad.configuration import cohort_cards
 from madad.configuration.schema import Options
 
-# A shard is one job: long enough to be worth a job's start, short enough to run beside others.
-SUBJECTS_A_SHARD = 40
-# For kinds whose cards do not say how an image names its subject: every folder with images counts as one.
+# A shard is one job: long enough to justify the start of a job, short enough to run in parallel with others.
+SUBJECTS_PER_SHARD = 40
+# For kinds whose cards do not state how paths name subjects: every folder with images counts as one.
 NEVER = r"$^"
 
 
 def subjects(cohort: Options) -> int:
-    """Number of subjects of a cohort, as its folder has it; some may turn out to be of no use.
+    """Return the number of subjects in the folder of a cohort; some may turn out to be unusable.
 
     Args:
-        cohort: options of a cohort, complete.
+        cohort: complete options of a cohort.
     """
     if cohort["kind"] == "phantom":
         found = cohort["healthy"] + cohort["patients"]
-    elif cohort.get("download"):  # not fetched yet, or not all of it
+    elif cohort.get("download"):  # not downloaded yet, or not completely
         found = cohort_cards.card(cohort["kind"])["download"]["subjects"]
     else:
         found = _listed(str(cohort["root"]), cohort["kind"])
@@ -33,14 +33,15 @@ def subjects(cohort: Options) -> int:
 
 
 def shards(cohort: Options) -> int:
-    """Number of jobs that a cohort's preprocessing is divided into, where the configuration names none."""
+    """Return the number of preprocessing jobs of a cohort for which the configuration sets none."""
     number = subjects(cohort)
-    return max(min(2, number), -(-number // SUBJECTS_A_SHARD), 1)
+    return max(min(2, number), -(-number // SUBJECTS_PER_SHARD), 1)
 
 
 def walk(root: str | Path, hidden: bool = True) -> Iterator[tuple[str, list[str]]]:
-    """Folders below a root with the names of their files, on demand without hidden ones. Links are followed; each folder
-    comes once, so that a link to a folder above is no maze.
+    """Yield the folders below a root with the names of their files, optionally without hidden ones.
+
+    Links are followed; each folder is visited once, so that a link to a parent folder does not loop.
     """
     seen: set[str] = set()
     for folder, below, names in os.walk(root, followlinks=True):

@@ -44,5 +44,5 @@ def shell_prefix(folder: str) -> str:
 
 def disk_message(plan: Plan) -> tuple[int, str]:
     """Return the forecast of the disk space that the run takes, with the level of the log that it belongs to."""
-    line, fits = disk_forecast.told(plan.config)
+    line, fits = disk_forecast.message(plan.config)
     return (logging.INFO if fits else logging.WARNING), line

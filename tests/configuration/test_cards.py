@@ -134,6 +134,6 @@ def test_a_stage_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "intensity.yaml").write_text(text)
     monkeypatch.setattr(cards, "METHODS", tmp_path)
     with pytest.raises(
-        UserError, match=r"intensity.yaml: parameters.tail.stage: 'test' is no stage; write inference, or leave it out"
+        UserError, match=r"intensity.yaml: parameters.tail.stage: 'test' is not a stage; write inference, or leave it out"
     ):
         cards.load("intensity")

@@ -122,6 +122,6 @@ def test_phantoms_are_never_made_in_a_folder_of_the_user(key: str) -> None:
 
 def test_a_mirror_is_an_address_of_a_download() -> None:
     said = problems("ixi", download=True, mirror="/data/mirror")
-    assert "cohorts.x.mirror: '/data/mirror' is no address of https:// or http://; for a folder set root" in said
+    assert "cohorts.x.mirror: '/data/mirror' does not start with https:// or http://; for a folder set root" in said
     assert problems("ixi", download=True, mirror="http://localhost:8000") == ""
-    assert "cohorts.x.mirror: nothing is fetched; add download: true" in problems("ixi", mirror="https://example.org")
+    assert "cohorts.x.mirror: nothing is downloaded; add download: true" in problems("ixi", mirror="https://example.org")

@@ -1,4 +1,4 @@
-"""The room a run takes is told before it starts, near the truth, and loudly where there is not enough."""
+"""The disk space of a run is forecast before it starts, close to the truth, with a warning if there is not enough."""
 
 from __future__ import annotations
 
@@ -97,10 +97,10 @@ def test_too_little_room_is_told_with_what_to_do(tmp_path: Path, monkeypatch: py
     usage = namedtuple("usage", "total used free")
     results = tmp_path / "results"
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(9e15, 0, 9e15))
-    said, fits = disk_forecast.told(resolved(), results)
+    said, fits = disk_forecast.message(resolved(), results)
     assert fits and "9000 TB are free" in said and "FIT" not in said
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(9e15, 0, 1e6))
-    said, fits = disk_forecast.told(resolved(), results)
+    said, fits = disk_forecast.message(resolved(), results)
     assert not fits and "WILL NOT FIT" in said and "--directory" in said and "1.0 MB are free" in said
 
 
@@ -120,7 +120,7 @@ def test_what_is_there_is_not_asked_for_again(tmp_path: Path, monkeypatch: pytes
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).touch()
         os.truncate(tmp_path / place, int(needed[part]) + 1)
-    said, fits = disk_forecast.told(resolved(), tmp_path)
+    said, fits = disk_forecast.message(resolved(), tmp_path)
     assert fits, said
 
 

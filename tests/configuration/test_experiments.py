@@ -1,4 +1,4 @@
-"""Methods that stand on trained parts: which runs follow, what the method is told, and what is refused."""
+"""Methods that use trained parts: which runs follow, what the method gets to know, and what is refused."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ def test_a_variant_may_serve() -> None:
 @pytest.mark.parametrize(
     ("methods", "options", "says"),
     [
-        (["mhd"], {"mhd": {"parts": {"model": "intensity"}}}, "method_options.mhd.parts.model: 'intensity' cannot serve"),
+        (["mhd"], {"mhd": {"parts": {"model": "intensity"}}}, "method_options.mhd.parts.model: 'intensity' cannot be used here"),
         (["mhd"], {"mhd": {"parts": {"model": None}}}, "method_options.mhd.parts.model: cannot be null"),
         (["mhd"], {"mhd": {"parts": {"model": "cdpm"}}}, "no method is called 'cdpm', did you mean 'cddpm'"),
         (["mhd"], {"mhd": {"parts": {"modle": "cddpm"}}}, "no role is called 'modle', did you mean 'model'"),
-        (["mhd"], {"mhd": {"parts": {"model": "mhd"}}}, "mhd needs mhd; a method cannot stand on itself"),
-        (["cddpm"], {"cddpm": {"parts": {"pretraining": "ddpm"}}}, "'ddpm' cannot serve; wanted is spark"),
-        (["intensity"], {"intensity": {"parts": {"model": "ddpm"}}}, "intensity stands on no part"),
+        (["mhd"], {"mhd": {"parts": {"model": "mhd"}}}, "mhd needs mhd; a method cannot be a part of itself"),
+        (["cddpm"], {"cddpm": {"parts": {"pretraining": "ddpm"}}}, "'ddpm' cannot be used here; choose spark"),
+        (["intensity"], {"intensity": {"parts": {"model": "ddpm"}}}, "intensity uses no parts"),
         (
             ["cddpm"],
             {"cddpm": {"parts": {"pretraining": "spark"}}, "spark": {"parameters": {"encoder_depth": 50}}},
@@ -117,7 +117,7 @@ def test_a_variant_may_serve() -> None:
         ),
         (["ddpm"], {"ddpm": {"parameters": {"norm_groups": 7}}}, "7 does not divide base_channels = 16"),
         (["mddpm"], {"mddpm": {"parameters": {"mask_ratio": [0.9, 0.1]}}}, "[0.9, 0.1] falls"),
-        (["spark"], {}, "spark is a component that methods stand on"),
+        (["spark"], {}, "spark is a component that methods use"),
         (
             ["ddpm"],
             {"unused": {"base": "mhd", "parameters": {"drawz": 1}}},

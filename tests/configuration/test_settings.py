@@ -68,11 +68,11 @@ def test_misspelt_entries_of_a_preset_are_refused(tmp_path: Path, monkeypatch: p
     assert "unknown key 'gpus', did you mean 'gpu'?" in said
 
 
-def test_presets_that_stand_on_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_presets_based_on_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuration, "PRESETS", tmp_path)
     (tmp_path / "mine.yaml").write_text("base: yours\n")
     (tmp_path / "yours.yaml").write_text("base: mine\n")
-    assert "mine stands on yours stands on mine; a preset cannot stand on itself" in problems(preset="mine")
+    assert "mine is based on yours is based on mine; a preset cannot be based on itself" in problems(preset="mine")
 
 
 def test_order_of_precedence_is_schema_preset_config() -> None:
@@ -126,7 +126,7 @@ def test_resolving_leaves_the_input_alone() -> None:
         ({"modalities": ["T2w"]}, "modalities: T2w is not among cohorts.phantom.modalities (FLAIR)"),
         (
             {"modalities": ["bold"]},
-            "mad_ad, ldm, cldm, conddiff, inpainting) is made for bold",
+            "mad_ad, ldm, cldm, conddiff, inpainting) supports bold",
         ),
         ({"cohorts": {"phantom": {"healty": 3}}}, "cohorts.phantom: unknown key 'healty', did you mean 'healthy'?"),
         ({"cohorts": {"phantom": {"pipeline": "x"}}}, "cohorts.phantom.pipeline: no pipeline is called 'x'"),
@@ -168,12 +168,12 @@ def test_a_kind_that_does_not_exist_is_told_also_where_it_is_not_used() -> None:
 
 def test_patients_cannot_be_learnt_from(tmp_path: Path) -> None:
     said = problems(cohorts={"mine": {"kind": "wmh", "root": str(tmp_path)}}, train_on=["mine"], test_on=["mine"])
-    assert "train_on: mine holds patients alone" in said
+    assert "train_on: mine has patients only" in said
 
 
 def test_lesions_are_put_into_the_healthy(tmp_path: Path) -> None:
     said = problems(cohorts={"mine": {"kind": "wmh", "root": str(tmp_path)}}, test_on=["phantom", "mine-implanted"])
-    assert "test_on: mine-implanted puts lesions into the healthy, and mine has none" in said
+    assert "test_on: mine-implanted needs healthy subjects, and mine has none" in said
 
 
 def test_a_kind_brings_its_options_and_the_cohort_has_the_last_word(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_downloads_go_to_results() -> None:
 def test_one_data_set_is_one_cohort(tmp_path: Path) -> None:
     cohorts = {name: {"kind": "bids", "root": str(tmp_path)} for name in ("first", "second")}
     said = problems(cohorts=cohorts, train_on=["first"], test_on=["second"])
-    assert "cohorts.second.root: the folder of cohorts.first again" in said
+    assert "cohorts.second.root: the same folder as cohorts.first" in said
 
 
 def test_all_problems_come_at_once() -> None:
@@ -247,7 +247,7 @@ def test_every_limit_of_the_quality_is_complete() -> None:
         ({"limits": {"template_dise": {}}}, "unknown key 'template_dise', did you mean 'template_dice'?"),
         ({"limits": {"template_dice": {"flag": [0.9, 0.5]}}}, "quality.limits.template_dice.flag: the lowest comes first"),
         ({"exclude": {"phantoms": ["sub-01"]}}, "quality.exclude: no cohort is called 'phantoms', did you mean 'phantom'?"),
-        ({"exclude": {"phantom": ["sub-01"]}, "keep": {"phantom": ["sub-01"]}}, "quality.keep.phantom: sub-01 stands in"),
+        ({"exclude": {"phantom": ["sub-01"]}, "keep": {"phantom": ["sub-01"]}}, "quality.keep.phantom: sub-01 is also in"),
         ({"outlier_z": 0}, "quality.outlier_z"),
     ],
 )
@@ -266,7 +266,7 @@ def test_a_command_needs_a_way_of_stripping_that_calls_one() -> None:
 def test_a_command_that_is_none_is_told_before_anything_runs(tmp_path: Path, command: str) -> None:
     cohort = {"kind": "bids", "root": str(tmp_path), "skull_strip": "synthstrip", "skull_strip_command": command}
     said = problems(cohorts={"mine": cohort}, test_on=["phantom", "mine"])
-    assert f"cohorts.mine.skull_strip_command: '{command}' is no command" in said
+    assert f"cohorts.mine.skull_strip_command: '{command}' is not a command" in said
 
 
 def test_names_that_yaml_reads_as_numbers_are_to_be_quoted() -> None:

@@ -181,7 +181,7 @@ def test_cards_that_are_no_cards_are_told_by_file(tmp_path: Path, text: str) -> 
     card = outside(tmp_path / "mine", "broken_toy") / "broken_toy.yaml"
     card.write_text(text)
     use(card.parent)
-    with pytest.raises(UserError, match=f"{card}: (no YAML|the card is no mapping)"):
+    with pytest.raises(UserError, match=f"{card}: (cannot be read as YAML|the card is not a mapping)"):
         cards.load("broken_toy")
 
 

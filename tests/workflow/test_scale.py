@@ -46,7 +46,7 @@ def test_number_of_shards_can_be_given(thousand: Path) -> None:
         resolved = configuration.resolve({**default, "cohorts": cohorts, "train_on": ["study"], "test_on": ["study"]})
         return resolved["cohorts"]["study"]["shards"]
 
-    assert shards() == 1000 // subject_counts.SUBJECTS_A_SHARD == 25
+    assert shards() == 1000 // subject_counts.SUBJECTS_PER_SHARD == 25
     assert shards(limit=100) == 3 and shards(shards=7) == 7
 
 

@@ -38,5 +38,5 @@ def test_shell_finds_the_package_in_a_folder_with_an_odd_name() -> None:
 
 @pytest.mark.parametrize(("fits", "level"), [(True, logging.INFO), (False, logging.WARNING)])
 def test_a_disk_that_is_too_small_is_a_warning(monkeypatch: pytest.MonkeyPatch, fits: bool, level: int) -> None:
-    monkeypatch.setattr(disk_forecast, "told", lambda config: ("disk: a line", fits))
+    monkeypatch.setattr(disk_forecast, "message", lambda config: ("disk: a line", fits))
     assert startup.disk_message(planned()) == (level, "disk: a line")
