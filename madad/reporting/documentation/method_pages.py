@@ -48,7 +48,7 @@ def write(path: Path) -> None:
 
 
 def page() -> str:
-    """The whole page as Markdown."""
+    """Return the whole page as Markdown."""
     names, parts = [name for name in cards.own_names() if name not in cards.components()], cards.components()
     blocks = [
         HEAD,
@@ -64,7 +64,7 @@ def page() -> str:
 
 
 def systems() -> list[dict[str, str]]:
-    """The systems that are not run.
+    """Return the systems that are not run.
 
     Raises:
         UserError: an entry lacks a key or is of an unknown kind.
@@ -88,7 +88,7 @@ def _overview(names: tuple[str, ...] | list[str]) -> Iterator[str]:
 
 
 def _section(name: str) -> Iterator[str]:
-    """One method: what it is, whose, what it asks for, its settings and what it does otherwise than its paper."""
+    """Return the part about one method: what it is, whose, what it asks for, its settings and its deviations from the paper."""
     card = cards.load(name)
     yield f"## {name}"
     yield f"**{card['title']}.** {card['summary']}"
@@ -118,7 +118,7 @@ def _facts(card: dict) -> Iterator[str]:
 
 
 def _settings(head: str, schemas: dict, shown: dict | list[str]) -> Iterator[str]:
-    """A table of settings with defaults, units, meanings and sources."""
+    """Return a table of settings with defaults, units, meanings and sources."""
     yield from _rows((head, "default", "unit", "meaning", "source"))
     for key in shown:
         schema = schemas[key]
@@ -140,13 +140,13 @@ def _value(value: object) -> str:
 
 
 def _own_options(name: str) -> list[str]:
-    """Training options that the card gives a default or a source of its own."""
+    """Return the training options for which the card gives a default or a source of its own."""
     written = yaml.safe_load(cards.path(name).read_text(encoding="utf-8"))["training"]
     return [key for key in cards.load(name)["training"] if key in written]
 
 
 def _shown(card: dict) -> str:
-    """What the training shows a method."""
+    """Return what the training shows a method."""
     if not (card["capabilities"]["trains"] or card["capabilities"]["fits"]):
         return ""
     data = card["training_data"]
@@ -176,7 +176,7 @@ def _row(*cells: object) -> str:
 
 
 def _text(value: object) -> str:
-    """One line, whatever the breaks in the card."""
+    """Return a text as one line, whatever the breaks in the card."""
     return " ".join(str(value).split())
 
 

@@ -25,7 +25,7 @@ MOST_DOTS = 4000
 
 
 def draw_comparison(summary: Path, metrics: Path, png: Path, pdf: Path, fragment: Path) -> None:
-    """One row of panels a test set: mean with 95 % interval of every method, its subjects as dots behind.
+    """Draw one row of panels per test set: mean with 95 % interval of every method, its subjects as dots behind.
 
     Methods stand in the order of the long table, which is that of the configuration.
 
@@ -81,7 +81,7 @@ def _panel(
         if method in own.index and np.isfinite(own.loc[method, "value"]):
             value, low, high = own.loc[method, ["value", "low", "high"]].astype(float)
             error = [[value - low], [high - value]] if np.isfinite(low) and np.isfinite(high) else None
-            look = {"fmt": "o", "ms": 5, "capsize": 2.5, "elinewidth": 1.5, "mec": "white", "mew": 0.7}
+            look: style.Style = {"fmt": "o", "ms": 5, "capsize": 2.5, "elinewidth": 1.5, "mec": "white", "mew": 0.7}
             axes.errorbar(value, place, xerr=error, color=colour, **look)
     if not np.isfinite(own["value"]).any():
         style.say(axes, "no threshold\nunder this protocol" if measure.metric == DICE else "not defined here")
@@ -95,7 +95,7 @@ def _panel(
 
 
 def _limits(measure: Measure, values: pd.Series) -> tuple[float, float]:
-    """Shares begin at 0 and end at a round number above the highest; AUROC begins at chance, or below if a subject does."""
+    """Return the limits of an axis: shares begin at 0 and end at a round number above the highest, AUROC begins at chance."""
     if measure.metric == AUROC:
         lowest = min([CHANCE, *values.dropna()])
         return lowest - 0.03 * (1 - lowest), 1.02

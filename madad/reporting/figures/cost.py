@@ -11,12 +11,12 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from madad.evaluation.results.collected import BLOCK, block_title, read_trainings
+from madad.evaluation.results.collected import block_title, read_trainings
 from madad.evaluation.results.metric_table import AUPRC, PEAK_MEMORY_MB, SECONDS
 from madad.evaluation.results.protocol_table import INFERENCE, PER_SUBJECT
 from madad.evaluation.statistics import method_order
 from madad.evaluation.statistics.summary import read_summary
-from madad.reporting.layout import style
+from madad.reporting.layout import frames, style
 
 QUALITY = AUPRC @ PER_SUBJECT
 PARAMETERS = "parameters"
@@ -27,7 +27,7 @@ COSTS = {
 
 
 def draw_frontier(summary: Path, trainings: Sequence[Path], png: Path, pdf: Path) -> None:
-    """AUPRC with its 95 % interval against seconds a volume, peak memory and number of weights; one row a test set.
+    """Draw AUPRC with its 95 % interval against seconds per volume, peak memory and number of weights; one row per test set.
 
     Methods on the Pareto front are filled and joined by a line, the others are hollow. Costs are on a logarithmic axis;
     what costs nothing, such as a method without weights, stands at its left end, called 0.
@@ -41,7 +41,7 @@ def draw_frontier(summary: Path, trainings: Sequence[Path], png: Path, pdf: Path
     if rated.empty:
         style.save(style.empty("No evaluation of a test set with lesions yet"), png, pdf)
         return
-    blocks = {block: own.set_index("method") for block, own in rated.groupby(list(BLOCK), sort=False)}
+    blocks = {block: own.set_index("method") for block, own in frames.blocks(rated).items()}
     order = [*dict.fromkeys(trained["method"]), *rated["method"]]  # of the configuration
     methods = [method for method in dict.fromkeys(order) if method in set(rated["method"])]
     size = (style.PAGE, 2.3 * len(blocks) + 0.3)
@@ -61,7 +61,7 @@ def draw_frontier(summary: Path, trainings: Sequence[Path], png: Path, pdf: Path
 
 
 def pareto(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Names that no other beats, that is, is at least as cheap and as good and better in one of the two; cheapest first.
+    """Return the names that no other is at least as cheap and as good as, and better in one of the two; cheapest first.
 
     Args:
         points: cost and quality of each; the lower the one and the higher the other, the better. NaN takes no part.
@@ -75,7 +75,7 @@ def pareto(points: Mapping[str, tuple[float, float]]) -> list[str]:
 
 
 def _cost(lines: pd.DataFrame, trained: pd.DataFrame, block: tuple, key: str) -> pd.Series:
-    """Cost of every method of a block."""
+    """Return the cost of every method of a block."""
     if key == PARAMETERS:
         own = trained[(trained[["cohort", "modality"]] == list(block[:2])).all(axis=1)]
         return own.groupby("method")["parameter_count"].mean() if "parameter_count" in own else pd.Series(dtype=float)
@@ -84,10 +84,11 @@ def _cost(lines: pd.DataFrame, trained: pd.DataFrame, block: tuple, key: str) ->
 
 
 def _panel(axes: plt.Axes, points: pd.DataFrame, methods: list[str], nothing: float) -> None:
-    """Points of one test set; `nothing` is where no cost is drawn."""
+    """Draw the points of one test set; `nothing` is where no cost is drawn."""
     colour, marker = style.colours(methods), style.markers(methods)
-    front = pareto({method: (line["cost"], line["value"]) for method, line in points.iterrows()})
-    for method, line in points.iterrows():
+    lines = {str(method): line for method, line in points.iterrows()}
+    front = pareto({method: (line["cost"], line["value"]) for method, line in lines.items()})
+    for method, line in lines.items():
         x = line["cost"] or nothing
         axes.plot([x, x], [line["low"], line["high"]], color=colour[method], lw=1.1, alpha=0.55, zorder=2)
         face = colour[method] if method in front else "white"
@@ -115,7 +116,7 @@ def _cost_axis(axes: plt.Axes, costs: pd.Series) -> float:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Powers of ten between the limits, or 1, 2 and 5 times these where there are few."""
+    """Return the powers of ten between the limits, or 1, 2 and 5 times these where there are few."""
     decades = [10.0**power for power in range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)]
     fine = [factor * decade for decade in decades for factor in (1, 2, 5) if low <= factor * decade <= high]
     coarse = [decade for decade in decades if low <= decade <= high]
@@ -123,7 +124,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _short(value: float) -> str:
-    """500 k, 1 M, or the number itself."""
+    """Return a number as 500 k or 1 M, or as it is."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if value >= size:
             return f"{value / (1e3 if letter == 'k' else size):g} {letter}"
@@ -131,8 +132,9 @@ def _short(value: float) -> str:
 
 
 def _meanings() -> list[Line2D]:
-    plain = {"marker": "o", "linestyle": "none", "color": style.GREY, "ms": 5.5, "mew": 1.3}
+    plain: style.Style = {"marker": "o", "linestyle": "none", "color": style.GREY, "ms": 5.5, "mew": 1.3}
+    joined: style.Style = {**plain, "linestyle": "solid", "lw": 1}
     return [
-        Line2D([], [], **{**plain, "linestyle": "solid", "lw": 1}, label="Pareto front"),
+        Line2D([], [], **joined, label="Pareto front"),
         Line2D([], [], **plain, mfc="white", label="beaten"),
     ]

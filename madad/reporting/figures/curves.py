@@ -13,11 +13,11 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from madad.evaluation.results.collected import BLOCK, read_metrics, select
+from madad.evaluation.results.collected import BLOCK, by_block, read_metrics, select
 from madad.evaluation.results.metric_table import PRECISION_AT_RECALL, VOXEL_SHARE_HEALTHY, VOXEL_SHARE_LESION
 from madad.evaluation.results.protocol_table import RECALL_POINT, SCORE_POINT
 from madad.evaluation.statistics import method_order
-from madad.reporting.layout import style
+from madad.reporting.layout import frames, style
 
 Panel = Callable[[plt.Axes, pd.DataFrame, Sequence[str]], None]
 
@@ -32,7 +32,7 @@ TISSUES = (
 
 
 def draw_training(histories: Sequence[Path], all_trainings: Sequence[Path], png: Path, pdf: Path) -> None:
-    """Loss over steps, a panel a method, cohort and sequence; every seed a line, validation dashed.
+    """Draw the loss over steps, a panel per method, cohort and sequence; every seed a line, validation dashed.
 
     Args:
         histories: csv files with `step`, `loss` and `validation_loss`; empty for methods that are not trained. Who took over
@@ -80,7 +80,7 @@ def _training_panel(axes: plt.Axes, runs: list[tuple[str, pd.DataFrame]], colour
 
 
 def draw_precision_recall(metrics: Path, png: Path, pdf: Path) -> None:
-    """Pooled precision over recall, a panel a test set, a line a method (mean over seeds); dotted: chance."""
+    """Draw the pooled precision over recall, a panel per test set, a line per method (mean over seeds); dotted: chance."""
     table = read_metrics(metrics)
     points = select(table, PRECISION_AT_RECALL)
     points = points.assign(recall=points["protocol"].str.removeprefix(RECALL_POINT).astype(float))
@@ -91,7 +91,7 @@ def draw_precision_recall(metrics: Path, png: Path, pdf: Path) -> None:
 def draw_curves(
     table: pd.DataFrame, points: pd.DataFrame, panel: Panel, labels: dict[str, str], png: Path, pdf: Path, *entries: Line2D
 ) -> None:
-    """A figure with a panel a test set, in the order of the long table, and one legend of all its methods.
+    """Draw a figure with a panel per test set, in the order of the long table, and one legend of all its methods.
 
     Args:
         table: the long table.
@@ -100,7 +100,7 @@ def draw_curves(
         labels: of the axes.
         entries: what the legend holds beside the methods.
     """
-    blocks = dict(list(points.groupby(list(BLOCK))))
+    blocks = dict(by_block(points))
     if not blocks:
         style.save(style.empty("No test subject has a lesion"), png, pdf)
         return
@@ -120,7 +120,7 @@ def _precision_panel(axes: plt.Axes, part: pd.DataFrame, methods: Sequence[str])
     drawn = drawn.loc[[method for method in methods if method in drawn.index]]
     for place, (method, curve) in enumerate(drawn.iterrows()):
         every = (1 + place % 10, 10)
-        look = {"lw": 1.3, "ms": 4, "mew": 0, "markevery": every}
+        look: style.Style = {"lw": 1.3, "ms": 4, "mew": 0, "markevery": every}
         axes.plot(curve.index, curve, color=colour[method], ls=dash[method], marker=marker[method], **look)
     # With everything called abnormal, precision is the share of lesion voxels: what guessing gives at every recall.
     axes.axhline(drawn[1.0].mean(), color=style.GREY, lw=1, ls=":")
@@ -128,9 +128,9 @@ def _precision_panel(axes: plt.Axes, part: pd.DataFrame, methods: Sequence[str])
 
 
 def draw_score_distributions(metrics: Path, png: Path, pdf: Path) -> None:
-    """Histograms of post-processed voxel scores in lesions and in healthy tissue of the same subjects (first seed).
+    """Draw the histograms of post-processed voxel scores in lesions and in healthy tissue of the same subjects (first seed).
 
-    A row a method, a column a test set; scores of different methods have different units. With one test set the methods
+    A row per method, a column per test set; scores of different methods have different units. With one test set the methods
     stand in several columns.
     """
     table = read_metrics(metrics)
@@ -140,7 +140,7 @@ def draw_score_distributions(metrics: Path, png: Path, pdf: Path) -> None:
     if shares.empty:
         style.save(style.empty("No test subject has a lesion"), png, pdf)
         return
-    parts = dict(list(shares.groupby([*BLOCK, "method"])))
+    parts = dict(frames.groups(shares, [*BLOCK, "method"]))
     blocks = [block for block in method_order.blocks_in(table) if any(key[:3] == block for key in parts)]
     figure, grid = _laid_out(blocks, method_order.methods_in(shares))
     titles = method_order.titles(blocks, table)
@@ -158,7 +158,7 @@ def draw_score_distributions(metrics: Path, png: Path, pdf: Path) -> None:
 
 
 def _laid_out(blocks: Sequence[tuple], methods: Sequence[str]) -> tuple[plt.Figure, dict[plt.Axes, tuple[tuple, str]]]:
-    """Panels of the grid with the test set and the method of each."""
+    """Return the panels of the grid with the test set and the method of each."""
     if len(blocks) == 1:
         figure, grid = style.grid(len(methods), (style.PAGE / ABREAST, 1.25), most=ABREAST)
         figure.set_figheight(figure.get_figheight() + 0.9)  # for title, legend and axis
@@ -194,7 +194,7 @@ def _histogram(axes: plt.Axes, part: pd.DataFrame | None) -> None:
 
 
 def first_seed(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the lowest seed of each method and block."""
+    """Return the rows of the lowest seed of each method and block."""
     if table.empty:
         return table
     seeds = table["seed"].astype(int)

@@ -26,7 +26,7 @@ PERCENT = f"{100 * WANTED:.0f} %"
 
 
 def draw_detectability(metrics: Path, samples: Path, resamples: int, png: Path, pdf: Path) -> None:
-    """The smallest volume found with 80 % probability, a row of panels a test set, a panel a contrast, with intervals.
+    """Draw the smallest volume found with 80 % probability, a row of panels per test set, a panel per contrast, with intervals.
 
     The last panel of a row shows what the threshold costs: false positives on healthy test scans.
 
@@ -69,7 +69,7 @@ def _volumes_panel(axes: plt.Axes, own: Sequence[Detection], contrast: float, co
             axes.text(volumes[0], place, " no curve", va="center", fontsize=8, color=style.GREY)
             continue
         value, low, high = (_place(volume, one.curve) for volume in one.curve.smallest_found(contrast))
-        look = {"color": colour[one.method], "lw": 1.5}
+        look: style.Style = {"color": colour[one.method], "lw": 1.5}
         if np.isfinite(low):
             axes.plot([low, high], [place, place], **look)
         for end in (low, high):
@@ -86,7 +86,7 @@ def _volumes_panel(axes: plt.Axes, own: Sequence[Detection], contrast: float, co
 
 
 def _mark(volume: float, volumes: np.ndarray, inside: str) -> str:
-    """An arrow for what lies beyond the volumes tried."""
+    """Return an arrow for what lies beyond the volumes tried."""
     return "<" if volume < volumes[0] else ">" if volume > volumes[-1] else inside
 
 
@@ -101,7 +101,7 @@ def _shown_contrasts(own: Sequence[Detection]) -> list[float]:
 
 
 def _place(volume: float, curve: Psychometric) -> float:
-    """Where on the axis a volume is drawn: beyond what was tried at a fixed place."""
+    """Return where on the axis a volume is drawn: beyond what was tried at a fixed place."""
     if volume == BELOW_ALL:
         return curve.tried_ml[0] / BEYOND
     return curve.tried_ml[1] * BEYOND if volume == ABOVE_ALL else volume
@@ -125,7 +125,7 @@ def _alarms_panel(axes: plt.Axes, own: Sequence[Detection], colour: dict[str, st
         alarms = one.alarms
         bounds = [[alarms.value - alarms.low], [alarms.high - alarms.value]]
         error = bounds if np.isfinite(bounds).all() else None
-        look = {"color": colour[one.method], "mec": "white", "mew": 0.7}
+        look: style.Style = {"color": colour[one.method], "mec": "white", "mew": 0.7}
         axes.errorbar(alarms.value, place, xerr=error, fmt="o", ms=5, capsize=2.5, elinewidth=1.5, **look)
     if not any(np.isfinite(one.alarms.value) for one in own):
         style.say(axes, "no healthy\ntest scan")
@@ -140,7 +140,7 @@ def _alarms_panel(axes: plt.Axes, own: Sequence[Detection], colour: dict[str, st
 
 
 def draw_curves(metrics: Path, samples: Path, resamples: int, png: Path, pdf: Path) -> None:
-    """Probability of being found over the volume: a panel a method and test set, a curve with its band a contrast.
+    """Draw the probability of being found over the volume: a panel per method and test set, a curve with its band per contrast.
 
     Points are shares of the lesions tried, with Wilson intervals.
 
@@ -173,7 +173,7 @@ def draw_curves(metrics: Path, samples: Path, resamples: int, png: Path, pdf: Pa
 
 
 def _curves(grid: np.ndarray, own: Sequence[Detection], looks: dict[float, tuple]) -> None:
-    """Panels of one test set."""
+    """Draw the panels of one test set."""
     volumes, shown = _volumes(own), _shown_contrasts(own)
     for axes, one in zip(grid.flat, own, strict=False):
         for place, contrast in enumerate(shown):

@@ -21,7 +21,7 @@ RANGE = (0.125, 16.0)
 
 
 def draw_froc(metrics: Path, png: Path, pdf: Path) -> None:
-    """Share of lesions found over false positives a scan, a panel a test set, a line a method (mean over seeds)."""
+    """Draw the share of lesions found against false positives per scan, a panel per test set, a line per method."""
     table = read_metrics(metrics)
     points = pd.concat([select(table, FROC_FALSE_POSITIVES), select(table, FROC_SENSITIVITY)])
     labels = {"xlabel": "False positives/scan", "ylabel": "Lesions found"}
@@ -36,7 +36,7 @@ def _panel(axes: plt.Axes, part: pd.DataFrame, methods: Sequence[str]) -> None:
         own = part[part["method"] == method]
         if own.empty:
             continue
-        look = {"color": colour[method], "ls": dash[method], "lw": 1.3}
+        look: style.Style = {"color": colour[method], "ls": dash[method], "lw": 1.3}
         axes.plot(line, _curve(own, line), **look)
         marks = _curve(own, FALSE_POSITIVES)
         axes.plot(FALSE_POSITIVES, marks, marker[method], color=colour[method], ms=4, mew=0, clip_on=False, zorder=3)
@@ -50,8 +50,8 @@ def _panel(axes: plt.Axes, part: pd.DataFrame, methods: Sequence[str]) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _curve(own: pd.DataFrame, numbers: Sequence[float]) -> np.ndarray:
-    """Mean over seeds of the sensitivity at each number of false positives a scan."""
+def _curve(own: pd.DataFrame, numbers: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return the mean over seeds of the sensitivity at each number of false positives per scan."""
     wide = own.pivot(index="protocol", columns=["seed", "metric"], values="value").sort_index()
     seeds = [wide[seed] for seed in wide.columns.unique("seed")]
     pairs = [(one[FROC_FALSE_POSITIVES.name].to_numpy(), one[FROC_SENSITIVITY.name].to_numpy()) for one in seeds]

@@ -25,7 +25,7 @@ NO_RESOLUTION = 0  # of Gaussian noise, which is drawn at every voxel
 
 
 def draw_noise_study(summary: Path, noise_laws: Mapping[str, Mapping], png: Path, pdf: Path) -> None:
-    """AUPRC with its 95 % interval over resolution and magnitude; a row a test set, a column a kind of noise.
+    """Draw AUPRC with its 95 % interval over resolution and magnitude; a row per test set, a column per kind of noise.
 
     Args:
         summary: see `madad.evaluation.statistics.summary`.
@@ -61,14 +61,14 @@ def draw_noise_study(summary: Path, noise_laws: Mapping[str, Mapping], png: Path
 
 
 def places(law: Mapping) -> dict[str, object]:
-    """Where a law stands in the study: its kind, resolution and magnitude."""
+    """Return the position of a law in the study: its kind, resolution and magnitude."""
     kind = law.get("noise_kind")
     resolution = NO_RESOLUTION if kind == "gaussian" else law.get("noise_resolution")
     return {"kind": kind, "resolution": resolution, "magnitude": law.get("noise_magnitude")}
 
 
 def draw_noised(noised: Path, noise_laws: Mapping[str, Mapping], png: Path, pdf: Path) -> None:
-    """One healthy slice as it is and under the noise of every method.
+    """Draw one healthy slice as it is and under the noise of every method.
 
     Args:
         noised: see `madad.models.diffusion.noise_examples`.
@@ -91,7 +91,7 @@ def _name(law: Mapping) -> str:
 
 
 def _heat_map(axes: plt.Axes, part: pd.DataFrame, resolutions: list[int], magnitudes: list[float], highest: float) -> None:
-    """AUPRC of one kind of noise; the mean, where several methods share a law."""
+    """Draw the AUPRC under one kind of noise; the mean, where several methods share a law."""
     cells = part.groupby(["magnitude", "resolution"])[["value", "low", "high"]].mean()
     values = cells["value"].unstack().reindex(index=magnitudes, columns=resolutions).to_numpy(dtype=float)
     axes.imshow(values, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=highest or 1)

@@ -67,7 +67,7 @@ class Brain:
 
 
 def draw_normalisation(judged: Sequence[Path], intensity_models: Sequence[Path], modality: str, png: Path, pdf: Path) -> None:
-    """One row a cohort: distributions of all its brains before and after, with the mean distance between two of them.
+    """Draw one row per cohort: distributions of all its brains before and after, with the mean distance between two of them.
 
     Args:
         judged: `results/quality/{cohort}/{pipeline}.tsv`.
@@ -101,7 +101,7 @@ def draw_normalisation(judged: Sequence[Path], intensity_models: Sequence[Path],
 
 
 def draw_methods(reference_tables: Sequence[Path], intensity_options: dict, modality: str, png: Path, pdf: Path) -> None:
-    """One panel a method of normalisation, each fitted on the same training images.
+    """Draw one panel per method of normalisation, each fitted on the same training images.
 
     Args:
         reference_tables: that of the cohort that fits the intensities.
@@ -132,13 +132,13 @@ def draw_methods(reference_tables: Sequence[Path], intensity_options: dict, moda
 
 
 def usable(path: str | Path, modality: str) -> list[Row]:
-    """Rows of a modality that go into packs, by name."""
+    """Return the rows of a modality that go into packs, by name."""
     rows = [row for row in read_table(path) if row["modality"] == modality and row["verdict"] in quality_control.USABLE]
     return sorted(rows, key=image_name)
 
 
 def mean_distance(images: Sequence[np.ndarray]) -> float:
-    """Mean 1-Wasserstein distance over all pairs of images, in standard deviations of all values together.
+    """Return the mean 1-Wasserstein distance over all pairs of images, in standard deviations of all values together.
 
     In one dimension it is the mean distance of the quantile functions (Ramdas et al. 2017, doi:10.3390/e19020047,
     proposition 1). NaN for fewer than two images.
@@ -166,7 +166,7 @@ def _brains(rows: Sequence[Row], model: intensity.Model, cohort: str) -> Iterato
 
 
 def _sampled(row: Row, brain: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
-    """Every n-th value in the brain of some arrays, from a start of the image's own."""
+    """Return every n-th value in the brain of some arrays, beginning at a position that depends on the image."""
     places = np.flatnonzero(brain > 0)
     stride = max(1, len(places) // MOST_VOXELS)
     start = int(numpy_generator("normalisation figure", image_name(row), row["modality"]).integers(stride))
@@ -174,13 +174,13 @@ def _sampled(row: Row, brain: np.ndarray, *arrays: np.ndarray) -> list[np.ndarra
 
 
 def _spread(rows: Sequence[Row]) -> list[Row]:
-    """At most `MOST_IMAGES` of them, evenly."""
+    """Return at most `MOST_IMAGES` rows, evenly spread."""
     picked = np.linspace(0, len(rows) - 1, min(MOST_IMAGES, len(rows))).round().astype(int)
     return [rows[place] for place in picked]
 
 
 def _colours(brains: Sequence[Brain]) -> dict[str, str]:
-    """A colour for every place, or one a cohort where there are more places than colours."""
+    """Return a colour for every place, or one per cohort where there are more places than colours."""
     places = list(dict.fromkeys(brain.place for brain in brains))
     if len(places) <= len(style.PALETTE):
         return dict(zip(places, style.PALETTE, strict=False))
@@ -197,7 +197,7 @@ def _handles(colours: dict[str, str], cohorts: Sequence[str]) -> list[plt.Line2D
 def _curves(
     axes: plt.Axes, images: Sequence[np.ndarray], colours: Sequence[str], span: tuple[float, float] | None = None
 ) -> None:
-    """One smoothed histogram an image."""
+    """Draw one smoothed histogram per image."""
     low, high = span or np.percentile(np.concatenate(images), OUTER_PERCENTILES)
     edges = np.linspace(low, high, BINS + 1)
     middle, width = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]

@@ -27,7 +27,7 @@ SHADES = LinearSegmentedColormap.from_list("shades", ["white", style.PALETTE[0]]
 
 
 def draw_critical_difference(comparisons: Path, ranks: Path, png: Path, pdf: Path) -> None:
-    """Mean ranks of all methods, with a bar for each largest group that Holm–Wilcoxon does not tell apart.
+    """Draw the mean ranks of all methods, with a bar for each largest group that Holm–Wilcoxon does not tell apart.
 
     A panel each test set and main measure, and one over all test sets (Demšar 2006, JMLR 7:1; with pairwise tests in place
     of Nemenyi's as in Benavoli et al. 2016, JMLR 17:5).
@@ -39,7 +39,7 @@ def draw_critical_difference(comparisons: Path, ranks: Path, png: Path, pdf: Pat
     colour = style.colours(sorted(ranked["method"].unique()))
     room = LETTER * (max(map(len, colour), default=0) + 6)  # of a label with its rank
     columns = 2 if 2 * room + NARROWEST <= style.PAGE / 2 else 1
-    shown = {tuple(place): part for *place, part in panels(ranked[ranked["measure"].isin(MAIN)])}
+    shown = {(block, key): part for block, key, part in panels(ranked[ranked["measure"].isin(MAIN)])}
     groups = {place: _packed(_groups(pairs, *place, part)) for place, part in shown.items()}
     depths = {place: _depth(part, groups[place]) for place, part in shown.items()}
     width = style.PAGE / columns
@@ -55,7 +55,7 @@ def draw_critical_difference(comparisons: Path, ranks: Path, png: Path, pdf: Pat
 
 
 def _panelled(shown: dict[tuple, pd.DataFrame], heights: dict[tuple, float], columns: int, draw: Callable) -> plt.Figure:
-    """A row of panels each block and a column each measure, or all in one column; a panel without rows says so.
+    """Return a figure with a row of panels per block and a column per measure, or one column; a panel without rows says so.
 
     Args:
         shown: rows of `ranks.csv` by block and measure.
@@ -88,7 +88,7 @@ def _inside(found: pd.DataFrame, block: tuple[str, ...], key: str) -> pd.Series:
 
 
 def _groups(pairs: pd.DataFrame, block: tuple[str, ...], key: str, part: pd.DataFrame) -> list[list[float]]:
-    """Mean ranks of the members of every group that no test tells apart, the best group first."""
+    """Return the mean ranks of the members of every group that no test tells apart, the best group first."""
     ranked = part.dropna(subset="mean_rank").set_index("method")["mean_rank"]
     own = pairs[_inside(pairs, block, key)]
     alike = np.zeros((len(ranked), len(ranked)), dtype=bool)
@@ -100,7 +100,7 @@ def _groups(pairs: pd.DataFrame, block: tuple[str, ...], key: str, part: pd.Data
 
 
 def _packed(groups: list[list[float]]) -> list[list[list[float]]]:
-    """Groups in as few lines as keep their bars apart."""
+    """Return the groups in as few lines as keep their bars apart."""
     lines: list[list[list[float]]] = []
     for group in groups:
         free = next((line for line in lines if group[0] > line[-1][-1] + 0.5), None)
@@ -112,14 +112,14 @@ def _packed(groups: list[list[float]]) -> list[list[list[float]]]:
 
 
 def _depth(part: pd.DataFrame, groups: Sequence) -> float:
-    """Height of a diagram below its axis, in lines."""
+    """Return the height of a diagram below its axis, in lines."""
     if _why_empty(part):
         return EMPTY / LINE - ABOVE
     return 0.6 * len(groups) + 1.4 + (part["mean_rank"].notna().sum() + 1) // 2
 
 
 def _why_empty(part: pd.DataFrame) -> str:
-    """Why methods cannot be ranked, empty when they can."""
+    """Return why methods cannot be ranked, empty when they can."""
     known, subjects = int(part["mean_rank"].notna().sum()), int(part["subjects"].max())
     if known < 2:
         return "one method only: nothing to compare" if known else "no value here: nothing to compare"
@@ -142,7 +142,7 @@ def _diagram(
     top = -0.6 * len(groups) - 0.9
     rows = part.sort_values(["mean_rank", "method"]).reset_index(drop=True)
     on_left = (number + 1) // 2
-    for place, line in rows.iterrows():
+    for place, (_, line) in enumerate(rows.iterrows()):
         row = place if place < on_left else number - 1 - place
         end, side, shift = (1, "right", -0.012) if place < on_left else (number, "left", 0.012)
         height, shift = top - row, shift * span
@@ -167,13 +167,13 @@ def _explain(axes: plt.Axes, part: pd.DataFrame, own: pd.DataFrame) -> None:
 
 
 def draw_rank_probabilities(ranks: Path, png: Path, pdf: Path) -> None:
-    """How often the mean of every method takes every rank over resamples of subjects and seeds, as heat maps.
+    """Draw how often the mean of every method takes every rank over resamples of subjects and seeds, as heat maps.
 
     Args:
         ranks: see `madad.reporting.tables.significance`.
     """
     ranked = read(ranks)
-    shown = {tuple(place): part for *place, part in panels(ranked[ranked["measure"].isin(MAIN)])}
+    shown = {(block, key): part for block, key, part in panels(ranked[ranked["measure"].isin(MAIN)])}
     heights = {place: EMPTY if _why_empty(part) else 0.185 * len(part) + 0.45 for place, part in shown.items()}
     style.save(_panelled(shown, heights, 2, lambda axes, _, part, __: _heat_map(axes, part)), png, pdf)
 

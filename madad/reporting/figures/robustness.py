@@ -28,7 +28,7 @@ NOMINAL = 0.01
 def draw_robustness(
     robustness_metrics: Path, cohort: str, modality: str, testset: str, resamples: int, png: Path, pdf: Path
 ) -> None:
-    """A row of panels an artefact, a column a measure: means with 95 % intervals over subjects against severity.
+    """Draw a row of panels per artefact, a column per measure: means with 95 % intervals over subjects against severity.
 
     Args:
         robustness_metrics: see `madad.reporting.tables.robustness.collect`.
@@ -92,7 +92,7 @@ def _curve(
 
 
 def draw_corruptions(test_pack: Path, corrupted_pack: Path, artefact_table: Path, png: Path, pdf: Path) -> None:
-    """One sample without and with every artefact: axial slices, for thick slices coronal ones.
+    """Draw one sample without and with every artefact: axial slices, for thick slices coronal ones.
 
     Args:
         test_pack: as it was.
@@ -114,7 +114,7 @@ def draw_corruptions(test_pack: Path, corrupted_pack: Path, artefact_table: Path
     figure, grid = plt.subplots(
         len(kinds), len(severities) + 1, figsize=size, squeeze=False, gridspec_kw={"height_ratios": heights}
     )
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    style.narrow_gaps(figure, w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
     for kind, line in zip(kinds, grid, strict=True):
         _slice(line[0], sample.image[windows[kind]], sample.lesion[windows[kind]], "")
         for axes, severity in zip(line[1:], severities, strict=True):
@@ -128,7 +128,7 @@ def draw_corruptions(test_pack: Path, corrupted_pack: Path, artefact_table: Path
 
 
 def _shown(pack: Pack, rows: list[dict[str, str]]) -> Sample:
-    """Of the samples with lesions, or of all where there are none, that whose lesion lies where the brain is largest."""
+    """Return the sample whose lesion lies where the brain is largest; any sample where none has a lesion."""
     ill = {row["base"] for row in rows if row["group"] != "healthy"} or {row["base"] for row in rows}
     samples = [pack.sample(pack.names.index(name)) for name in sorted(ill)]
     return max(samples, key=lambda sample: sample.brain[_window(sample.brain, sample.lesion, 0)].sum())
@@ -144,7 +144,7 @@ def _slice(axes: plt.Axes, image: np.ndarray, lesion: np.ndarray, text: str) -> 
 
 
 def _window(brain: np.ndarray, lesion: np.ndarray, axis: int) -> tuple[int | slice, ...]:
-    """The slice across an axis with the most lesion, else the most brain, cut to the brain's box with a small margin."""
+    """Return the slice across an axis with the most lesion, else the most brain, cut to the brain's box with a small margin."""
     others = tuple({0, 1, 2} - {axis})
     areas = (lesion if lesion.any() else brain).sum(axis=others)
     index: list[int | slice] = []

@@ -22,7 +22,7 @@ ROW, HEAD = 0.52, 1.35  # inches of a method, and of what stands above and below
 def draw_strata(
     metrics: Path, samples: Path, resamples: int, cohort: str, modality: str, testset: str, png: Path, pdf: Path
 ) -> None:
-    """AUPRC and Dice with intervals, a row a method, a column a factor; where levels have an order they are joined.
+    """Draw AUPRC and Dice with intervals, a row per method, a column per factor; where levels have an order they are joined.
 
     Args:
         metrics, samples, resamples: see `madad.reporting.tables.strata.divided`.
@@ -45,7 +45,7 @@ def _figure(block: tuple, found: Divided) -> plt.Figure:
     figure, grid = plt.subplots(
         len(found.methods), len(factors), figsize=size, squeeze=False, sharey=True, sharex="col", width_ratios=widths
     )
-    figure.get_layout_engine().set(h_pad=0.015, w_pad=0.02, hspace=0.02)
+    style.narrow_gaps(figure, h_pad=0.015, w_pad=0.02, hspace=0.02)
     everybody = found.strata[0]
     title = f"{block_title(*block)} ({method_order.in_words(len(everybody.samples), everybody.subjects)})"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
@@ -71,7 +71,7 @@ def _figure(block: tuple, found: Divided) -> plt.Figure:
 
 
 def _half(limit: float) -> float:
-    """Half of a round limit, which leaves its room at the top aside."""
+    """Return half of a round limit, without the room at its top."""
     return float(f"{limit / 1.03 / 2:.2g}")
 
 

@@ -16,7 +16,7 @@ from madad.evaluation.results.metric_table import SUBJECT_AUROC, SUBJECT_SCORE
 from madad.evaluation.results.protocol_table import MEAN, P99, VOLUME
 from madad.evaluation.statistics import method_order
 from madad.reporting.figures.curves import first_seed
-from madad.reporting.layout import style
+from madad.reporting.layout import frames, style
 from madad.reporting.tables.subjects import REDUCTIONS
 
 DRAWN = tuple(protocol.name for protocol in (MEAN, P99, VOLUME))  # reductions that the figure has room for
@@ -24,7 +24,7 @@ LINEAR = 3  # standard deviations up to which the axis is linear
 
 
 def draw_subject_scores(metrics: Path, png: Path, pdf: Path) -> None:
-    """Scores of healthy subjects and of those with lesions, in standard deviations of the healthy ones (first seed).
+    """Draw the scores of healthy subjects and of those with lesions, in standard deviations of the healthy ones (first seed).
 
     Scores of methods have no common unit; measured by the spread of healthy subjects they fit one axis. A row of panels is a
     test set, a panel a way of making one number of a map; beside every method stands its AUROC.
@@ -51,11 +51,11 @@ def draw_subject_scores(metrics: Path, png: Path, pdf: Path) -> None:
 
 
 def _aurocs(table: pd.DataFrame) -> dict[tuple, float]:
-    return {key: float(own["value"].iloc[0]) for key, own in table.groupby([*BLOCK, "method", "protocol"])}
+    return {key: float(own["value"].iloc[0]) for key, own in frames.groups(table, [*BLOCK, "method", "protocol"])}
 
 
 def _band(band: plt.Figure, block: tuple, part: pd.DataFrame, methods: list[str], aurocs: Mapping[tuple, float]) -> None:
-    """Panels of one test set."""
+    """Draw the panels of one test set."""
     sick = part["group"] != "healthy"
     numbers = {kind: part.loc[chosen, "sample"].nunique() for kind, chosen in (("healthy", ~sick), ("lesion", sick))}
     band.suptitle(
@@ -87,7 +87,7 @@ def _band(band: plt.Figure, block: tuple, part: pd.DataFrame, methods: list[str]
 
 
 def _row(axes: plt.Axes, place: int, own: pd.DataFrame) -> np.ndarray:
-    """Dots of one method. Returns the standardised scores, none where the healthy ones do not differ."""
+    """Draw the dots of one method and return its standardised scores, none where the healthy ones do not differ."""
     sick = (own["group"] != "healthy").to_numpy()
     scores = own["value"].to_numpy()
     spread = scores[~sick].std(ddof=1) if (~sick).sum() > 1 else 0.0
@@ -105,7 +105,7 @@ def _row(axes: plt.Axes, place: int, own: pd.DataFrame) -> np.ndarray:
 
 
 def _scale(axes: plt.Axes, values: np.ndarray) -> None:
-    """An axis linear to three standard deviations and logarithmic beyond, because detectable lesions lie far out."""
+    """Make an axis linear to three standard deviations and logarithmic beyond, because detectable lesions lie far out."""
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=1.2)
     low, high = (min(values.min(), -LINEAR), max(values.max(), LINEAR)) if values.size else (-LINEAR, LINEAR)
     axes.set_xlim(1.25 * low, 1.35 * high)

@@ -65,7 +65,7 @@ class Numbers:
 
     @classmethod
     def of(cls, metrics: Path) -> Numbers:
-        """Numbers of one evaluation's table."""
+        """Read the numbers of one evaluation."""
         rows = read(metrics)
 
         def chosen(metric: Metric, protocol: Protocol, group: str = "") -> dict[str, float]:
@@ -76,7 +76,7 @@ class Numbers:
         return cls(chosen(AUPRC, PER_SUBJECT), scores, chosen(FALSE_POSITIVE_RATE, HEALTHY_PROTOCOL, HEALTHY))
 
     def told(self, case: Case) -> str:
-        """The number to write beside a case: AUPRC, or the share of false positives when it is healthy; empty for none."""
+        """Return the number to write beside a case: AUPRC, or the share of false positives when it is healthy; empty for none."""
         if case.why != HEALTHY:
             return f"{self.auprc[case.name]:.2f}"
         share = self.false_positives.get(case.name, np.nan)
@@ -84,7 +84,7 @@ class Numbers:
 
 
 def choose_cases(auprc: Mapping[str, float]) -> list[Case]:
-    """Best, median and worst sample; fewer when there are fewer samples. Equal values are ordered by name."""
+    """Return best, median and worst sample; fewer when there are fewer samples. Equal values are ordered by name."""
     ranked = sorted(((value, name) for name, value in auprc.items() if np.isfinite(value)), key=lambda pair: (-pair[0], pair[1]))
     places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1}
     chosen: dict[int, Case] = {}
@@ -96,14 +96,14 @@ def choose_cases(auprc: Mapping[str, float]) -> list[Case]:
 
 
 def healthy_case(scores: Sequence[Mapping[str, float]]) -> list[Case]:
-    """The healthy sample with the median score, or median of the ranks under several methods; none without such samples."""
+    """Return the healthy sample with the median score, or median rank under several methods; none without such samples."""
     ranks = pd.DataFrame(list(scores)).rank(axis=1).mean(axis=0)
     ranked = sorted((rank, str(name)) for name, rank in ranks.dropna().items())
     return [Case(HEALTHY, ranked[len(ranked) // 2][1], number=len(ranked))] if ranked else []
 
 
 def lesion_slice(lesion: np.ndarray, brain: np.ndarray) -> int:
-    """Slice with the largest lesion area; without a lesion the middle of the brain's slices.
+    """Return the slice with the largest lesion area; without a lesion the middle of the brain's slices.
 
     Args:
         lesion, brain: (S, H, W) bool.
@@ -116,7 +116,7 @@ def lesion_slice(lesion: np.ndarray, brain: np.ndarray) -> int:
 
 
 def alarm_slice(maps: Sequence[np.ndarray], brain: np.ndarray) -> int:
-    """Slice with most of the highest 1 % of the brain's scores, counted over all maps; the middle one where all scores agree.
+    """Return the slice with most of the brain's highest 1 % of scores, counted over all maps; the middle one for equal scores.
 
     Args:
         maps: (S, H, W) each, of several methods.
@@ -139,12 +139,12 @@ class View:
     lesion: np.ndarray
 
     def cut(self, volume: np.ndarray) -> np.ndarray:
-        """The slice of a volume (S, H, W)."""
+        """Return the slice of a volume (S, H, W)."""
         return turned(volume, self.index, self.box)
 
 
 def views(pack: Pack, cases: Sequence[Case], predictions: Sequence[Maps]) -> tuple[list[View], float]:
-    """What to show of every case, and the height of the pictures over their width."""
+    """Return what to show of every case, and the height of the pictures over their width."""
     samples = [pack.sample(pack.names.index(case.name)) for case in cases]
     box = box_of([sample.brain for sample in samples])
     shown = []
@@ -158,7 +158,7 @@ def views(pack: Pack, cases: Sequence[Case], predictions: Sequence[Maps]) -> tup
 
 
 def opened_test_pack(paths: Sequence[Path]) -> Pack:
-    """The test pack among several, opened.
+    """Open the test pack among several.
 
     Raises:
         ValueError: there is none.

@@ -41,7 +41,7 @@ MOST_COLUMNS = 7
 
 
 def draw_gallery(maps: Path, long_table: Path, packs: Sequence[Path], png: Path, pdf: Path) -> None:
-    """Input, reconstruction, anomaly map and reference of the cases of one method.
+    """Draw the input, reconstruction, anomaly map and reference of the cases of one method.
 
     Args:
         maps: of one evaluation.
@@ -79,8 +79,9 @@ def _draw_case(line: Sequence[plt.Axes], view: View, predictions: Maps, case: Ca
     row = predictions.row(SPLIT, case.name)
     image_grid.grey(line[0], view.image)
     image_grid.sides(line[0])
-    if predictions.has_reconstruction:
-        image_grid.grey(line[1], view.cut(predictions.reconstruction(row)))
+    reconstruction = predictions.reconstruction(row)
+    if reconstruction is not None:
+        image_grid.grey(line[1], view.cut(reconstruction))
     _draw_map(line[-2], view, predictions.anomaly_map(row), norm)
     _draw_reference(line[-1], view, case)
 
@@ -88,7 +89,7 @@ def _draw_case(line: Sequence[plt.Axes], view: View, predictions: Maps, case: Ca
 def draw_side_by_side(
     method_maps: Sequence[Path], method_tables: Sequence[Path], packs: Sequence[Path], png: Path, pdf: Path
 ) -> None:
-    """The same cases under every method: best, median and worst by the mean AUPRC over methods, and a healthy subject.
+    """Draw the same cases under every method: best, median and worst by the mean AUPRC over methods, and a healthy subject.
 
     Every method has its own colour scale, the same for all cases, because scores of methods have no common unit. Many methods
     go on in a second line.
@@ -155,7 +156,7 @@ def _draw_reference(axes: plt.Axes, view: View, case: Case) -> None:
 
 
 def _scale(maps: Maps, cases: Sequence[Case]) -> Normalize:
-    """One colour scale for all cases of a method, from 0 to nearly the brightest voxel."""
+    """Return one colour scale for all cases of a method, from 0 to nearly the brightest voxel."""
     volumes = [maps.anomaly_map(maps.row(SPLIT, case.name)) for case in cases]
     tops = [np.percentile(volume[volume > 0], BRIGHTEST_SHARE) for volume in volumes if (volume > 0).any()]
     return Normalize(0, float(max(tops, default=1.0)), clip=True)

@@ -48,7 +48,7 @@ class _Mean:
 def draw_mean_maps(
     mean_maps: Sequence[Path], methods: Sequence[str], cohort: str, modality: str, testset: str, png: Path, pdf: Path
 ) -> None:
-    """Mean residual and mean anomaly map over healthy test subjects, three slices each, a line a method.
+    """Draw the mean residual and mean anomaly map over healthy test subjects, three slices each, a line per method.
 
     The residual |x̂ − x| is in units of the image and has one colour scale for all methods. Scores have no common unit, so that
     each mean map is divided by its mean inside the brain: 1 is average, 3 three times that; one scale for all again.
@@ -95,7 +95,7 @@ def draw_mean_maps(
 def _draw(
     sheet: Sheet, spot: tuple[float, float, float, float], mean: _Mean, kind: str, norm: Normalize, cuts: Sequence[tuple]
 ) -> None:
-    """Slices of one mean. Where no subject has brain the paper shows; the dotted line is the border of most brains.
+    """Draw the slices of one mean; no subject has brain where the paper shows, the dotted line is the border of most brains.
 
     Args:
         spot: left, top, width and height of the first picture.
@@ -115,14 +115,14 @@ def _draw(
 
 
 def _indices(brain: np.ndarray) -> list[int]:
-    """Slices at fixed heights of the brain that most subjects share."""
+    """Return slices at fixed heights of the brain that most subjects share."""
     inside = np.flatnonzero((brain >= 0.5).any(axis=(1, 2)))
     inside = inside if inside.size else np.arange(len(brain))
     return [round(inside[0] + share * (inside[-1] - inside[0])) for share in HEIGHTS]
 
 
 def _scale(volumes: Sequence[np.ndarray | None], brain: np.ndarray) -> Normalize:
-    """From 0 to nearly the highest voxel of all methods together, where most subjects have brain."""
+    """Return a scale from 0 to nearly the highest voxel of all methods together, where most subjects have brain."""
     values = [volume[brain >= 0.5] for volume in volumes if volume is not None]
     top = float(np.percentile(np.concatenate(values), SHARE)) if values and values[0].size else 1.0
     return Normalize(0, top or 1.0, clip=True)

@@ -24,7 +24,7 @@ MARGIN = 2
 
 
 def draw_examples(examples: Path, png: Path, pdf: Path) -> None:
-    """Evolution of one lesion in time above; below, pairs of healthy and lesioned slices under every preset.
+    """Draw the evolution of one lesion in time above; below, pairs of healthy and lesioned slices under every preset.
 
     Args:
         examples: npz file written by the verb `examples`.
@@ -32,7 +32,7 @@ def draw_examples(examples: Path, png: Path, pdf: Path) -> None:
     with np.load(examples, allow_pickle=False) as stored:
         shown = {key: stored[key] for key in stored.files}
     figure = plt.figure(figsize=(9.2, 8.2))
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 3.0))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 3.0))[:, 0]
     _draw_evolution(above, shown)
     _draw_samples(below, shown)
     style.save(figure, png, pdf)
@@ -75,7 +75,7 @@ def _outline(axes: plt.Axes, lesion: np.ndarray, colour: str) -> None:
 
 
 def _window(image: np.ndarray) -> tuple[slice, slice]:
-    """Box of a slice's brain with a small margin."""
+    """Return the box of a slice's brain with a small margin."""
     corners = np.argwhere(image > 0)
     if not len(corners):
         return slice(None), slice(None)

@@ -6,6 +6,7 @@ Axial slices in neurological convention: the patient's left is at the left, ante
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,7 +29,7 @@ class Sheet:
         self.figure.set_layout_engine("none")  # asked for at once, it would come back with the second file that is written
 
     def axes(self, left: float, top: float, width: float, height: float) -> plt.Axes:
-        """A panel without ticks or frame."""
+        """Add a panel without ticks or frame."""
         box = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
         axes = self.figure.add_axes(box)
         axes.set(xticks=[], yticks=[])
@@ -36,15 +37,15 @@ class Sheet:
         axes.spines[:].set_visible(False)
         return axes
 
-    def text(self, left: float, top: float, text: str, **options: object) -> None:
-        """Text whose upper left corner is there, unless options say otherwise."""
-        plain = {"ha": "left", "va": "top", "fontsize": 8.5}
+    def text(self, left: float, top: float, text: str, **options: Any) -> None:
+        """Add a text whose upper left corner is there, unless options say otherwise."""
+        plain: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": 8.5}
         self.figure.text(left / self.width, 1 - top / self.height, text, **{**plain, **options})
 
     def scale(
         self, left: float, top: float, width: float, height: float, norm: Normalize, label: str, *, cmap: str = MAP_COLOURS
     ) -> None:
-        """A colour bar, open at its end, along its longer side."""
+        """Add a colour bar, open at its end, along its longer side."""
         bar = self.axes(left, top, width, height)
         along = "vertical" if height > width else "horizontal"
         drawn = self.figure.colorbar(ScalarMappable(norm, cmap), cax=bar, orientation=along, extend="max")
@@ -53,18 +54,22 @@ class Sheet:
 
 
 def box_of(brains: Iterable[np.ndarray]) -> tuple[slice, slice]:
-    """Rows and columns that hold all brains with a small margin; the same for all pictures of a figure, so that one scale rules.
+    """Return the rows and columns that hold all brains with a small margin; one box for all pictures of a figure.
 
     Args:
         brains: (S, H, W) bool each.
     """
     flat = np.any([brain.any(axis=0) for brain in brains], axis=0)
-    sides = [np.flatnonzero(flat.any(axis=other)) for other in (1, 0)]
-    return tuple(slice(max(0, side[0] - MARGIN), side[-1] + 1 + MARGIN) if side.size else slice(None) for side in sides)
+    return _extent(flat.any(axis=1)), _extent(flat.any(axis=0))
+
+
+def _extent(inside: np.ndarray) -> slice:
+    found = np.flatnonzero(inside)
+    return slice(max(0, found[0] - MARGIN), found[-1] + 1 + MARGIN) if found.size else slice(None)
 
 
 def turned(volume: np.ndarray, index: int, box: tuple[slice, slice]) -> np.ndarray:
-    """One slice of a volume (S, H, W), cut to the box, anterior up."""
+    """Return one slice of a volume (S, H, W), cut to the box, anterior up."""
     return volume[index][box][::-1]
 
 
@@ -80,13 +85,13 @@ def outline(axes: plt.Axes, lesion: np.ndarray, width: float = 1.0) -> None:
 
 
 def sides(axes: plt.Axes, colour: str = "white") -> None:
-    """Say which side is which."""
+    """Label the sides of the head."""
     for x, letter, side in ((0.02, "L", "left"), (0.98, "R", "right")):
         axes.text(x, 0.02, letter, transform=axes.transAxes, ha=side, va="bottom", color=colour, fontsize=7)
 
 
 def remark(axes: plt.Axes, text: str) -> None:
-    """A short remark at the top of a dark picture."""
+    """Write a short remark at the top of a dark picture."""
     axes.text(0.5, 0.98, text, transform=axes.transAxes, ha="center", va="top", color="white", fontsize=6.5, bbox=_SHADE)
 
 
@@ -97,16 +102,16 @@ def absent(axes: plt.Axes, text: str) -> None:
 
 
 def fold(number: int, most: int) -> int:
-    """Columns for so many pictures, at most `most`, so that the rows are equally full."""
+    """Return the columns for so many pictures, at most `most`, so that the rows are equally full."""
     return -(-number // -(-number // most)) if number else 1
 
 
 def places(number: int, columns: int, size: tuple[float, float]) -> list[tuple[float, float]]:
-    """Left and top of pictures that follow each other row by row, in inches."""
+    """Return the left and top of pictures that follow each other row by row, in inches."""
     return [(index % columns * (size[0] + GAP), index // columns * size[1]) for index in range(number)]
 
 
 def shape_of(box: tuple[slice, slice], picture: Sequence[int]) -> float:
-    """Height of a cut slice over its width."""
+    """Return the height of a cut slice over its width."""
     height, width = (len(range(*side.indices(length))) for side, length in zip(box, picture, strict=True))
     return height / width

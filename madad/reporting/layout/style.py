@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -19,6 +20,9 @@ from matplotlib.lines import Line2D
 from madad.configuration import cards
 from madad.core.provenance import complete
 from madad.reporting.layout.png import write_png
+
+# Keyword arguments of matplotlib.
+Style = dict[str, Any]
 
 DPI = 150
 # Okabe & Ito 2008 without black and yellow, which vanishes on white; then the colours that stay farthest from these, from
@@ -82,7 +86,7 @@ def _places(names: Iterable[str]) -> dict[str, tuple[bool, int]]:
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for every name: floors in grey, the others from the palette, repeated when there are more names than colours.
+    """Return a colour for every name: floors in grey, the others from the palette, which repeats where it is too short.
 
     It depends on which names there are, not on their order: give all methods of the report, not those of one panel.
     """
@@ -91,28 +95,28 @@ def colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def markers(names: Iterable[str]) -> dict[str, str]:
-    """A marker for every name; with the colours it tells 120 names apart."""
+    """Return a marker for every name; with the colours it tells 120 names apart."""
     return {name: MARKERS[(place + place // len(PALETTE)) % len(MARKERS)] for name, (_, place) in _places(names).items()}
 
 
-def dashes(names: Iterable[str]) -> dict[str, str | tuple]:
-    """A line style for every name; with the colours it tells 48 names apart."""
+def dashes(names: Iterable[str]) -> dict[str, Any]:
+    """Return a line style for every name; with the colours it tells 48 names apart."""
     return {name: DASHES[(place + place // len(PALETTE)) % len(DASHES)] for name, (_, place) in _places(names).items()}
 
 
 def handles(names: Sequence[str], *, line: bool = True) -> list[Line2D]:
-    """What a legend shows for methods: marker, colour and, where curves are drawn, line style."""
+    """Return the legend entries of methods: marker, colour and, where curves are drawn, line style."""
     colour, marker, dash = colours(names), markers(names), dashes(names)
-    shared = {"lw": 1.5, "ms": 5, "mec": "white", "mew": 0.5}
-    lines = [dash[name] if line else "none" for name in names]
+    shared: Style = {"lw": 1.5, "ms": 5, "mec": "white", "mew": 0.5}
+    lines: list[Any] = [dash[name] if line else "none" for name in names]
     return [
         Line2D([], [], color=colour[name], marker=marker[name], linestyle=own, label=name, **shared)
         for name, own in zip(names, lines, strict=True)
     ]
 
 
-def legend_below(figure: plt.Figure, entries: Sequence, **options: object) -> None:
-    """One legend under all panels, in as many columns as the width has room for; the figure grows by its height.
+def legend_below(figure: plt.Figure, entries: Sequence, **options: Any) -> None:
+    """Draw one legend below all panels, in as many columns as fit the width; the figure grows by its height.
 
     Args:
         entries: artists with labels.
@@ -125,7 +129,7 @@ def legend_below(figure: plt.Figure, entries: Sequence, **options: object) -> No
 
 
 def grid(panels: int, size: tuple[float, float], most: int = 4) -> tuple[plt.Figure, list[plt.Axes]]:
-    """So many panels in as few rows as columns allow, those of a row as many as those of another.
+    """Return a figure with so many panels, in as few rows as `most` allows, and as equally full as possible.
 
     Args:
         size: width and height of a panel in inches.
@@ -139,15 +143,25 @@ def grid(panels: int, size: tuple[float, float], most: int = 4) -> tuple[plt.Fig
     return figure, list(axes.flat[:panels])
 
 
+def narrow_gaps(figure: plt.Figure, **gaps: float) -> None:
+    """Set the gaps between the panels of a figure with constrained layout.
+
+    Args:
+        gaps: `w_pad` and `h_pad` in inches, `wspace` and `hspace` as shares of a panel.
+    """
+    engine: Any = figure.get_layout_engine()
+    engine.set(**gaps)
+
+
 def upper_limit(values: Iterable[float]) -> float:
-    """End of an axis for shares that begins at 0: the first round number above all values, at most 1 (and a little room)."""
+    """Return the end of an axis of shares that begins at 0: the first round number above all values, about 1 at most."""
     finite = [value for value in values if np.isfinite(value)]
     highest = 1.04 * max(finite, default=1.0)
     return 1.03 * next((limit for limit in LIMITS if highest <= limit), 1.0)
 
 
 def say(axes: plt.Axes, text: str) -> None:
-    """Tell in the middle of a panel why it shows nothing."""
+    """Write in the middle of a panel why it shows nothing."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY, fontsize=8.5)
 
 
@@ -156,22 +170,23 @@ def save(figure: plt.Figure, *paths: str | Path) -> None:
     for path in map(Path, paths):
         kind = path.suffix[1:]
         with complete(path) as partial:
-            drawn = io.BytesIO() if kind == "png" else partial
-            figure.savefig(drawn, format=kind, dpi=DPI, metadata=_NO_DATES[kind], bbox_inches="tight", pad_inches=0.08)
+            drawn = io.BytesIO()
+            target = drawn if kind == "png" else partial
+            figure.savefig(target, format=kind, dpi=DPI, metadata=_NO_DATES[kind], bbox_inches="tight", pad_inches=0.08)
             if kind == "png":
                 write_png(drawn, partial, DPI)
     plt.close(figure)
 
 
 def as_svg(figure: plt.Figure) -> str:
-    """A figure as the text of an SVG file."""
+    """Return a figure as the text of an SVG file."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata=_NO_DATES["svg"], bbox_inches="tight", pad_inches=0.08)
     return stream.getvalue()
 
 
 def empty(reason: str) -> plt.Figure:
-    """A figure that says why there is nothing to see."""
+    """Return a figure that says why there is nothing to see."""
     figure, axes = plt.subplots(figsize=(6, 1.5))
     axes.axis("off")
     axes.text(0.5, 0.5, reason, ha="center", va="center", color=GREY, fontsize=11)

@@ -73,13 +73,13 @@ class Table:
     group_title: str = ""
 
     def rows(self) -> Iterator[tuple[str, list[Cell]]]:
-        """Every row with the heading of its group."""
+        """Return every row with the heading of its group."""
         for heading, rows in self.groups:
             for row in rows:
                 yield heading, row
 
     def filled(self) -> list[tuple[str, list[list[tuple[Cell, str]]]]]:
-        """The groups, every entry with what to set invisibly behind it, so that numbers stand below numbers."""
+        """Return the groups, every entry with what to set invisibly behind it, so that numbers stand below numbers."""
         longest = ["" for _ in self.columns]
         for _, row in self.rows():
             longest = [max(most, cell.bounds, key=len) for most, cell in zip(longest, row, strict=True)]
@@ -94,20 +94,20 @@ def _filled(row: list[Cell], longest: list[str]) -> list[tuple[Cell, str]]:
 
 
 def number(value: float, digits: int = 3) -> Cell:
-    """A number with so many significant digits or, below 1, decimals; a dash when there is none."""
+    """Return a number with so many significant digits or, below 1, decimals; a dash where there is none."""
     if not math.isfinite(value):
         return Cell(NOTHING, math.nan)
     return Cell(plain(value, digits) if value else "0", value)
 
 
 def plain(value: float, digits: int = 3) -> str:
-    """0.123, 12.3, 1234: fixed decimals, fewer the larger the number."""
+    """Return a number with fixed decimals, fewer the larger it is: 0.123, 12.3, 1234."""
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
     return f"{value:.{max(0, digits - whole)}f}"
 
 
 def interval(value: float, low: float, high: float, *, bold: bool = False, digits: int = 3) -> Cell:
-    """`0.423 [0.36, 0.48]`, the bounds with one decimal less; without brackets when the interval is unknown.
+    """Return `0.423 [0.36, 0.48]`, the bounds with one decimal less; without brackets when the interval is unknown.
 
     Bounds so close that they would be rounded past the value have all its decimals: `20.8 [20.5, 21.3]`, not `[20, 21]`.
     """
@@ -122,7 +122,7 @@ def interval(value: float, low: float, high: float, *, bold: bool = False, digit
 
 
 def write_csv(table: Table, path: str | Path) -> None:
-    """One line a row; the heading of the group is the first column when there are groups."""
+    """Write one line per row; the heading of the group is the first column when there are groups."""
     with complete(path) as partial, open(partial, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         group = [table.group_title] if table.group_title else []
@@ -132,13 +132,13 @@ def write_csv(table: Table, path: str | Path) -> None:
 
 
 def write_tex(table: Table, path: str | Path) -> None:
-    """The table in LaTeX, ready for \\input."""
+    """Write the table in LaTeX, ready for \\input."""
     with complete(path) as partial:
         partial.write_text(tex(table), encoding="utf-8")
 
 
 def tex(table: Table) -> str:
-    """A booktabs tabular, shrunk to the line where it is wider; a longtable when it is longer than a page."""
+    """Return a booktabs tabular, shrunk to the line where it is wider; a longtable when it is longer than a page."""
     long = sum(1 for _ in table.rows()) > LONGEST_TABULAR
     kind, needed = ("longtable", "booktabs,longtable") if long else ("tabular", "booktabs,graphicx")
     lines = [f"% needs \\usepackage{{{needed}}}", *([] if long else [SHRUNK])]
@@ -155,7 +155,7 @@ def tex(table: Table) -> str:
 
 
 def write_html(table: Table, path: str | Path) -> None:
-    """A self-contained page that opens offline; a click on a heading sorts."""
+    """Write a self-contained page that opens offline; a click on a heading sorts."""
     page = templates().get_template("table.html").render(table=table, style=asset("table.css"), script=asset("sort.js"))
     if len(page.encode()) > LARGEST_PAGE:
         raise ValueError(f"{path}: {len(page)} characters; a page beyond {LARGEST_PAGE} would not open in the report")
@@ -164,14 +164,14 @@ def write_html(table: Table, path: str | Path) -> None:
 
 
 def write_fragment(table: Table, path: str | Path, below: str = "") -> None:
-    """The table alone, styled inline, to be put into another page; `below` is HTML to follow it."""
+    """Write the table alone, styled inline, to be put into another page; `below` is HTML to follow it."""
     with complete(path) as partial:
         partial.write_text(templates().get_template("fragment.html").render(table=table) + below, encoding="utf-8")
 
 
 @lru_cache(maxsize=1)
 def templates() -> Environment:
-    """The templates of all pages."""
+    """Return the templates of all pages."""
     return Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -182,7 +182,7 @@ def templates() -> Environment:
 
 
 def asset(name: str) -> str:
-    """A style sheet or script, to be put into a page."""
+    """Return a style sheet or script, to be put into a page."""
     return (HERE / "assets" / name).read_text(encoding="utf-8")
 
 
@@ -229,5 +229,5 @@ _TEX = {
 
 
 def escaped(text: str) -> str:
-    """A text for LaTeX."""
+    """Return a text for LaTeX."""
     return re.sub("|".join(map(re.escape, _TEX)), lambda found: _TEX[found.group()], text)

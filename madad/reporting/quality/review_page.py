@@ -1,4 +1,4 @@
-"""The page on which a person judges images: one row a subject, outliers first, pictures that open on a click.
+"""The page on which a person judges images: one row per subject, outliers first, pictures that open on a click.
 
 It lies in the results folder and finds the pictures by relative links, so that thousands of them cost it nothing.
 """
@@ -120,7 +120,7 @@ def write_page(
 def lines(
     rows: Sequence[Row], shown: Sequence[str], limits: dict, usual: dict, threshold: float | None, folder: Path
 ) -> list[Line]:
-    """A line for every subject: the worst state first, and within a state what is farthest from the usual."""
+    """Return a line for every subject: the worst state first, and within a state what is farthest from the usual."""
     subjects: dict[tuple[str, str], list[Row]] = {}
     for row in sorted(rows, key=lambda row: (row["cohort"], row["subject"], row.get("session") or "", row.get("modality") or "")):
         subjects.setdefault((row["cohort"], row["subject"]), []).append(row)
@@ -152,7 +152,7 @@ def _line(rows: list[Row], shown: Sequence[str], limits: dict, usual: dict, thre
 
 
 def unusual(row: Row, measure: str, usual: dict) -> float:
-    """How far a measure lies from its cohort's median towards the bad side, as modified z-score; 0 where nothing is known."""
+    """Return how far a measure lies from its cohort's median towards the bad side, as modified z-score; 0 where unknown."""
     known = usual.get(row.get("modality"), {}).get(measure)
     value = quality_control.number(row, measure)
     if known is None or math.isnan(value):
@@ -183,7 +183,7 @@ def _key(cells: list[Cell], side: str | None) -> str:
 
 
 def _limits(own: dict | None) -> list[str]:
-    """`flag < 900` and the like, for the head of a column."""
+    """Return `flag < 900` and the like, for the head of a column."""
     made = []
     for kind, pair in sorted((own or {}).items(), reverse=True):
         made += [f"{kind} {sign} {bound:g}" for sign, bound in zip("<>", pair or (), strict=False) if bound is not None]

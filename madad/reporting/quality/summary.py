@@ -13,7 +13,7 @@ from matplotlib import image as picture
 
 from madad.core.io.manifest import image_name, read_table
 from madad.core.logs import warn
-from madad.reporting.layout import style, table_writer
+from madad.reporting.layout import frames, style, table_writer
 from madad.reporting.layout.table_writer import Cell, Column, Table, number
 
 # Numbers worth a column or a panel, with their titles; what a table lacks is left out.
@@ -55,7 +55,7 @@ def write_quality(judged: Sequence[Path], excluded: Sequence[Path], csv: Path, h
 
 
 def read_quality(judged: Sequence[Path], excluded: Sequence[Path]) -> list[dict[str, str]]:
-    """Rows of all tables with `cohort`, `name`, `state` and `why`; doubtful ones first, then by name."""
+    """Return the rows of all tables with `cohort`, `name`, `state` and `why`; doubtful ones first, then by name."""
     rows = []
     for path in judged:
         shared = {"cohort": _cohort(path, "quality")}
@@ -71,7 +71,7 @@ def read_quality(judged: Sequence[Path], excluded: Sequence[Path]) -> list[dict[
 
 
 def draw_montage(judged: Sequence[Path], png: Path) -> None:
-    """Quality pictures: of all flagged subjects first, then of others spread evenly; at most `PICTURES`."""
+    """Draw the quality pictures: of all flagged subjects first, then of others spread evenly; at most `PICTURES`."""
     rows = [row for row in read_quality(judged, []) if row.get("picture")]
     missing = [row for row in rows if not Path(row["picture"]).exists()]
     if missing:
@@ -96,13 +96,13 @@ def draw_montage(judged: Sequence[Path], png: Path) -> None:
 
 
 def draw_quality(judged: Sequence[Path], png: Path, pdf: Path) -> None:
-    """Distribution of every quality number over the subjects of each cohort and sequence; flagged ones are marked."""
+    """Draw the distribution of every quality number over the subjects of each cohort and sequence; flagged ones are marked."""
     table = pd.DataFrame(read_quality(judged, []))
     shown = [key for key in NUMBERS if key in table and pd.to_numeric(table[key], errors="coerce").notna().any()]
     if not shown:
         style.save(style.empty("No quality numbers"), png, pdf)
         return
-    groups = list(table.groupby(["cohort", "modality"]))
+    groups = list(frames.groups(table, ["cohort", "modality"]))
     columns = min(3, len(shown))
     lines = -(-len(shown) // columns)
     figure, grid = plt.subplots(
@@ -157,7 +157,7 @@ def _cells(row: dict[str, str], shown: Sequence[str]) -> list[Cell]:
 
 
 def _within_limit(table: Table) -> Table:
-    """The table, or its doubtful rows and as many others as the page can hold; the csv has them all."""
+    """Return the table, or its doubtful rows and as many others as the page can hold; the csv has them all."""
     rows = table.groups[0][1]
     most = 500_000 // (90 * len(table.columns))
     if len(rows) <= most:

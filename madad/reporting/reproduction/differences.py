@@ -13,7 +13,7 @@ SAME_SPACING_MM = 0.05
 
 
 def of_run(paper: Options, placed: Sequence[tuple[Options, Entrant]], cohorts: Mapping[str, Options]) -> Iterator[str]:
-    """What this run did otherwise than a paper, one line each, from its trainings and configuration.
+    """Yield what this run did differently from a paper, one line each, from its trainings and configuration.
 
     Args:
         paper: one of `papers.load`.
@@ -49,14 +49,14 @@ def _data(published: Options, cohort: str, known: Options, own: Sequence[Entrant
 
 
 def settings(entrant: Entrant, variant: Options) -> Iterator[str]:
-    """One line for an entrant whose settings are not its card's: the published ones, wherever the paper gives them."""
+    """Yield one line for a trained method whose settings differ from its card's: published ones, where the paper gives them."""
     found = entrant.differences(variant)
     if found:
         yield f"{entrant.method}, other than its card's published settings: {'; '.join(found)}."
 
 
 def deviations(bases: Iterator[str]) -> Iterator[str]:
-    """Where the deliberate deviations of the re-implementations are told."""
+    """Yield where the deliberate deviations of the re-implementations are listed."""
     counts = {base: len(cards.load(base)["deviations"]) for base in dict.fromkeys(bases)}
     told = [f"{base} ({count})" for base, count in counts.items() if count]
     if told:
@@ -64,7 +64,7 @@ def deviations(bases: Iterator[str]) -> Iterator[str]:
 
 
 def of_subjects(columns: Sequence[Options], here: Sequence[set[int]]) -> Iterator[str]:
-    """Where fewer or more subjects stand behind a number than behind the published one.
+    """Yield where fewer or more subjects stand behind a number than behind the published one.
 
     Args:
         columns: published ones.
@@ -78,7 +78,7 @@ def of_subjects(columns: Sequence[Options], here: Sequence[set[int]]) -> Iterato
 
 
 def of_columns(columns: Sequence[Options], tested: Mapping[str, set[str]]) -> Iterator[str]:
-    """What to add to the configuration so that the columns fill.
+    """Yield what to add to the configuration so that the columns fill.
 
     Args:
         columns: those that have a measure of ours.

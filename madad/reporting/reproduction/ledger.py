@@ -39,7 +39,7 @@ def write_ledger(
         settings: for each of them its parameters by sequence; a training knows only those that it depends on.
         parts_by_role: for each of them the names of the parts that it is built with.
         cohorts: `dataset` and `spacing_mm` of every cohort.
-        csv: every published number with ours, one a row.
+        csv: every published number with ours, one per row.
         tex, html: the tables, one below the other.
 
     Raises:
@@ -66,7 +66,7 @@ def _sheets(paper: Options, entrants: Sequence[Entrant]) -> Iterator[Sheet]:
 
 
 def _remarks(known: Sequence[Options], bases: set[str]) -> list[str]:
-    """What the tables do not show, so that nothing is missing in silence."""
+    """Return what the tables do not show, so that nothing is missing in silence."""
     remarks = []
     for paper in known:
         silent = [base for base in paper["without_numbers"] if base in bases]
@@ -84,7 +84,7 @@ def _remarks(known: Sequence[Options], bases: set[str]) -> list[str]:
 
 
 def _records(sheet: Sheet, results: Results) -> Iterator[dict[str, object]]:
-    """Every published number, with ours on its data set; then ours on the other test sets, with nothing beside it."""
+    """Yield every published number with ours on its data set; then ours on the other test sets, with nothing beside it."""
     for row, entrant in sheet.lines():
         shared = {"paper": sheet.paper["name"], "table": sheet.table["name"], "method": row["name"], "card": row["card"] or ""}
         shared |= {"ours": entrant.method, "trained_on": entrant.cohort} if entrant else {}
@@ -93,11 +93,13 @@ def _records(sheet: Sheet, results: Results) -> Iterator[dict[str, object]]:
             told = {key: column[key] for key in ("dataset", "subset", "modality", "metric", "unit")}
             told |= {"published": _text(number), "published_spread": _text(spread)}
             told["certainty"] = row.get("certainty", sheet.table["certainty"])
-            values = [results.of(column, row, entrant, *place) for place in results.serving(column)] if entrant else []
+            values = [results.of(column, row, entrant, *where) for where in results.serving(column)] if entrant else []
             yield from ({**shared, **told, **_ours(value)} for value in values or [None])
-        for column in sheet.kinds() if entrant else []:
+        if entrant is None:
+            continue
+        for column in sheet.kinds():
             told = {key: column[key] for key in ("metric", "unit")}
-            values = [results.of(column, row, entrant, *place) for place in results.others(sheet)]
+            values = [results.of(column, row, entrant, *where) for where in results.others(sheet)]
             yield from ({**shared, **told, "modality": value.modality, **_ours(value)} for value in values if value)
 
 

@@ -81,7 +81,7 @@ def write_tex(sheets: Sequence[Sheet], results: Results, remarks: Sequence[str],
 
 
 def chapters(sheets: Sequence[Sheet], results: Results) -> list[Chapter]:
-    """The tables by paper."""
+    """Return the tables by paper."""
     made = []
     for name in dict.fromkeys(sheet.paper["name"] for sheet in sheets):
         own = [sheet for sheet in sheets if sheet.paper["name"] == name]
@@ -97,7 +97,7 @@ def chapters(sheets: Sequence[Sheet], results: Results) -> list[Chapter]:
 
 
 def layout(sheet: Sheet, results: Results) -> Layout:
-    """A published table with ours beside every column that we can measure, and our other test sets to the right."""
+    """Return a published table with ours beside every column that we can measure, and our other test sets to the right."""
     table, kinds = sheet.table, sheet.kinds()
     published = f"published{_mark(table['certainty'])}"
     head = [(_named(column), [published, "ours"] if _measured(column) else [published]) for column in table["columns"]]
@@ -139,7 +139,7 @@ def _published(number: float, spread: float, digits: int, mark: str) -> Cell:
 
 
 def _ours(value: Value | None, digits: int, published: float, entrant: Entrant | None, measure: str | None = None) -> Cell:
-    """Our number; coloured where it answers a published one by the same protocol."""
+    """Return our number; coloured where it answers a published one by the same protocol."""
     if value is None:
         return Cell(NOTHING if entrant else "", math.nan)
     known = math.isfinite(value.low) and math.isfinite(value.high)
@@ -153,7 +153,12 @@ def _ours(value: Value | None, digits: int, published: float, entrant: Entrant |
 def _notes(sheet: Sheet, results: Results) -> list[str]:
     measured = [column for column in sheet.table["columns"] if _measured(column)]
     values = [
-        [results.of(column, *line, *place) for line in sheet.lines() if line[1] for place in results.serving(column)]
+        [
+            results.of(column, row, entrant, *where)
+            for row, entrant in sheet.lines()
+            if entrant
+            for where in results.serving(column)
+        ]
         for column in measured
     ]
     counts = [{value.subjects for value in own if value} for own in values]
@@ -191,6 +196,6 @@ def _mark(certainty: str) -> str:
 
 
 def _digits(table: Options, place: int) -> int:
-    """Decimals of a column: as many as its most precise value has."""
+    """Return the decimals of a column: as many as its most precise value has."""
     numbers = [papers.split(row["values"][place])[0] for row in table["rows"]]
     return max((len(f"{number:.10g}".partition(".")[2]) for number in numbers if not math.isnan(number)), default=0) or 1

@@ -28,17 +28,17 @@ RANGES = {
 
 
 def files() -> list[Path]:
-    """One file a paper, in alphabetical order."""
+    """Return one file per paper, in alphabetical order."""
     return sorted(FOLDER.glob("*.yaml"))
 
 
 def digest() -> str:
-    """Changes with every published number."""
+    """Return a hash that changes with every published number."""
     return content_hash([[path.name, file_hash(path)] for path in files()])
 
 
 def load() -> list[Options]:
-    """All papers, the oldest first, with the schema's defaults filled in.
+    """Return all papers, the oldest first, with the schema's defaults filled in.
 
     Raises:
         UserError: every problem of every file, one line each.
@@ -51,7 +51,7 @@ def load() -> list[Options]:
 
 
 def problems(paper: Options) -> Iterator[str]:
-    """What is wrong with a paper's file: one line each, with its place in it."""
+    """Yield what is wrong with a paper's file: one line each, with its place in it."""
     wrong = list(schema.check(paper, _schema()))
     yield from wrong
     if wrong:
@@ -62,13 +62,13 @@ def problems(paper: Options) -> Iterator[str]:
 
 
 def split(value: float | list[float] | None) -> tuple[float, float]:
-    """A published value and its spread, each NaN where there is none."""
+    """Return a published value and its spread, each NaN where there is none."""
     number, spread = value if isinstance(value, list) else (value, None)
     return math.nan if number is None else float(number), math.nan if spread is None else float(spread)
 
 
 def datasets() -> set[str]:
-    """Every data set that a published number is of, or that a paper trains on."""
+    """Return every data set that a published number is of, or that a paper trains on."""
     found = set()
     for paper in load():
         columns = [column for table in paper["tables"] for column in table["columns"]]

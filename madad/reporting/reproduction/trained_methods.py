@@ -50,14 +50,14 @@ class Entrant:
         return {**self.settings.get(self.first["identity"]["modality"], {}), **self.first["parameters"]}
 
     def misses(self, row: Options) -> list[str]:
-        """Settings and parts that tell a published row from its neighbours and are otherwise here, in words."""
+        """Return the settings and parts that distinguish a published row from its neighbours and differ here, in words."""
         pairs = [(key, self.parameters.get(key), value) for key, value in row["variant"].items()]
         if "parts" in row:
             pairs.append(("parts", sorted(self.first["parts"]), sorted(row["parts"])))
         return [f"{key} {words(here)} instead of {words(there)}" for key, here, there in pairs if here != there]
 
     def differences(self, variant: Options) -> list[str]:
-        """Settings other than the published ones, which are the defaults of the card, in words.
+        """Return the settings that differ from the published ones, which are the defaults of the card, in words.
 
         Args:
             variant: settings that the published row has of its own; `misses` tells of them.
@@ -74,7 +74,7 @@ class Entrant:
 
 
 def gather(trainings: Iterable[Path], bases: Mapping[str, str], settings: Mapping[str, Mapping[str, Options]]) -> list[Entrant]:
-    """Every method and part that was trained, in the order of `bases`.
+    """Return every method and part that was trained, in the order of `bases`.
 
     Args:
         trainings: the `train.json` of every run.
@@ -93,7 +93,7 @@ def gather(trainings: Iterable[Path], bases: Mapping[str, str], settings: Mappin
 
 
 def place(rows: list[Options], entrants: Iterable[Entrant]) -> list[list[Entrant]]:
-    """Entrants of every published row: each stands in the row of its card that it comes nearest to, the first of equals."""
+    """Return the trained methods of every published row: each in the row of its card that it comes nearest to."""
     placed: list[list[Entrant]] = [[] for _ in rows]
     for entrant in entrants:
         own = [number for number, row in enumerate(rows) if row["card"] == entrant.base]
@@ -103,7 +103,7 @@ def place(rows: list[Options], entrants: Iterable[Entrant]) -> list[list[Entrant
 
 
 def words(value: object) -> str:
-    """A setting for people: 19,000, 0.0001, [250, 500]; none for an empty list."""
+    """Return a setting for people: 19,000, 0.0001, [250, 500]; none for an empty list."""
     if isinstance(value, list):
         return f"[{', '.join(map(str, value))}]" if value else "none"
     if isinstance(value, bool) or not isinstance(value, int | float):

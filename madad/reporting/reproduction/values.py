@@ -57,7 +57,7 @@ class Sheet:
         return len({entrant.cohort for entrants in self.placed for entrant in entrants}) > 1
 
     def kinds(self) -> list[Options]:
-        """One column for everything that is measured, whatever the data set; columns without a measure of ours have none."""
+        """Return one column for everything that is measured, whatever the data set; unmeasured columns have none."""
         kinds: dict[tuple, Options] = {}
         for column in self.table["columns"]:
             if column["measure"] or column["nearest"]:
@@ -65,7 +65,7 @@ class Sheet:
         return list(kinds.values())
 
     def lines(self) -> Iterator[tuple[Options, Entrant | None]]:
-        """The rows in the paper's order, once for every entrant, at least once."""
+        """Yield the rows in the paper's order, once for every trained method, at least once."""
         for row, entrants in zip(self.table["rows"], self.placed, strict=True):
             yield from ((row, entrant) for entrant in entrants or [None])
 
@@ -95,26 +95,26 @@ class Results:
         self._lines = {tuple(line[key] for key in keys): line for line in lines.to_dict("records")}
 
     def compared(self) -> list[Entrant]:
-        """Entrants that have numbers; the others are parts alone."""
+        """Return the entrants that have numbers; the others are parts alone."""
         return [entrant for entrant in self.entrants if entrant.method in self.methods]
 
     def beneath(self, entrant: Entrant) -> list[Entrant]:
-        """What an entrant stands on, directly or not."""
+        """Return what a method is built from, directly or not."""
         names = self.parts.get(entrant.method, {}).values()
         direct = [other for other in self.entrants if other.cohort == entrant.cohort and other.method in names]
         return [found for part in direct for found in (part, *self.beneath(part))]
 
     def serving(self, column: Options) -> list[tuple[str, str]]:
-        """Test sets that are the data set of a column, in its sequence."""
+        """Return the test sets that are the data set of a column, in its sequence."""
         return [(name, modality) for name, modality in self.testsets if self._serves(column, name, modality)]
 
     def others(self, sheet: Sheet) -> list[tuple[str, str]]:
-        """Test sets that are the data set of no column of a table."""
+        """Return the test sets that are the data set of no column of a table."""
         serving = {place for column in sheet.table["columns"] for place in self.serving(column)}
         return [place for place in self.testsets if place not in serving]
 
     def tested(self, columns: Sequence[Options]) -> dict[str, set[str]]:
-        """Sequences in which the data sets of columns were tested."""
+        """Return the sequences in which the data sets of columns were tested."""
         found: dict[str, set[str]] = {}
         for column in columns:
             others = {modality for name, modality in self.testsets if self._serves(column, name, column["modality"])}
@@ -122,7 +122,7 @@ class Results:
         return found
 
     def of(self, column: Options, row: Options, entrant: Entrant, testset: str, modality: str) -> Value | None:
-        """An entrant's number on a test set by the column's measure, else by the nearest one."""
+        """Return a method's number on a test set by the column's measure, else by the nearest one."""
         for measure, same in ((column["measure"], True), (column["nearest"], False)):
             found = self._number(measure, row, entrant, testset, modality, papers.RANGES[column["unit"]][2]) if measure else None
             if found:

@@ -49,7 +49,7 @@ class Detection:
 
 
 def detections(metrics: Path, samples: Path, resamples: int) -> dict[tuple, list[Detection]]:
-    """Every method on every block with implanted lesions, in the order of the long table.
+    """Return every method on every block with implanted lesions, in the order of the long table.
 
     Args:
         metrics: see `madad.evaluation.results.collected`.
@@ -88,7 +88,7 @@ def _alarms(rows: pd.DataFrame, block: tuple, resamples: int) -> Interval:
 
 
 def contrasts_of(found: Sequence[Detection]) -> list[float]:
-    """Contrasts that were tried, weakest first."""
+    """Return the contrasts that were tried, weakest first."""
     return sorted({float(contrast) for one in found for contrast in one.trials.contrast})
 
 
@@ -113,7 +113,7 @@ def write_detectability(metrics: Path, samples: Path, resamples: int, csv: Path,
 
 
 def _reasons(found: dict[tuple, list[Detection]]) -> list[str]:
-    """Why there is no curve, or less than there should be; methods that share a reason share a note."""
+    """Return why there is no curve, or less than there should be; methods that share a reason share a note."""
     shared: dict[tuple[str, str], list[str]] = {}
     for block, own in found.items():
         for one in own:
@@ -148,7 +148,7 @@ def _volume(one: Detection, contrast: float) -> Cell:
 
 
 def volume_text(volume_ml: float, tried_ml: tuple[float, float]) -> str:
-    """A volume in ml, or that it lies beyond the smallest or the largest tried."""
+    """Return a volume in ml, or that it lies beyond the smallest or the largest tried."""
     if volume_ml == BELOW_ALL:
         return f"< {tried_ml[0]:g}"
     return f"> {tried_ml[1]:g}" if volume_ml == ABOVE_ALL else f"{volume_ml:.2g}"

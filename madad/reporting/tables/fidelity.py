@@ -16,6 +16,7 @@ from madad.evaluation.results.protocol_table import HEALTHY_BRAIN, RECONSTRUCTIO
 from madad.evaluation.statistics import method_order
 from madad.evaluation.statistics.bootstrap import percentile_interval
 from madad.evaluation.statistics.summary import read_summary
+from madad.reporting.layout import frames
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval
 from madad.reporting.tables.results import SUMMARY_NOTE, missing_notes, named, titled, write_all
 
@@ -43,7 +44,7 @@ def write_fidelity(
     """
     lines, table = read_summary(summary), read_metrics(metrics)
     keys = [measure.key for measure in SHOWN]
-    known = {(*line[:4], line.measure): line for line in lines[lines["measure"].isin(keys)].itertuples(index=False)}
+    known = {(*line[:4], line.measure): line for line in frames.rows(lines[lines["measure"].isin(keys)])}
     groups, silent = [], {}
     ratios = _ratios(table, resamples)
     for block in method_order.blocks_in(table):
@@ -68,7 +69,7 @@ def write_fidelity(
     write_all(Table("Fidelity of reconstructions", columns, groups, notes, group_title="Test set"), csv, tex, html)
 
 
-def _cell(own: Mapping[str, tuple], measure: Measure) -> Cell:
+def _cell(own: Mapping[str, frames.Row], measure: Measure) -> Cell:
     if measure.key not in own:
         return interval(np.nan, np.nan, np.nan)
     line = own[measure.key]
@@ -76,11 +77,11 @@ def _cell(own: Mapping[str, tuple], measure: Measure) -> Cell:
 
 
 def _ratios(table: pd.DataFrame, resamples: int) -> dict[tuple, Cell]:
-    """Ratio of the two errors of every block and method over subjects, whose samples and seeds are averaged first."""
+    """Return the ratio of the two errors of every block and method over subjects, whose samples and seeds are averaged first."""
     keys = [*BLOCK, "method", "subject"]
     pair = [select(table, metric, RECONSTRUCTION).groupby(keys)["value"].mean() for metric in IN_LESIONS]
     both = pd.concat(pair, axis=1, keys=["lesion", "tissue"]).dropna().reset_index()
-    return {key: _ratio(key, own, resamples) for key, own in both.groupby([*BLOCK, "method"])}
+    return {key: _ratio(key, own, resamples) for key, own in frames.groups(both, [*BLOCK, "method"])}
 
 
 def _ratio(key: tuple, own: pd.DataFrame, resamples: int) -> Cell:

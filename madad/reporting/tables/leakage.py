@@ -86,7 +86,7 @@ def write_leakage(
 
 
 def in_short(states: Sequence[str]) -> str:
-    """The outcome of all checks as a paragraph of HTML; a leak stands out."""
+    """Return the outcome of all checks as a paragraph of HTML; a leak stands out."""
     passed, doubtful, leaks = (states.count(state) for state in STATES)
     if leaks:
         said = f"{leaks} of {len(states)} checks found a LEAK: numbers of this run cannot be trusted. See the leakage guard."
@@ -96,7 +96,7 @@ def in_short(states: Sequence[str]) -> str:
 
 
 def subjects(packs: Sequence[Path]) -> Iterator[Finding]:
-    """Nobody stands in two splits of a cohort, whatever the sequence or session.
+    """Check that nobody is in two splits of a cohort, whatever the sequence or session.
 
     Raises:
         UserError: somebody does.
@@ -119,7 +119,7 @@ def subjects(packs: Sequence[Path]) -> Iterator[Finding]:
 
 
 def models(packs: Sequence[Path], trainings: Sequence[Path]) -> Iterator[Finding]:
-    """Every model saw the training pack of its cohort and was chosen on the validation pack, and neither is a test pack."""
+    """Check that every model saw its cohort's training pack and was chosen on its validation pack, and saw no test pack."""
     contents: dict[str, tuple[str, str, str]] = {}
     for path in packs:
         with Pack(path) as pack:
@@ -142,12 +142,12 @@ def models(packs: Sequence[Path], trainings: Sequence[Path]) -> Iterator[Finding
 
 
 def learnt_content(pack: Pack) -> str:
-    """Hash by which a training calls what it read of a pack: its healthy subjects (`madad.engine.training_data`)."""
+    """Return the hash that a training records of what it read of a pack: its healthy subjects (`madad.engine.training_data`)."""
     return content_hash([pack.content, [pack.names[index] for index in pack.healthy()]])
 
 
 def thresholds(summary: Path) -> Iterator[Finding]:
-    """Thresholds that have seen test labels are called so, in the title or the note of every number made with them."""
+    """Check that thresholds that have seen test labels are called so, in the title or note of every number made with them."""
     known = by_key()
     shown = [known[key] for key in dict.fromkeys(read_summary(summary)["measure"]) if key in known]
     oracles = [measure for measure in shown if measure.protocol.oracle]
@@ -164,7 +164,7 @@ def thresholds(summary: Path) -> Iterator[Finding]:
 
 
 def labels(setup: Setup) -> Iterator[Finding]:
-    """Which trainings saw labels, and whether the shapes of synthetic lesions meet the test sets."""
+    """Check which trainings saw labels, and whether the shapes of synthetic lesions meet the test sets."""
     seeing = [f"{method} ({track})" for method, track in setup.tracks.items() if track not in ("none", "healthy")]
     if seeing:
         yield Finding(
@@ -172,10 +172,9 @@ def labels(setup: Setup) -> Iterator[Finding]:
         )
     else:
         yield Finding("Labels in training", "all", "good", "no training sees anything but healthy images")
-    folder = Path(setup.lesion_masks).resolve() if setup.lesion_masks else None
-    for cohort, root in setup.roots.items() if folder else ():
+    for cohort, root in setup.roots.items() if setup.lesion_masks else ():
         tested = any(base_of(testset) == cohort for testset in setup.test_on)
-        data = Path(root).resolve()
+        folder, data = Path(setup.lesion_masks or "").resolve(), Path(root).resolve()
         if tested and (data in (folder, *folder.parents) or folder in data.parents):
             yield Finding(
                 "Lesion shapes",
@@ -193,7 +192,7 @@ def labels(setup: Setup) -> Iterator[Finding]:
 
 
 def _seen(told: Options, use: str, split: str, contents: Mapping[str, tuple[str, str, str]]) -> tuple[str, str] | None:
-    """State and words for one pack that a training saw; None when all is well."""
+    """Return the state and words for one pack that a training saw; None when all is well."""
     content = told.get("data", {}).get(use, {}).get("content")
     if content not in contents:
         return "doubtful", f"{use} data that is no pack of this run and cannot be compared with the test data"

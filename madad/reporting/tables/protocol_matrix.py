@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from madad.evaluation.results.collected import BLOCK, block_title
+from madad.evaluation.results.collected import block_title
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.results.metric_table import AUPRC, DICE, DICE_POOLED, DICE_SLICE
 from madad.evaluation.results.protocol_table import (
@@ -32,7 +32,7 @@ from madad.evaluation.results.protocol_table import (
 )
 from madad.evaluation.statistics.ranks import order_changes
 from madad.evaluation.statistics.summary import read_summary
-from madad.reporting.layout import style
+from madad.reporting.layout import frames, style
 from madad.reporting.layout.table_writer import Cell, Column, number
 from madad.reporting.tables.results import BOLD_NOTE, SUMMARY_NOTE, by_block, measured, missing_notes, named, write_all
 
@@ -148,7 +148,7 @@ def write_post_processing(summary: Path, bases: Mapping[str, str], csv: Path, te
 
 
 def _bare(own: pd.DataFrame, measure: Measure) -> Cell:
-    """A value without its interval, or the table would not fit a page."""
+    """Return a value without its interval, with which the table would not fit a page."""
     return number(own.loc[measure.key, "value"] if measure.key in own.index else math.nan)
 
 
@@ -158,19 +158,19 @@ def _of(summary: Path, shown: list[Measure]) -> pd.DataFrame:
 
 
 def _wide(part: pd.DataFrame) -> pd.DataFrame:
-    """Values of a block, a row a method and a column a protocol, in the order of `PROTOCOLS`; NaN where there is none."""
+    """Return the values of a block, a row per method, a column per protocol in the order of `PROTOCOLS`; NaN where missing."""
     return part.pivot(index="method", columns="measure", values="value").reindex(columns=[one.key for one in PROTOCOLS])
 
 
 def reference(values: pd.DataFrame) -> str | None:
-    """The protocol that the others are held against: the first in the order of `PROTOCOLS` under which methods have values."""
+    """Return the protocol that the others are compared with: the first of `PROTOCOLS` under which methods have values."""
     return next((one.key for one in PROTOCOLS if values[one.key].notna().sum() > 1), None)
 
 
 def _flips(lines: pd.DataFrame) -> list[str]:
-    """How many pairs of methods change their order against the reference protocol, a sentence a block."""
+    """Return how many pairs of methods change their order against the reference protocol, one sentence per block."""
     sentences = []
-    for block, part in lines.groupby(list(BLOCK), sort=False):
+    for block, part in frames.blocks(lines).items():
         values = _wide(part)
         main = reference(values)
         if main is None:
@@ -187,7 +187,7 @@ def _flips(lines: pd.DataFrame) -> list[str]:
 
 
 def draw_protocols(summary: Path, png: Path, pdf: Path) -> None:
-    """Rank of every method under every protocol, a panel a test set, with the number of pairs that change their order.
+    """Draw the rank of every method under every protocol, a panel per test set, with the number of pairs that change their order.
 
     The number is Kendall's tau distance to the main protocol, of the pairs that both order.
 
@@ -195,7 +195,7 @@ def draw_protocols(summary: Path, png: Path, pdf: Path) -> None:
         summary: see `madad.evaluation.statistics.summary`.
     """
     lines = _of(summary, [protocol.measure for protocol in PROTOCOLS])
-    parts = [(block, _wide(part)) for block, part in lines.groupby(list(BLOCK), sort=False)]
+    parts = [(block, _wide(part)) for block, part in frames.blocks(lines).items()]
     if not parts:
         style.save(style.empty("No evaluation yet"), png, pdf)
         return
@@ -248,7 +248,7 @@ def _count_changes(axes: plt.Axes, values: pd.DataFrame, main: str) -> None:
 
 
 def _name_ends(axes: plt.Axes, methods: pd.Index, ranked: np.ndarray, colour: dict[str, str]) -> None:
-    """Names at both ends, a line each, tied to the outermost point of the method: methods may share a rank or lack one."""
+    """Write the names at both ends, a line each, tied to the outermost point of the method."""
     known = np.flatnonzero(np.isfinite(ranked).any(axis=0))
     for outward, side, columns in ((-1, "right", known), (1, "left", known[::-1])):
         first = {
@@ -257,7 +257,7 @@ def _name_ends(axes: plt.Axes, methods: pd.Index, ranked: np.ndarray, colour: di
         ends = {
             method: (own[first[method]], method) for method, own in zip(methods, ranked, strict=True) if first[method] is not None
         }
-        for slot, method in enumerate(sorted(ends, key=ends.get), start=1):
+        for slot, method in enumerate(sorted(ends, key=lambda name: ends[name]), start=1):
             at = columns[0] + 0.42 * outward
             axes.plot([at, first[method]], [slot, ends[method][0]], color=colour[method], lw=0.8, ls=":", zorder=1, clip_on=False)
             axes.text(at + 0.05 * outward, slot, method, ha=side, va="center", fontsize=8)

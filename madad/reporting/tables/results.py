@@ -27,7 +27,7 @@ from madad.evaluation.results.protocol_table import (
 )
 from madad.evaluation.results.protocol_table import PUBLISHED as PUBLISHED_PROTOCOL
 from madad.evaluation.statistics.summary import read_summary
-from madad.reporting.layout import table_writer
+from madad.reporting.layout import frames, table_writer
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, plain
 
 Row = Callable[[str, pd.DataFrame], list[Cell]]
@@ -198,11 +198,11 @@ def write_all(table: Table, csv: Path, tex: Path, html: Path) -> None:
 def by_block(
     title: str, columns: list[Column], lines: pd.DataFrame, row: Row, notes: list[str], bases: Mapping[str, str]
 ) -> Table:
-    """A group a test set, a row a method in the order of the configuration, which `bases` has; others follow by name."""
+    """Return a table with a group per test set and a row per method, in the order of `bases`; others follow by name."""
     order = {method: place for place, method in enumerate(bases)}
     groups = []
-    for block, part in lines.groupby(list(BLOCK), sort=False):
-        rows = {method: own.set_index("measure") for method, own in part.groupby("method")}
+    for block, part in frames.blocks(lines).items():
+        rows = {method: own.set_index("measure") for method, own in frames.by_name(part, "method")}
         methods = sorted(rows, key=lambda method: (order.get(method, len(order)), method))
         groups.append((block_title(*block), [row(method, rows[method]) for method in methods]))
     return Table(title, columns, groups, notes, group_title="Test set")
@@ -216,7 +216,7 @@ def titled(measure: Measure) -> Column:
 
 
 def measured(own: pd.DataFrame, measure: Measure) -> Cell:
-    """A measure of one method as a cell, with its interval where it has one.
+    """Return a measure of one method as a cell, with its interval where it has one.
 
     Args:
         own: lines of the summary of one method and block, by `measure`.
@@ -237,7 +237,7 @@ def _seeds(own: pd.DataFrame) -> tuple[Cell, Cell]:
 
 
 def _of_block(trained: pd.DataFrame, method: str, own: pd.DataFrame) -> pd.DataFrame:
-    """Trainings behind a method's row: of its block's cohort and modality."""
+    """Return the trainings behind a method's row: of its block's cohort and modality."""
     if trained.empty:
         return trained
     chosen = trained["method"] == method
@@ -258,7 +258,7 @@ def _mean(runs: pd.DataFrame, column: str) -> float:
 
 
 def named(method: str, bases: Mapping[str, str]) -> Cell:
-    """A method by its name, with that of its card where they differ."""
+    """Return a method by its name, with that of its card where they differ."""
     base = bases.get(method, method)
     return Cell(method if base == method else f"{method} ({base})")
 
@@ -275,7 +275,7 @@ def _on_card(method: str, bases: Mapping[str, str], key: str) -> str:
 
 
 def missing_notes(lines: pd.DataFrame, shown: Sequence[Measure]) -> list[str]:
-    """Say which values are not in a mean, so that none is dropped in silence; a line a test set and measure."""
+    """Return which values are not in a mean, so that none is dropped in silence; one line per test set and measure."""
     notes, titles = [], {measure.key: measure.title for measure in shown}
     for (*block, key), part in lines[lines["measure"].isin(titles)].groupby([*BLOCK, "measure"], sort=False):
         without = part[part["missing"] > 0]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,13 @@ from madad.core.io.manifest import read_table
 from madad.core.provenance import complete
 from madad.core.seeds import numpy_generator
 from madad.data.corruptions.severities import CORRUPTIONS
-from madad.evaluation.results.collected import BLOCK, block_title
+from madad.evaluation.results.collected import BLOCK, block_title, by_block
 from madad.evaluation.results.long_table import COLUMNS as LONG
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.results.metric_table import AUPRC, DICE, FALSE_POSITIVE_RATE
 from madad.evaluation.results.protocol_table import HEALTHY_FPR_1, PER_SUBJECT, VALIDATION
 from madad.evaluation.statistics.bootstrap import Interval, mean_interval, percentile_interval
+from madad.reporting.layout import frames
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, write_csv, write_html, write_tex
 
 # `base` is the sample that was corrupted; severity 0 is that sample itself, and belongs to every corruption.
@@ -61,7 +63,7 @@ def collect(corrupted_tables: Sequence[Path], clean_tables: Sequence[Path], arte
         UserError: an evaluation holds a sample that the table of samples does not know.
     """
     parts = [_joined(*paths) for paths in zip(corrupted_tables, clean_tables, artefact_tables, strict=True)]
-    table = pd.concat(parts) if parts else pd.DataFrame(columns=list(COLUMNS))
+    table = pd.concat(parts) if parts else pd.DataFrame(columns=pd.Index(COLUMNS))
     with complete(out) as partial:
         table.to_csv(partial, index=False, columns=list(COLUMNS), lineterminator="\n")
 
@@ -87,13 +89,13 @@ _PAIRS = {(measure.metric.name, measure.protocol.name) for measure in MEASURES}
 
 
 def read_robustness(path: str | Path) -> pd.DataFrame:
-    """The collected rows: identities as text, `severity` and `value` as numbers."""
-    types = {**dict.fromkeys(COLUMNS, str), "value": float, "severity": int}
+    """Return the collected rows: identities as text, `severity` and `value` as numbers."""
+    types: dict[Hashable, Any] = {**dict.fromkeys(COLUMNS, str), "value": float, "severity": int}
     return pd.read_csv(path, dtype=types, keep_default_na=False, na_values={"value": ["nan"]})
 
 
 def by_severity(table: pd.DataFrame, measure: Measure, corruption: str) -> pd.DataFrame:
-    """One row a sample, one column a severity, 0 first: the mean over seeds, NaN if one seed has no value.
+    """Return one row per sample and one column per severity, 0 first: the mean over seeds, NaN if one seed has no value.
 
     Args:
         table: rows of one method on one test set.
@@ -110,7 +112,7 @@ def by_severity(table: pd.DataFrame, measure: Measure, corruption: str) -> pd.Da
 
 
 def cost(values: pd.DataFrame, resamples: int, generator: np.random.Generator) -> Cost:
-    """What a corruption costs, from `by_severity`, over the samples that have a value at every severity."""
+    """Return what a corruption costs, from `by_severity`, over the samples that have a value at every severity."""
     complete_rows = values.dropna()
     subjects = list(complete_rows.index.get_level_values("subject"))
     matrix, severities = complete_rows.to_numpy(), complete_rows.columns.to_numpy(dtype=float)
@@ -130,13 +132,13 @@ def cost(values: pd.DataFrame, resamples: int, generator: np.random.Generator) -
 
 
 def write_robustness(robustness_metrics: Path, resamples: int, csv: Path, tex: Path, html: Path) -> None:
-    """The table: a row a method and corruption, in groups by test set.
+    """Write the table: a row per method and corruption, in groups by test set.
 
     Args:
         robustness_metrics: see `collect`.
     """
     table = read_robustness(robustness_metrics)
-    groups = [(block_title(*block), _rows(part, resamples)) for block, part in table.groupby(list(BLOCK))]
+    groups = [(block_title(*block), _rows(part, resamples)) for block, part in by_block(table)]
     columns = [Column("Method", number=False), Column("Artefact", number=False)]
     for measure in MEASURES:
         columns += [
@@ -156,7 +158,7 @@ def write_robustness(robustness_metrics: Path, resamples: int, csv: Path, tex: P
 
 def _rows(part: pd.DataFrame, resamples: int) -> list[list[Cell]]:
     rows = []
-    for method, own in part.groupby("method"):
+    for method, own in frames.by_name(part, "method"):
         for corruption in corruptions_in(part):
             cells = [Cell(method), Cell(CORRUPTIONS[corruption].title)]
             for measure in MEASURES:
@@ -172,6 +174,6 @@ def _cell(found: Interval, digits: int) -> Cell:
 
 
 def corruptions_in(part: pd.DataFrame) -> list[str]:
-    """Corruptions of a test set, in the order of the catalogue."""
+    """Return the corruptions of a test set, in the order of the catalogue."""
     present = set(part["corruption"])
     return [kind for kind in CORRUPTIONS if kind in present]

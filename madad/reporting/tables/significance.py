@@ -23,7 +23,7 @@ from madad.evaluation.statistics.rankings import (
     rankings,
     title,
 )
-from madad.reporting.layout import table_writer
+from madad.reporting.layout import frames, table_writer
 from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, number, plain
 
 MAIN = tuple(measure.key for measure in (AUPRC @ PER_SUBJECT, DICE @ VALIDATION))
@@ -70,25 +70,25 @@ def write_significance(metrics: Path, resamples: int, comparisons: Path, ranks: 
 
 def _write(path: Path, rows: list[dict], columns: Sequence[str]) -> None:
     with complete(path) as partial:
-        pd.DataFrame(rows, columns=list(columns)).to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
+        pd.DataFrame(rows, columns=pd.Index(columns)).to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """Either csv file, names as text."""
+    """Read either csv file, names as text."""
     texts = (*BLOCK, "measure", "method", "first", "second", "winner", "note")
     found = pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=_blank_numbers(path, texts))
     return found
 
 
 def _blank_numbers(path: str | Path, texts: Sequence[str]) -> dict[str, list[str]]:
-    """An empty field is a missing number, but an empty text; a method may be called NA."""
+    """Return the texts of missing numbers by column: an empty field is a missing number, but an empty text."""
     return {column: ["", "nan"] for column in pd.read_csv(path, nrows=0).columns if column not in texts}
 
 
 def write_tables(
     comparisons: Path, ranks: Path, comparisons_tex: Path, comparisons_html: Path, ranks_tex: Path, ranks_html: Path
 ) -> None:
-    """Write the tables for people from the two csv files: a matrix of all pairs, and a line a method with its rank."""
+    """Write the tables for people from the two csv files: a matrix of all pairs, and a line per method with its rank."""
     pairs, ranked = (found[found["measure"].isin(MAIN)] for found in (read(comparisons), read(ranks)))
     for table, tex, html in (
         (_matrix(pairs, ranked), comparisons_tex, comparisons_html),
@@ -99,8 +99,8 @@ def write_tables(
 
 
 def panels(found: pd.DataFrame) -> list[tuple[tuple[str, ...], str, pd.DataFrame]]:
-    """Block, key of the measure and rows, in the order of a table: blocks as they stand, all together last."""
-    parts = [(tuple(key[:3]), key[3], part) for key, part in found.groupby([*BLOCK, "measure"], sort=False)]
+    """Return block, key of the measure and rows, in the order of a table: blocks in theirs, all together last."""
+    parts = [(tuple(key[:3]), key[3], part) for key, part in frames.groups(found, [*BLOCK, "measure"], sort=False)]
     places = list(dict.fromkeys(block for block, _, _ in parts if block != ALL_BLOCKS))
     return sorted(parts, key=lambda one: (places.index(one[0]) if one[0] in places else len(places), MAIN.index(one[1])))
 
@@ -116,7 +116,7 @@ def _matrix(pairs: pd.DataFrame, ranked: pd.DataFrame) -> Table:
     groups, notes = [], [TEST_NOTE, EFFECT_NOTE, *([ALL_NOTE] if (pairs["cohort"] == ALL_BLOCKS[0]).any() else [])]
     for block, key, part in panels(pairs):
         cells = {name: dict.fromkeys(methods, Cell(NOTHING, math.nan)) for name in methods}
-        for pair in part.itertuples():
+        for pair in frames.rows(part):
             # an effect is the first method's; where smaller is better the better method has the smaller values
             effect = by_key()[key].better * pair.rank_biserial
             cells[pair.first][pair.second] = _effect(effect, pair.p_holm, pair.winner == pair.first)
@@ -128,13 +128,13 @@ def _matrix(pairs: pd.DataFrame, ranked: pd.DataFrame) -> Table:
 
 
 def in_order(ranked: pd.DataFrame) -> list[str]:
-    """All methods, the lowest mean of their mean ranks over blocks and measures first."""
+    """Return all methods, the lowest mean of their mean ranks over blocks and measures first."""
     means = ranked.groupby("method")["mean_rank"].mean()
     return [str(name) for name in means.sort_index().sort_values(kind="stable", na_position="last").index]
 
 
 def reasons(heading: str, part: pd.DataFrame) -> list[str]:
-    """Why tests of a block are missing or could not be significant, once each."""
+    """Return why tests of a block are missing or could not be significant, once each."""
     return [f"{heading}: {reason}." for reason in dict.fromkeys(part["note"]) if reason and reason != "equal for every subject"]
 
 
@@ -150,7 +150,7 @@ def _signed(value: float) -> str:
 
 
 def p_text(value: float) -> str:
-    """0.21, 0.034, 0.0021, 4e-05: two digits that count, one of them below 0.001."""
+    """Return a p-value with two significant digits, one of them below 0.001: 0.21, 0.034, 0.0021, 4e-05."""
     if not math.isfinite(value):
         return NOTHING
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}" if value >= 0.001 else f"{value:.0e}"
@@ -176,14 +176,14 @@ def _ranks(pairs: pd.DataFrame, ranked: pd.DataFrame) -> Table:
         present = int(part["value"].notna().sum())
         rows = [
             _rank_row(line, by_key()[key].metric.digits, wins.get(line.method, 0) == present - 1 > 0)
-            for line in part.itertuples()
+            for line in frames.rows(part)
         ]
         groups.append((heading, rows))
         notes += reasons(_heading(block, key, part), part)
     return Table("Ranks of methods", columns, groups, notes if groups else [NOTHING_YET], "Test set")
 
 
-def _rank_row(line: tuple, digits: int, wins: bool) -> list[Cell]:
+def _rank_row(line: frames.Row, digits: int, wins: bool) -> list[Cell]:
     known, chance = math.isfinite(line.rank_low), getattr(line, f"{CHANCE}1")
     spread = "–".join(f"{rank:.0f}" for rank in dict.fromkeys((line.rank_low, line.rank_high)))
     behind = table_writer.interval(line.difference_to_best, line.difference_low, line.difference_high, digits=digits)

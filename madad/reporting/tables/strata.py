@@ -52,7 +52,7 @@ class Stratum:
 
 
 def _by_number(values: np.ndarray, unit: str) -> Levels:
-    """Each value, or quarters of equally many where there are too many."""
+    """Return a level for each value, or quarters of equally many where there are too many values."""
     known = np.unique(values[np.isfinite(values)])
     if known.size <= MOST_LEVELS:
         return [(f"{value:g}{unit}", values == value) for value in known]
@@ -76,7 +76,7 @@ def _by_age(years: np.ndarray) -> Levels:
 
 
 def _volumes(samples: pd.DataFrame) -> np.ndarray:
-    """Volume as ordered for implanted lesions, as measured for others."""
+    """Return the volume as ordered for implanted lesions, as measured for others."""
     ordered = samples["volume_ml"].to_numpy()
     return ordered if np.isfinite(ordered).all() else samples["lesion_ml"].to_numpy()
 
@@ -93,7 +93,7 @@ FACTORS: tuple[tuple[str, bool, Callable[[pd.DataFrame], Levels]], ...] = (
 
 
 def strata_of(samples: pd.DataFrame) -> tuple[list[Stratum], list[str]]:
-    """Strata of a test set, and notes on what could not be divided or is not known of everybody.
+    """Return the strata of a test set, and notes on what could not be divided or is not known of all samples.
 
     Args:
         samples: rows of `madad.evaluation.results.sample_covariates` of samples with a lesion, of one test set.
@@ -135,7 +135,7 @@ class Divided:
 
 
 def divided(metrics: Path, samples: Path, resamples: int, only: tuple | None = None) -> dict[tuple, Divided]:
-    """Every block with a sample that has a lesion, in the order of the long table.
+    """Return every block with a sample that has a lesion, in the order of the long table.
 
     Args:
         metrics: see `madad.evaluation.results.collected`.
@@ -181,7 +181,7 @@ def _mean(frame: pd.DataFrame, method: str, resamples: int, coordinates: tuple[s
 
 
 def write_strata(metrics: Path, samples: Path, resamples: int, csv: Path, tex: Path, html: Path) -> None:
-    """Write AUPRC and Dice of every method in every stratum, a group a test set and measure, a column a method."""
+    """Write AUPRC and Dice of every method in every stratum, a group per test set and measure, a column per method."""
     found = divided(metrics, samples, resamples)
     methods = list(dict.fromkeys(method for one in found.values() for method in one.methods))
     columns = [
