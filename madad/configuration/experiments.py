@@ -70,7 +70,7 @@ def entries(config: Options) -> Options:
 
 
 def part_runs(config: Options, run: dict[str, str]) -> list[dict[str, str]]:
-    """The runs that a run takes its parts from, in the order of their roles."""
+    """Return the runs that a run takes its parts from, in the order of their roles."""
     known, first = entries(config), str(config["seeds"][0])
     return [
         {**run, "method": name, "seed": run["seed"] if known[name]["seeded"] else first}
