@@ -11,7 +11,7 @@ from typing import Any
 from madad.configuration import settings
 from madad.core.provenance import content_hash
 from madad.reporting.deliverables.registry import DELIVERABLES
-from madad.reporting.deliverables.row import Deliverable
+from madad.reporting.deliverables.row import Deliverable, Output
 from madad.reporting.reproduction import papers
 from madad.workflow import paths, preprocessing
 from madad.workflow.paths import Run
@@ -35,12 +35,11 @@ def outputs_of(row: Deliverable, report: Callable[..., Any]) -> dict[str, Any]:
         report: the function of this name in a Snakefile, which marks a file for the report.
     """
     section = {"category": row.section, "subcategory": row.subsection}
-    return {
-        file.argument: report(file.path, caption=f"../report/{file.caption}.rst", labels=file.labels, **section)
-        if file.labels
-        else file.path
-        for file in row.outputs
-    }
+
+    def shown(file: Output) -> Any:
+        return report(file.path, caption=f"../report/{file.caption}.rst" if file.caption else None, labels=file.labels, **section)
+
+    return {file.argument: shown(file) if file.labels else file.path for file in row.outputs}
 
 
 def arguments_of(plan: Plan, row: Deliverable) -> dict[str, Any] | Callable[[Wildcards], dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from madad.reporting.deliverables.registry import DELIVERABLES
-from madad.reporting.deliverables.row import Deliverable
+from madad.reporting.deliverables.row import Deliverable, figure
 from madad.workflow import deliverables, paths
 from tests.workflow_inputs.conftest import planned, touch
 
@@ -110,3 +110,9 @@ def test_outputs_with_labels_are_shown_in_the_report() -> None:
     path, shown = outputs["png"]
     assert path == "results/figures/froc.png" and shown["caption"] == "../report/froc.rst"
     assert shown["category"] == ROWS["froc"].section and shown["labels"]["Result"] == "FROC"
+
+
+def test_a_caption_is_optional() -> None:
+    row = Deliverable("bare", "No caption.", "m:f", (), figure("bare", {"Result": "Bare"}), section="4 Statistics")
+    _, shown = deliverables.outputs_of(row, lambda path, **shown: (path, shown))["png"]
+    assert shown["caption"] is None

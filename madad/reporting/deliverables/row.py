@@ -18,7 +18,7 @@ class Output:
         argument: its name in the signature of the function that writes it.
         path: with the wildcards in braces.
         labels: columns of the report's list of results; None keeps the file out of the report.
-        caption: text beside it in the report, a file of `report/` without its suffix.
+        caption: text beside it in the report, a file of `report/` without its suffix; empty for none.
     """
 
     argument: str
@@ -90,26 +90,28 @@ def data(path: str, argument: str = "out") -> tuple[Output, ...]:
     return (Output(argument, path),)
 
 
-def table(name: str, result: str, csv: bool = False, fragment: bool = False) -> tuple[Output, ...]:
+def table(name: str, result: str, csv: bool = False, fragment: bool = False, captioned: bool = True) -> tuple[Output, ...]:
     """Return the outputs of a table: csv and LaTeX, and a sortable page in the report.
 
     Args:
-        name: of the files and of the caption.
+        name: of the files and of their caption.
         result: its title in the report.
         csv: whether the report shows the csv file as well.
         fragment: whether a part of it appears on the first page of the report.
+        captioned: whether `report/<name>.rst` holds a text to show beside it.
     """
+    caption = name if captioned else ""
     path = f"results/tables/{name}"
     page = {"Result": result, "Format": "sortable page"} if csv else {"Result": result}
     files = (
-        Output("csv", f"{path}.csv", {"Result": result, "Format": "csv"} if csv else None, name),
-        Output("html", f"{path}.html", page, name),
+        Output("csv", f"{path}.csv", {"Result": result, "Format": "csv"} if csv else None, caption),
+        Output("html", f"{path}.html", page, caption),
         Output("tex", f"{path}.tex"),
     )
     return (*files, Output("fragment", f"results/landing/{name}.html")) if fragment else files
 
 
-def figure(name: str, labels: Mapping[str, str], caption: str) -> tuple[Output, ...]:
+def figure(name: str, labels: Mapping[str, str], caption: str = "") -> tuple[Output, ...]:
     """Return the outputs of a figure: a PNG in the report, and a PDF beside it for papers."""
     path = f"results/figures/{name}"
     return Output("png", f"{path}.png", labels, caption), Output("pdf", f"{path}.pdf")
