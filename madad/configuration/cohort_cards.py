@@ -21,10 +21,13 @@ from typing import Any
 
 import yaml
 
-from madad.core.errors import did_you_mean
+from madad.core.errors import UserError, did_you_mean
 
 FOLDER = Path(__file__).parents[1] / "data" / "cohorts"
 ADDRESSES = ("https://", "http://")
+ALWAYS = ("title", "about", "licence", "access")
+# Phantoms need no data, and BIDS names its subjects and sequences itself.
+OF_A_DATA_SET = ("where", "tree", "modalities", "subject")
 
 
 @lru_cache(maxsize=1)
@@ -35,9 +38,19 @@ def kinds() -> tuple[str, ...]:
 
 @lru_cache
 def card(kind: str) -> dict[str, Any]:
-    """Return the card of a kind; empty if there is no such kind."""
+    """Return the card of a kind; empty if there is no such kind.
+
+    Raises:
+        UserError: the card lacks keys that every card of its kind needs.
+    """
     path = FOLDER / f"{kind}.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not path.exists():
+        return {}
+    facts = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    needed = ALWAYS if kind in ("phantom", "bids") else (*ALWAYS, *OF_A_DATA_SET)
+    if missing := [key for key in needed if not facts.get(key)]:
+        raise UserError(f"{path}: {', '.join(missing)} missing; madad/configuration/cohort_cards.py explains the keys of a card")
+    return facts
 
 
 def defaults(kind: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,6 @@ from madad.configuration.schema import Options
 
 # A shard is one job: long enough to justify the start of a job, short enough to run in parallel with others.
 SUBJECTS_PER_SHARD = 40
-# For kinds whose cards do not state how paths name subjects: every folder with images counts as one.
-NEVER = r"$^"
 
 
 def subjects(cohort: Options) -> int:
@@ -60,7 +58,7 @@ def walk(root: str | Path, hidden: bool = True) -> Iterator[tuple[str, list[str]
 def _listed(root: str, kind: str) -> int:
     if kind == "bids":
         return sum(path.is_dir() for path in Path(root).glob("sub-*"))
-    name, labels = cohort_cards.card(kind).get("subject", NEVER), set()
+    name, labels = cohort_cards.card(kind)["subject"], set()
     for folder, files in walk(root):
         inside = os.path.relpath(folder, root)
         for file in files:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from madad.configuration import cohort_cards
+from madad.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = [kind for kind in cohort_cards.kinds() if kind not in ("phantom", "bids")]
@@ -125,3 +126,12 @@ def test_a_mirror_is_an_address_of_a_download() -> None:
     assert "cohorts.x.mirror: '/data/mirror' does not start with https:// or http://; for a folder set root" in said
     assert problems("ixi", download=True, mirror="http://localhost:8000") == ""
     assert "cohorts.x.mirror: nothing is downloaded; add download: true" in problems("ixi", mirror="https://example.org")
+
+
+@pytest.mark.parametrize("key", ["title", "where", "subject"])
+def test_a_card_without_a_key_is_refused_with_its_name(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (cohort_cards.FOLDER / "msd.yaml").read_text(encoding="utf-8").replace(f"\n{key}:", f"\nnot_{key}:")
+    (tmp_path / "toy.yaml").write_text(lines if key != "title" else lines.replace("title:", "not_title:", 1))
+    monkeypatch.setattr(cohort_cards, "FOLDER", tmp_path)
+    with pytest.raises(UserError, match=rf"toy\.yaml: {key} missing"):
+        cohort_cards.card("toy")

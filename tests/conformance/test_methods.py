@@ -179,7 +179,9 @@ def test_card_is_complete(name: str) -> None:
     card = cards.load(name)
     assert card["name"] == name and card["track"] in cards.TRACKS and card["spatial_dims"] in (2, 3)
     assert card["published_scoring"] in (None, *CHAINS)
-    assert all(card[key] for key in ("title", "summary", "authors", "year", "venue", "doi", "code_licence", "modalities"))
+    filled = ("title", "summary", "authors", "year", "venue", "code_licence", "modalities")
+    assert [key for key in filled if not card[key]] == []
+    assert card["doi"] is None or card["doi"].startswith("10."), "an empty doi is for methods without a paper"
     assert set(card["capabilities"]) == set(cards.CAPABILITIES)
     assert not (card["capabilities"]["trains"] and card["capabilities"]["fits"])
     assert set(card["resources"]) == {"gpu", "threads", "mem_mb", "runtime_min"}

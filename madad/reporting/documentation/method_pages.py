@@ -103,7 +103,8 @@ def _section(name: str) -> Iterator[str]:
 
 def _facts(card: dict) -> Iterator[str]:
     code = f"; code: {card['code']} ({card['code_licence']})" if card["code"] else ""
-    yield f"* {card['authors']}: {card['venue']}, {card['year']}, [doi:{card['doi']}](https://doi.org/{card['doi']}){code}"
+    link = f", [doi:{card['doi']}](https://doi.org/{card['doi']})" if card["doi"] else ""
+    yield f"* {card['authors']}: {card['venue']}, {card['year']}{link}{code}"
     able = ", ".join(capability for capability, can in card["capabilities"].items() if can) or "learns nothing"
     sees = _shown(card) or "nothing"
     yield f"* track `{card['track']}`; trains on {sees}; {', '.join(card['modalities'])}; {able}"
