@@ -9,10 +9,9 @@ import pytest
 
 from madad.evaluation.results.collected import collect
 from madad.evaluation.statistics.summary import summarise
-from madad.reporting.figures import comparison, cost, curves
+from madad.reporting.figures import comparison, cost, curves, subject_scores
 from madad.reporting.layout import style
 from madad.reporting.quality import summary as quality
-from madad.reporting.tables import subjects
 from tests.reporting import wide_results
 
 
@@ -25,7 +24,7 @@ def draw(name: str, toy, folder: Path) -> list[Path]:
     elif name == "training":
         curves.draw_training(toy.histories, toy.trainings, png, pdf)
     elif name == "subject_scores":
-        subjects.draw_subject_scores(toy.metrics, png, pdf)
+        subject_scores.draw_subject_scores(toy.metrics, png, pdf)
     elif name == "quality":
         quality.draw_quality(toy.judged, png, pdf)
     else:
