@@ -72,7 +72,7 @@ def test_editing_one_method_reruns_it_alone(finished: Project) -> None:
 
 
 def test_editing_a_part_reruns_what_stands_on_it(finished: Project) -> None:
-    assert trained_after(finished, "components/spark.py") == {"spark", "cddpm", "mhd"}
+    assert trained_after(finished, "models/components/spark.py") == {"spark", "cddpm", "mhd"}
     assert trained_after(finished, "methods/cddpm.py") == {"cddpm", "mhd"}
 
 
@@ -92,7 +92,7 @@ def test_a_model_holds_the_weights_of_its_parts(finished: Project) -> None:
 
 
 def test_editing_the_evaluation_trains_nothing(finished: Project) -> None:
-    jobs = jobs_after_edit(finished, "evaluation/protocol.py")
+    jobs = jobs_after_edit(finished, "evaluation/protocol/run.py")
     assert jobs["evaluate"] == 8 and not {"train", "infer"} & set(jobs)
 
 
