@@ -18,7 +18,7 @@ DATA_QUALITY = (
     ),
     Deliverable(
         "quality_page",
-        "One row a subject with its pictures, outliers first; ticking rows writes the lines that exclude them.",
+        "One row per subject with its pictures, outliers first; ticking rows writes the lines that exclude them.",
         "madad.reporting.quality.review_page:write_page",
         inputs=("judged", "quality_records", "excluded"),
         options=("quality_lists",),

@@ -61,7 +61,7 @@ TABLES = (
     ),
     Deliverable(
         "subjects",
-        "Subjects with a lesion told from healthy ones, by every way of scoring a subject.",
+        "Subjects with a lesion against healthy ones, by every way of scoring a subject.",
         "madad.reporting.tables.subjects:write_subjects",
         inputs=("metrics",),
         options=("bases",),

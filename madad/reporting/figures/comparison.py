@@ -27,7 +27,7 @@ MOST_DOTS = 4000
 def draw_comparison(summary: Path, metrics: Path, png: Path, pdf: Path, fragment: Path) -> None:
     """Draw one row of panels per test set: mean with 95 % interval of every method, its subjects as dots behind.
 
-    Methods stand in the order of the long table, which is that of the configuration.
+    Methods follow the order of the long table, which is that of the configuration.
 
     Args:
         summary, metrics: see `madad.evaluation.statistics.summary` and `madad.evaluation.results.collected`.

@@ -36,7 +36,7 @@ def draw_noise_study(summary: Path, noise_laws: Mapping[str, Mapping], png: Path
     if rated.empty:
         style.save(style.empty("No evaluation of a test set with lesions yet"), png, pdf)
         return
-    rated = rated.assign(**{key: [places(noise_laws[method])[key] for method in rated["method"]] for key in places({})})
+    rated = rated.assign(**{key: [settings_of(noise_laws[method])[key] for method in rated["method"]] for key in settings_of({})})
     kinds = [kind for kind in KINDS if kind in set(rated["kind"])]
     blocks = dict(list(rated.groupby(list(BLOCK), sort=False)))
     columns = {kind: sorted(set(rated.loc[rated["kind"] == kind, "resolution"])) for kind in kinds}
@@ -60,7 +60,7 @@ def draw_noise_study(summary: Path, noise_laws: Mapping[str, Mapping], png: Path
     style.save(figure, png, pdf)
 
 
-def places(law: Mapping) -> dict[str, object]:
+def settings_of(law: Mapping) -> dict[str, object]:
     """Return the position of a law in the study: its kind, resolution and magnitude."""
     kind = law.get("noise_kind")
     resolution = NO_RESOLUTION if kind == "gaussian" else law.get("noise_resolution")
@@ -85,9 +85,9 @@ def draw_noised(noised: Path, noise_laws: Mapping[str, Mapping], png: Path, pdf:
 
 
 def _name(law: Mapping) -> str:
-    place = places(law)
-    points = f", {place['resolution']} points" if place["resolution"] else ""
-    return f"{place['kind']}{points},\nmagnitude {place['magnitude']:g}"
+    setting = settings_of(law)
+    points = f", {setting['resolution']} points" if setting["resolution"] else ""
+    return f"{setting['kind']}{points},\nmagnitude {setting['magnitude']:g}"
 
 
 def _heat_map(axes: plt.Axes, part: pd.DataFrame, resolutions: list[int], magnitudes: list[float], highest: float) -> None:

@@ -20,7 +20,7 @@ SPLIT = "test"
 HEALTHY = "healthy"
 # What healthy subjects are ranked by: their bright false alarms, which the mean of a brain hides.
 HEALTHY_SCORE = P99
-# The threshold whose false positives are told of a healthy subject.
+# The threshold whose false positives are reported for a healthy subject.
 HEALTHY_PROTOCOL = HEALTHY_FPR_1
 ALARMS = 0.01  # share of a healthy brain's voxels, the highest, by which its slice is chosen
 RULE = "Slices: with the largest lesion area; in the healthy subject, with most of its highest 1 % of scores."
@@ -75,7 +75,7 @@ class Numbers:
         scores = chosen(SUBJECT_SCORE, HEALTHY_SCORE, HEALTHY)
         return cls(chosen(AUPRC, PER_SUBJECT), scores, chosen(FALSE_POSITIVE_RATE, HEALTHY_PROTOCOL, HEALTHY))
 
-    def told(self, case: Case) -> str:
+    def describe(self, case: Case) -> str:
         """Return the number to write beside a case: AUPRC, or the share of false positives when it is healthy; empty for none."""
         if case.why != HEALTHY:
             return f"{self.auprc[case.name]:.2f}"

@@ -35,7 +35,7 @@ from madad.reporting.layout.image_grid import GAP, MAP_COLOURS, Sheet
 BRIGHTEST_SHARE = 99.8
 EMPTY_MAP = 1e-5  # highest score below which a map shows nothing
 WIDTH = 1.5  # inches of a picture in the gallery of one method
-BESIDE = 1.45  # inches for what is said of a case
+BESIDE = 1.45  # inches for the text beside a case
 ABOVE = 0.9  # inches for titles
 MOST_COLUMNS = 7
 
@@ -66,9 +66,9 @@ def draw_gallery(maps: Path, long_table: Path, packs: Sequence[Path], png: Path,
         norm = _scale(predictions, cases)
         for number, (case, view) in enumerate(zip(cases, shown, strict=True)):
             top = ABOVE + number * step[1]
-            said = f"{case.reason}\n{case.name}\n{case.measured} {own.told(case) or 'unknown'}"
+            label = f"{case.reason}\n{case.name}\n{case.measured} {own.describe(case) or 'unknown'}"
             size = min(8, 165 / len(case.name))
-            sheet.text(BESIDE - 0.08, top + WIDTH * shape / 2, said, ha="right", va="center", fontsize=size)
+            sheet.text(BESIDE - 0.08, top + WIDTH * shape / 2, label, ha="right", va="center", fontsize=size)
             line = [sheet.axes(BESIDE + place * step[0], top, WIDTH, WIDTH * shape) for place in range(len(columns))]
             _draw_case(line, view, predictions, case, norm)
         sheet.scale(right + 0.05, ABOVE, 0.11, min(2, len(cases)) * step[1] - GAP, norm, "Anomaly score")
@@ -120,7 +120,7 @@ def draw_side_by_side(
             top = 0.62 + number * band
             sheet.text(0, top, _heading(case), fontweight="bold")
             panels = [sheet.axes(left, top + 0.36 + down, width, width * shape) for left, down in spots]
-            _name(panels, [store.attributes["method"] for store in predictions], [one.told(case) for one in own], width)
+            _name(panels, [store.attributes["method"] for store in predictions], [one.describe(case) for one in own], width)
             image_grid.grey(panels[0], view.image)
             image_grid.sides(panels[0])
             _draw_reference(panels[1], view, case)

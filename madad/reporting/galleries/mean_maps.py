@@ -17,13 +17,13 @@ from madad.reporting.layout import image_grid, style
 from madad.reporting.layout.image_grid import GAP, MAP_COLOURS, Sheet, turned
 
 HEIGHTS = (0.3, 0.5, 0.7)  # of the slices, as shares of the brain from its lowest slice to its highest
-# What is averaged: the name of its colour bar, its colours, and what is said where there is none.
+# What is averaged: the name of its colour bar, its colours, and the text where there is none.
 KINDS = {
     "residual": ("Mean residual |x̂ − x| (image intensity)", "viridis", "no reconstruction"),
     "score": ("Mean anomaly map (multiples of its mean in the brain)", MAP_COLOURS, "every score is 0"),
 }
 SHARE = 99.5  # percentile of the brain's voxels at which the colour scales end
-MOST_ROWS = 6  # methods below each other; more of them stand in two columns
+MOST_ROWS = 6  # methods below each other; more of them take two columns
 
 
 @dataclass(frozen=True)

@@ -89,14 +89,14 @@ def in_short(states: Sequence[str]) -> str:
     """Return the outcome of all checks as a paragraph of HTML; a leak stands out."""
     passed, doubtful, leaks = (states.count(state) for state in STATES)
     if leaks:
-        said = f"{leaks} of {len(states)} checks found a LEAK: numbers of this run cannot be trusted. See the leakage guard."
-        return f'<p style="color:#b00020;font-weight:bold">{said}</p>\n'
+        sentence = f"{leaks} of {len(states)} checks found a LEAK: numbers of this run cannot be trusted. See the leakage guard."
+        return f'<p style="color:#b00020;font-weight:bold">{sentence}</p>\n'
     looks = f", {doubtful} want a look" if doubtful else ""
     return f"<p>Leakage guard: {passed} of {len(states)} checks passed{looks}.</p>\n"
 
 
 def subjects(packs: Sequence[Path]) -> Iterator[Finding]:
-    """Check that nobody is in two splits of a cohort, whatever the sequence or session.
+    """Check that no subject is in two splits of a cohort, whatever the sequence or session.
 
     Raises:
         UserError: somebody does.
@@ -107,9 +107,9 @@ def subjects(packs: Sequence[Path]) -> Iterator[Finding]:
     for cohort, own in splits.items():
         twice = duplicates.shared(own)
         if twice:
-            told = "; ".join(f"{subject} in {' and '.join(where)}" for subject, where in list(twice.items())[:SHOWN])
+            pairs = "; ".join(f"{subject} in {' and '.join(where)}" for subject, where in list(twice.items())[:SHOWN])
             raise UserError(
-                f"{cohort}: {len(twice)} subject{'s' * (len(twice) > 1)} in more than one split ({told}); what is trained on or "
+                f"{cohort}: {len(twice)} subject{'s' * (len(twice) > 1)} in more than one split ({pairs}); what is trained on or "
                 f"chosen by must not be tested on. Delete results/packs/{cohort} and correct the splits of the manifest"
             )
         counts = ", ".join(f"{len(set(names))} {split}" for split, names in own.items())
@@ -127,11 +127,11 @@ def models(packs: Sequence[Path], trainings: Sequence[Path]) -> Iterator[Finding
                 contents[learnt_content(pack)] = (pack.cohort, pack.modality, pack.split)
     problems: dict[tuple[str, str], list[str]] = {}
     for path in trainings:
-        told = json.loads(Path(path).read_text())
-        identity = told["identity"]
+        training = json.loads(Path(path).read_text())
+        identity = training["identity"]
         who = f"{identity['method']} (seed {identity['seed']}, {identity['modality']}, {identity['cohort']})"
         for use, split in (("training", "train"), ("validation", "validation")):
-            problem = _seen(told, use, split, contents)
+            problem = _seen(training, use, split, contents)
             if problem:
                 problems.setdefault(problem, []).append(who)
     for (state, words), whose in sorted(problems.items()):
@@ -156,8 +156,8 @@ def thresholds(summary: Path) -> Iterator[Finding]:
         yield Finding("Thresholds and test labels", "all", "bad", f"not called oracles although they are: {'; '.join(silent)}")
     else:
         titles = [measure.title for measure in oracles]
-        told = "; ".join([*titles[:SHOWN], *rest(titles)]) or "none"
-        found = f"best on the test labels, and called so: {told}. "
+        listed = "; ".join([*titles[:SHOWN], *rest(titles)]) or "none"
+        found = f"best on the test labels, and called so: {listed}. "
         found += "Every other threshold of a Dice comes from validation subjects; FROC and sensitivities at a specificity are "
         found += "points of curves of the test set"
         yield Finding("Thresholds and test labels", "all", "good", found)
@@ -191,13 +191,13 @@ def labels(setup: Setup) -> Iterator[Finding]:
         yield Finding("Lesion shapes", ", ".join(implanted), "doubtful", found)
 
 
-def _seen(told: Options, use: str, split: str, contents: Mapping[str, tuple[str, str, str]]) -> tuple[str, str] | None:
+def _seen(training: Options, use: str, split: str, contents: Mapping[str, tuple[str, str, str]]) -> tuple[str, str] | None:
     """Return the state and words for one pack that a training saw; None when all is well."""
-    content = told.get("data", {}).get(use, {}).get("content")
+    content = training.get("data", {}).get(use, {}).get("content")
     if content not in contents:
         return "doubtful", f"{use} data that is no pack of this run and cannot be compared with the test data"
     cohort, modality, where = contents[content]
-    identity = told["identity"]
+    identity = training["identity"]
     if where == "test":
         return "bad", f"saw the test pack of {cohort} in {use}"
     if (cohort, modality, where) != (identity["cohort"], identity["modality"], split):

@@ -178,10 +178,10 @@ def _flips(lines: pd.DataFrame) -> list[str]:
         counted = {
             one: order_changes(values[main].to_numpy(), values[one.key].to_numpy()) for one in PROTOCOLS if one.key != main
         }
-        told = [f"{one.title} {changed} of {pairs}" for one, (changed, pairs) in counted.items() if pairs]
+        changes = [f"{one.title} {changed} of {pairs}" for one, (changed, pairs) in counted.items() if pairs]
         title = next(one.title for one in PROTOCOLS if one.key == main)
         sentences.append(
-            f"{block_title(*block)}: pairs ordered otherwise than by {title}: {', '.join(told) or 'nothing to hold against'}."
+            f"{block_title(*block)}: pairs ordered otherwise than by {title}: {', '.join(changes) or 'nothing to hold against'}."
         )
     return sentences
 
@@ -216,7 +216,7 @@ def _bump(axes: plt.Axes, values: pd.DataFrame, looks: list[str], tilted: bool) 
         style.say(axes, "one method only: nothing to rank" if values.notna().any(axis=None) else "no value under any protocol")
         return
     colour, marker = style.colours(looks), style.markers(looks)
-    values = values.mask(values.isna() | (values.notna().sum() < 2))  # one method with a value has nobody to be ranked with
+    values = values.mask(values.isna() | (values.notna().sum() < 2))  # one method with a value cannot be ranked
     ranked = stats.rankdata(-values.round(12).to_numpy(), axis=0, nan_policy="omit")
     places = np.arange(len(PROTOCOLS))
     for method, own in zip(values.index, ranked, strict=True):

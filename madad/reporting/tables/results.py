@@ -49,7 +49,7 @@ PUBLISHED = tuple(
 )
 COST = (SECONDS @ INFERENCE, PEAK_MEMORY_MB @ INFERENCE)
 TRAINING_NOTE = (
-    "wall time of one training run, mean over seeds, with that of the parts it stands on; "
+    "wall time of one training run, mean over seeds, with that of the parts it is built from; "
     "methods that differ in their settings of inference alone share a training, which counts for each"
 )
 SUMMARY_NOTE = (
@@ -58,7 +58,7 @@ SUMMARY_NOTE = (
 )
 BOLD_NOTE = (
     "Bold: beats every other method with a value in its block, outside the noise (Wilcoxon with Holm's correction, p < 0.05, "
-    "and a paired bootstrap interval of its lead above zero). Without bold nobody does."
+    "and a paired bootstrap interval of its lead above zero). Without bold no method does."
 )
 ORACLE_NOTE = "Oracle thresholds have seen the test labels: ceilings, not results."
 

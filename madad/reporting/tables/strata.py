@@ -1,4 +1,4 @@
-"""For whom does it work? Detection by lesion volume, contrast, place, acquisition site, age and sex, and the table of it."""
+"""Detection by lesion volume, contrast, place, acquisition site, age and sex, and the table of it."""
 
 from __future__ import annotations
 
@@ -196,8 +196,8 @@ def write_strata(metrics: Path, samples: Path, resamples: int, csv: Path, tex: P
         for block, one in found.items()
         for measure in MEASURES
     ]
-    told = [f"{block_title(*block)}: {'; '.join(one.notes)}." for block, one in found.items() if one.notes]
-    notes = [NOTE, *told] if found else ["No test subject has a lesion."]
+    described = [f"{block_title(*block)}: {'; '.join(one.notes)}." for block, one in found.items() if one.notes]
+    notes = [NOTE, *described] if found else ["No test subject has a lesion."]
     write_all(Table("Detection by stratum", columns, groups, notes, "Test set"), csv, tex, html)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from madad.evaluation.statistics.summary import read_summary
-from madad.reporting.figures.noise_study import draw_noise_study, draw_noised, places
+from madad.reporting.figures.noise_study import draw_noise_study, draw_noised, settings_of
 from tests.reporting import seen, wide_results
 
 
@@ -58,7 +58,7 @@ def test_no_texts_run_into_each_other(figure) -> None:
 
 
 def test_gaussian_noise_has_no_resolution() -> None:
-    assert places(law("gaussian", 4)) == places(law("gaussian", 32)) != places(law("gaussian", 4, 0.3))
+    assert settings_of(law("gaussian", 4)) == settings_of(law("gaussian", 32)) != settings_of(law("gaussian", 4, 0.3))
 
 
 def test_without_results_it_says_so(made, monkeypatch) -> None:

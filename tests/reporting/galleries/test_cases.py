@@ -72,5 +72,5 @@ def test_numbers_of_healthy_subjects_are_theirs(toy) -> None:
     own = Numbers.of(toy.made.evaluation("metrics.tsv", **identity))
     assert len(own.auprc) == len(own.healthy_score) == len(own.false_positives) == 4
     assert not set(own.auprc) & set(own.healthy_score)
-    assert own.told(Case(HEALTHY, next(iter(own.healthy_score)))).endswith(" %")
-    assert own.told(Case(HEALTHY, "unknown")) == ""
+    assert own.describe(Case(HEALTHY, next(iter(own.healthy_score)))).endswith(" %")
+    assert own.describe(Case(HEALTHY, "unknown")) == ""
