@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 from lightning.fabric import Fabric
@@ -18,7 +19,7 @@ from lightning.fabric.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
 from madad.core.errors import UserError
-from madad.core.interfaces import Batch, Pair, Trainable, conforming
+from madad.core.interfaces import Batch, Pair, Trainable
 from madad.core.logs import progress, say, warn
 from madad.core.seeds import seed_from, torch_generator
 from madad.engine import devices
@@ -220,7 +221,7 @@ class Training:
         if not len(self.validation):
             return math.nan
         rows = self.validation.spread(VALIDATION_IMAGES)
-        average, total = conforming(self.average.module, Trainable), 0.0
+        average, total = cast(Trainable, self.average.module), 0.0  # a copy of the method
         for number, part in enumerate(rows.split(self.options["batch_size"])):
             batch = self._with_lesions(self.validation.batch(part, self.device), "validation pairs", number)
             with self.fabric.autocast():

@@ -65,7 +65,9 @@ def broken(finished: Project, tmp_path: Path) -> tuple[Project, Path, dict[str, 
     rewrite(image(root, subjects[3]), flattened)
     image(root, subjects[4]).unlink()
     folder = tmp_path / "project"
-    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
+    # the run's results stay behind; the package has a folder of that name too
+    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns(".snakemake"))
+    shutil.rmtree(folder / "results")
     (folder / "mine.yaml").write_text(CONFIG.replace("ROOT", str(root)))
     expected = dict(zip(subjects, ("NaN", "3D", "truncated", "singular", "FLAIR"), strict=False))
     return Project(folder), root, expected
