@@ -41,7 +41,7 @@ def table() -> bytes:
 
 def test_data_are_fetched_once_and_then_listed(project: Project, tmp_path: Path) -> None:
     files = {"IXI-T1.tar": images(tmp_path), "IXI.xls": table()}
-    card = project.folder / "madad" / "cohorts" / "ixi.yaml"
+    card = project.folder / "madad" / "data" / "cohorts" / "ixi.yaml"
     text = card.read_text(encoding="utf-8")
     for name, sum_of_the_real_one in MD5.items():
         assert sum_of_the_real_one in text
