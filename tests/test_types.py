@@ -1,4 +1,4 @@
-"""Budget of the places where the type checker is told to look away, each with its reason."""
+"""Budget of the lines that the type checker skips, each with its reason."""
 
 from __future__ import annotations
 
