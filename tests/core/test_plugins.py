@@ -26,7 +26,7 @@ summary: A toy.
 authors: nobody
 year: 2026
 venue: a test
-doi: none
+doi:
 code: none
 code_licence: none
 track: healthy
