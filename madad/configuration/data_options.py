@@ -36,6 +36,7 @@ Dataset = Literal[
     "IXI",
     "MSLUB",
     "MSSEG2015",
+    "OASIS3",
     "SHIFTS",
     "WMH",
     None,

@@ -86,6 +86,8 @@ def of_columns(columns: Sequence[Options], tested: Mapping[str, set[str]]) -> It
     """
     wanted: dict[tuple[str, bool], list[str]] = {}
     for column in columns:
+        if not column["dataset"]:
+            continue
         sequences = wanted.setdefault((column["dataset"], column["simulated"]), [])
         if not column["subset"] and column["modality"] not in sequences:
             sequences.append(column["modality"])

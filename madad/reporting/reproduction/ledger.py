@@ -14,7 +14,8 @@ from madad.reporting.reproduction.trained_methods import Entrant, gather, place
 from madad.reporting.reproduction.values import Results, Sheet, Value
 
 COLUMNS = (
-    *("paper", "table", "method", "card", "dataset", "subset", "modality", "metric", "unit", "published", "published_spread"),
+    *("paper", "table", "method", "card", "dataset", "subset", "modality", "slices", "resolution"),
+    *("metric", "definition", "threshold", "unit", "published", "published_spread"),
     *("certainty", "ours", "trained_on", "testset", "measure", "exact", "value", "low", "high", "subjects", "seeds"),
 )
 
@@ -61,7 +62,7 @@ def write_ledger(
 def _sheets(paper: Options, entrants: Sequence[Entrant]) -> Iterator[Sheet]:
     for table in paper["tables"]:
         placed = place(table["rows"], entrants)
-        if any(placed) and any(column["measure"] or column["nearest"] for column in table["columns"]):
+        if any(placed):
             yield Sheet(paper, table, placed)
 
 
@@ -72,13 +73,7 @@ def _remarks(known: Sequence[Options], bases: set[str]) -> list[str]:
         silent = [base for base in paper["without_numbers"] if base in bases]
         if silent:
             remarks.append(f"{paper['name']} ({paper['identifier']}), {', '.join(silent)}: {paper['coverage']}")
-        rows = [row["card"] in bases for table in paper["tables"] for row in table["rows"]]
-        unmeasured = [t["name"] for t in paper["tables"] if not any(c["measure"] or c["nearest"] for c in t["columns"])]
-        if any(rows) and unmeasured:
-            remarks.append(f"{paper['name']}, {', '.join(unmeasured)}: left out, because nothing is measured here in that way.")
-    told = {row["card"] for paper in known for table in paper["tables"] for row in table["rows"]}
-    told |= {base for paper in known for base in paper["without_numbers"]}
-    if missing := sorted(bases - told):
+    if missing := sorted(bases & set(papers.unpublished(known))):
         remarks.append(f"No published number is at hand for {', '.join(missing)}.")
     return remarks
 
@@ -91,6 +86,7 @@ def _records(sheet: Sheet, results: Results) -> Iterator[dict[str, object]]:
         for column, published in zip(sheet.table["columns"], row["values"], strict=True):
             number, spread = papers.split(published)
             told = {key: column[key] for key in ("dataset", "subset", "modality", "metric", "unit")}
+            told |= {key: sheet.table[key] for key in ("slices", "resolution")} | sheet.table["metrics"][column["metric"]]
             told |= {"published": _text(number), "published_spread": _text(spread)}
             told["certainty"] = row.get("certainty", sheet.table["certainty"])
             values = [results.of(column, row, entrant, *where) for where in results.serving(column)] if entrant else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ CERTAINTY = {
     "text": "",
     "fig": "[fig]: decoded from a figure or from the image of a table.",
     "page": "[page]: from a page about the paper.",
+    "damaged": "[damaged]: from a damaged copy of the text, to be checked before it is quoted.",
     "recall": "[recall]: from memory, to be checked before it is quoted.",
 }
 NONE = "No table of a paper has a row for a method of this run."
@@ -39,12 +40,14 @@ class Layout:
 
     Attributes:
         source, protocol: where its numbers were read, and how they are made.
+        facts: which slices, which resolution, and for every metric its definition and threshold.
         head: the upper row of headings, each with those below it, beginning with the third column.
         table: everything else; its notes are about this table alone.
     """
 
     source: str
     protocol: str
+    facts: list[str]
     head: list[tuple[str, list[str]]]
     table: Table
 
@@ -74,7 +77,8 @@ def write_tex(sheets: Sequence[Sheet], results: Results, remarks: Sequence[str],
         blocks.append("".join(f"% {line}\n" for line in (chapter.name, chapter.about, *chapter.reasons)))
         for one in chapter.layouts:
             heading = f"\\par\\bigskip\\noindent\\textbf{{{table_writer.escaped(one.table.title)}}}\\par\\smallskip\\noindent"
-            blocks.append(f"% {one.source}\n% {one.protocol}\n{heading}\n{table_writer.tex(one.table)}")
+            facts = "".join(f"% {fact}\n" for fact in one.facts)
+            blocks.append(f"% {one.source}\n% {one.protocol}\n{facts}{heading}\n{table_writer.tex(one.table)}")
     notes = "".join(f"% {remark}\n" for remark in [*remarks, *([] if sheets else [NONE])])
     with complete(path) as partial:
         partial.write_text("\n".join([*blocks, notes]), encoding="utf-8")
@@ -110,7 +114,15 @@ def layout(sheet: Sheet, results: Results) -> Layout:
     columns = [Column("Method", number=False), Column("Here", number=False), *flat]
     rows = [_row(sheet, row, entrant, results) for row, entrant in sheet.lines()]
     protocol = table["protocol"] + (f" ± is the {table['spread']}." if table["spread"] else "")
-    return Layout(f"Read in: {table['source']}.", protocol, head, Table(title, columns, [("", rows)], _notes(sheet, results)))
+    source, facts = f"Read in: {table['source']}.", list(_facts(table))
+    return Layout(source, protocol, facts, head, Table(title, columns, [("", rows)], _notes(sheet, results)))
+
+
+def _facts(table: Options) -> Iterator[str]:
+    yield f"Slices: {table['slices']}. Resolution: {table['resolution']}."
+    for metric, known in table["metrics"].items():
+        threshold = "" if known["threshold"] == "none" else f" Threshold: {known['threshold']}."
+        yield f"{metric}: {known['definition']}.{threshold}"
 
 
 def _row(sheet: Sheet, row: Options, entrant: Entrant | None, results: Results) -> list[Cell]:
@@ -163,7 +175,9 @@ def _notes(sheet: Sheet, results: Results) -> list[str]:
     ]
     counts = [{value.subjects for value in own if value} for own in values]
     marks = {sheet.table["certainty"], *(row["certainty"] for row in sheet.table["rows"] if "certainty" in row)}
+    unmeasured = [] if measured else ["Nothing is measured here in this way; the published numbers stand alone."]
     return [
+        *unmeasured,
         *(CERTAINTY[mark] for mark in sorted(marks) if CERTAINTY[mark]),
         *(f"{row['name']}: {row['note']}." for row in sheet.table["rows"] if "note" in row),
         *dict.fromkeys(differences.of_subjects(measured, counts)),
@@ -177,7 +191,9 @@ def _measured(column: Options) -> bool:
 
 def _named(column: Options) -> str:
     dataset = (
-        column["dataset"] + (f"-{column['subset']}" if column["subset"] else "") + (", simulated" if column["simulated"] else "")
+        (column["dataset"] or "data set not stated")
+        + (f"-{column['subset']}" if column["subset"] else "")
+        + (", simulated" if column["simulated"] else "")
     )
     return f"{dataset}, {column['modality']}: {_metric(column)}"
 

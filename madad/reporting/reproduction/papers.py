@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def load() -> list[Options]:
     """
     papers = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in files()}
     wrong = [f"{path}: {problem}" for path, paper in papers.items() for problem in problems(paper)]
+    wrong = wrong or list(orphans(list(papers.values())))
     if wrong:
         raise UserError("\n".join(wrong))
     return [_filled(paper) for _, paper in sorted(papers.items(), key=lambda item: (item[1]["year"], item[0].name))]
@@ -61,6 +63,23 @@ def problems(paper: Options) -> Iterator[str]:
         yield from _table_problems(table)
 
 
+def orphans(papers: Sequence[Options]) -> Iterator[str]:
+    """Yield every row that is linked to no method although one is called so: by its card, or by a linked row of any paper."""
+    known = {_called(name): name for name in cards.names()}
+    rows = [(paper["name"], table["name"], row) for paper in papers for table in paper["tables"] for row in table["rows"]]
+    known |= {_called(row["name"]): row["card"] for _, _, row in rows if row["card"]}
+    for paper, table, row in rows:
+        if row["card"] is None and "apart" not in row and _called(row["name"]) in known:
+            card = known[_called(row["name"])]
+            yield f"{paper}, {table}, {row['name']}: give it `card: {card}`, or say under `apart` why it is another method"
+
+
+def unpublished(papers: Sequence[Options]) -> list[str]:
+    """Return the cards that no row is linked to, and of which no paper's file says that its numbers could not be had."""
+    linked = {row["card"] for paper in papers for table in paper["tables"] for row in table["rows"]}
+    return [name for name in cards.names() if name not in linked.union(*(paper.get("without_numbers", []) for paper in papers))]
+
+
 def split(value: float | list[float] | None) -> tuple[float, float]:
     """Return a published value and its spread, each NaN where there is none."""
     number, spread = value if isinstance(value, list) else (value, None)
@@ -73,8 +92,8 @@ def datasets() -> set[str]:
     for paper in load():
         columns = [column for table in paper["tables"] for column in table["columns"]]
         found |= {name for column in columns for name in (column["dataset"], *column["any_of"])}
-        found |= {paper["training"]["dataset"]} - {None}
-    return found
+        found |= {paper["training"]["dataset"]}
+    return found - {None}
 
 
 @cache
@@ -92,6 +111,9 @@ def _filled(paper: Options) -> Options:
 
 def _table_problems(table: Options) -> Iterator[str]:
     where, known = table["name"], by_key()
+    used = {column["metric"] for column in table["columns"]}
+    for metric in sorted(used ^ set(table["metrics"])):
+        yield f"{where}, metrics: {metric!r} is {'not explained' if metric in used else 'the metric of no column'}"
     for column in table["columns"]:
         for key in ("measure", "nearest"):
             if column.get(key) and column[key] not in known:
@@ -116,6 +138,11 @@ def _row_problems(where: str, row: Options, columns: list[Options]) -> Iterator[
         number, _ = split(value)
         if not math.isnan(number) and not low <= number <= high:
             yield f"{where}, {column['metric']}: {number:g} is not between {low} and {high}, as {column['unit']} must be"
+
+
+def _called(name: str) -> str:
+    """Return what is left of a method's name without its variant, its case and its signs."""
+    return re.sub(r"[^a-z0-9]", "", re.split(r"[,(]", name)[0].lower())
 
 
 def _unknown_cards(where: str, names: list[str]) -> Iterator[str]:

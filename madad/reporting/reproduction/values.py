@@ -109,7 +109,9 @@ class Results:
         return [(name, modality) for name, modality in self.testsets if self._serves(column, name, modality)]
 
     def others(self, sheet: Sheet) -> list[tuple[str, str]]:
-        """Return the test sets that are the data set of no column of a table."""
+        """Return the test sets that are the data set of no column of a table; none for a table of which nothing is measured."""
+        if not sheet.kinds():
+            return []
         serving = {place for column in sheet.table["columns"] for place in self.serving(column)}
         return [place for place in self.testsets if place not in serving]
 
@@ -118,7 +120,8 @@ class Results:
         found: dict[str, set[str]] = {}
         for column in columns:
             others = {modality for name, modality in self.testsets if self._serves(column, name, column["modality"])}
-            found.setdefault(column["dataset"], set()).update(others)
+            if column["dataset"]:
+                found.setdefault(column["dataset"], set()).update(others)
         return found
 
     def of(self, column: Options, row: Options, entrant: Entrant, testset: str, modality: str) -> Value | None:
@@ -132,7 +135,8 @@ class Results:
 
     def _serves(self, column: Options, testset: str, modality: str) -> bool:
         cohort = cohort_of(testset)
-        same = self.cohorts.get(cohort, {}).get("dataset") in (column["dataset"], *column["any_of"])
+        named = {column["dataset"], *column["any_of"]} - {None}
+        same = self.cohorts.get(cohort, {}).get("dataset") in named
         # what is measured on healthy subjects is the same with lesioned copies of them in the test set
         healthy = column["measure"] is not None and by_key()[column["measure"]].metric == L1
         kinds = {cohort + IMPLANTED} if column["simulated"] else {cohort, cohort + IMPLANTED} if healthy else {cohort}

@@ -225,12 +225,43 @@ def test_run_without_a_published_method_says_so(tmp_path) -> None:
     assert (tmp_path / "l.csv").read_text().splitlines() == [",".join(COLUMNS)]
 
 
-def test_papers_without_numbers_and_tables_without_a_measure_are_told(tmp_path) -> None:
+def test_papers_without_numbers_are_told_and_tables_without_a_measure_shown(tmp_path) -> None:
     lines = [("ms", "T2w", "conddiff", "auprc", 0.1, 0.05, 0.2), (*MS, "auprc", 0.1, 0.05, 0.2)]
     trainings = [training(tmp_path, "conddiff"), training(tmp_path, "ddpm")]
     page = ledger(tmp_path, lines, trainings, {"conddiff": "conddiff", "ddpm": "ddpm"})
     shown = page.partition("Not shown")[2]
-    assert "CondDiff (arXiv 2506.10233), conddiff" in shown and "cDDPM, Table 4: left out" in shown
+    assert "CondDiff (arXiv 2506.10233), conddiff" in shown
+    unmeasured = rows(tmp_path, paper="cDDPM", table="Table 4", ours="ddpm")
+    assert [row["published"] for row in unmeasured[:4]] == ["44.42", "6.05", "14.65", "10.27"]
+    assert {row["value"] for row in unmeasured} == {""}
+    assert "Nothing is measured here in this way" in page
+
+
+def test_every_published_number_says_how_it_was_made(tmp_path) -> None:
+    page = ledger(tmp_path, [(*MS, "auprc", 0.1, 0.05, 0.2)], [training(tmp_path, "ddpm")], {"ddpm": "ddpm"})
+    published = [row for row in rows(tmp_path) if row["published"]]
+    assert all(row[key] for row in published for key in ("slices", "resolution", "definition", "threshold"))
+    (dice,) = rows(tmp_path, paper="mDDPM", method="DDPM", dataset="MSLUB", metric="Dice")
+    assert dice["resolution"] == "96×96×50 voxels of 2 mm" and dice["slices"] == "all 50 axial slices of a volume"
+    assert dice["threshold"].startswith("text: best mean Dice on the test set; released code: from validation")
+    (best,) = rows(tmp_path, paper="MAD-AD", table="Table 2", method="DDPM", modality="FLAIR")
+    assert best["threshold"] == "best of 201 on the test labels" and "largest tumour" in best["slices"]
+    assert "Slices: all 50 axial slices of a volume. Resolution: 96×96×50 voxels of 2 mm." in page
+    assert "Max Dice: mean over test slices of the Dice of each. Threshold: best of 201 on the test labels." in page
+
+
+@pytest.mark.parametrize("method", ["ae", "andi", "dae", "disyre", "f_anogan", "svae", "vae"])
+def test_baseline_stands_beside_its_published_numbers(tmp_path, method: str) -> None:
+    page = ledger(tmp_path, [("ms", "T2w", method, "auprc", 0.1, 0.05, 0.2)], [training(tmp_path, method)], {method: method})
+    assert "No published number" not in page
+    assert any(row["published"] for row in rows(tmp_path, ours=method))
+
+
+def test_method_without_a_published_number_is_named(tmp_path) -> None:
+    page = ledger(
+        tmp_path, [("ms", "T2w", "random", "auprc", 0.1, 0.05, 0.2)], [training(tmp_path, "random")], {"random": "random"}
+    )
+    assert "No published number is at hand for random." in page
 
 
 def test_certainty_is_marked(tmp_path) -> None:

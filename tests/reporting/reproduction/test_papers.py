@@ -30,6 +30,9 @@ PAPER = {
             "name": "Table 1",
             "title": "numbers",
             "protocol": "as usual",
+            "slices": "all",
+            "resolution": "2 mm",
+            "metrics": {"Dice": {"definition": "mean over volumes", "threshold": "best on the test labels"}},
             "source": "Table 1",
             "certainty": "text",
             "spread": None,
@@ -74,16 +77,71 @@ def test_numbers_stand_as_they_were_published() -> None:
     """A sample across the files, so that a slip of the hand in one of them shows."""
     known = {paper["name"]: paper for paper in papers.load()}
 
-    def row(paper: str, table: int, name: str) -> list:
-        return next(row["values"] for row in known[paper]["tables"][table]["rows"] if row["name"] == name)
+    def row(paper: str, table: int | str, name: str) -> list:
+        tables = known[paper]["tables"]
+        rows = tables[table]["rows"] if isinstance(table, int) else next(t["rows"] for t in tables if t["name"] == table)
+        return next(row["values"] for row in rows if row["name"] == name)
 
     assert row("cDDPM", 1, "cDDPM, ENS and SSL")[:2] == [[53.37, 1.80], [58.84, 1.76]]
     assert row("pDDPM", 0, "pDDPM, fixed boxes, patch loss")[0] == [49.00, 0.84]
     assert row("mDDPM", 0, "mDDPM, FPM-CM")[-1] == [10.59, 0.57]
     assert row("MCDDPM", 0, "DDPM") == [0.01346, 22.16, 26.77, 31.36, 40.11, 4.39, 7.44]
     assert row("MAD-AD", 0, "MAD-AD") == [51.6, 15.5, 50.1, 64.1]
-    assert row("UNA", 0, "UNA") == [0.36, 0.33, 0.34, 0.37, 0.32, 0.31]
+    assert row("UNA", "Table 3", "UNA") == [0.36, 0.33, 0.34, 0.37, 0.32, 0.31]
+    assert row("UNA", "Table 1, FLAIR", "PEPSI") == [0.0301, 0.0287, None, 19.82, 21.59, None, 0.842, 0.85, None]
+    assert row("UNA", "Table 2", "Brain-ID")[-3:] == [0.023, 25.49, 0.891] and row("UNA", "Table 2", "UNA")[-3:] == [None] * 3
+    assert row("UNA", "Table 4", "UNA, full") == row("UNA", "Table 1, T1w", "UNA")
+    assert row("BMAD", 0, "f-AnoGAN") == [77.4, None, None]
+    assert row("MedIAnomaly", 0, "DAE") == [0.859, 0.755, 0.711]
     assert row("MHD", 0, "MHD over one reconstruction") == [15.9, 35.4, 48.0, 4.7]
+
+
+def test_every_method_is_linked_to_its_rows() -> None:
+    known = papers.load()
+    assert list(papers.orphans(known)) == []
+    # floors and controls that no paper prints a number of
+    assert papers.unpublished(known) == ["atlas_z", "constant", "edge_distance", "random", "unet_supervised"]
+    linked = {(paper["name"], row["card"]) for paper in known for table in paper["tables"] for row in table["rows"]}
+    family = {"vae", "svae", "dae", "f_anogan", "ddpm", "pddpm"}
+    assert {(paper, card) for paper in ("cDDPM", "mDDPM", "pDDPM") for card in family} <= linked
+    assert {("cDDPM", "ae"), ("Baur et al.", "ae"), ("UAD-IMAG", "andi"), ("UAD-IMAG", "disyre")} <= linked
+    baur = next(paper for paper in known if paper["name"] == "Baur et al.")["tables"][0]["rows"]
+    assert [row["variant"] for row in baur[:3]] == [
+        {"bottleneck": "dense"},
+        {"bottleneck": "spatial"},
+        {"scoring": "restoration"},
+    ]
+
+
+@pytest.mark.parametrize("name", ["DDPM", "f-AnoGAN", "MAD-AD, two steps", "cDDPM (ENS)"])
+def test_a_row_that_has_the_name_of_a_method_is_linked_or_says_why_not(name: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(papers, "FOLDER", tmp_path)
+    orphan = {"name": name, "card": None, "values": [0.3]}
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(spoilt("tables", 0, "rows", value=[*PAPER["tables"][0]["rows"], orphan])))
+    with pytest.raises(UserError, match=r"Table 1, .*give it `card: .*`, or say under `apart`"):
+        papers.load()
+    told = [*PAPER["tables"][0]["rows"], {**orphan, "apart": "trained on tumours"}]
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(spoilt("tables", 0, "rows", value=told)))
+    assert papers.load()[0]["tables"][0]["rows"][1]["card"] is None
+
+
+def test_another_name_that_a_linked_row_has_is_known_too() -> None:
+    thresh = {"name": "Thresh", "values": [0.1]}
+    rows = [{**thresh, "card": "intensity"}, {**thresh, "card": None}]
+    assert [line.partition(": ")[0] for line in papers.orphans([spoilt("tables", 0, "rows", value=rows)])] == [
+        "A, Table 1, Thresh"
+    ]
+    assert list(papers.orphans([spoilt("tables", 0, "rows", value=[rows[1]])])) == []
+
+
+def test_all_tables_of_the_papers_behind_the_main_methods_stand_here() -> None:
+    tables = {paper["name"]: [table["name"] for table in paper["tables"]] for paper in papers.load()}
+    assert tables["MAD-AD"] == ["Table 1", "Table 2", "Table 3", "Table 4"]
+    assert tables["mDDPM"] == ["Table 1"] and tables["cDDPM"] == ["Table 2", "Table 3", "Table 4"]
+    assert [name for name in tables["UNA"] if name.startswith("Table 1")] == [
+        f"Table 1, {m}" for m in ("T1w", "T2w", "FLAIR", "CT")
+    ]
+    assert tables["UNA"][4:] == ["Table 2", "Table 3", "Table 4"] and tables["CondDiff"] == []
 
 
 def test_cohorts_can_be_every_published_data_set() -> None:
@@ -109,6 +167,12 @@ def test_value_and_spread() -> None:
         (spoilt("tables", 0, "rows", 0, "variant", value={"noise": 1}), "no hyper-parameter is called 'noise'"),
         (spoilt("tables", 0, "rows", 0, "parts", value=["model"]), "no role is called 'model'"),
         (spoilt("without_numbers", value=["nothing"]), "no method is called 'nothing'"),
+        (spoilt("tables", 0, "metrics", value={}), "should be non-empty"),
+        (
+            spoilt("tables", 0, "metrics", "AUPRC", value={"definition": "x", "threshold": "none"}),
+            "'AUPRC' is the metric of no column",
+        ),
+        (spoilt("tables", 0, "columns", 0, "metric", value="F1"), "metrics: 'F1' is not explained"),
         (spoilt("tables", 0, "certainty", value="sure"), "'sure' is not one of"),
         (spoilt("tables", 0, "colums", value=[]), "unknown key 'colums', did you mean 'columns'?"),
         ({key: value for key, value in PAPER.items() if key != "coverage"}, "'coverage' is a required property"),
