@@ -101,7 +101,8 @@ def test_cards_cannot_be_changed_by_their_readers() -> None:
 
 
 def test_cards_are_read_without_torch() -> None:
-    code = "import sys; from madad.configuration import cards; [cards.tiny(n) for n in cards.names()]; sys.exit('torch' in sys.modules)"
+    code = "import sys; from madad.configuration import cards; [cards.tiny(n) for n in cards.names()]"
+    code += "; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=cards.METHODS.parent.parent, check=False).returncode == 0
 
 
