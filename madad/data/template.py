@@ -21,6 +21,7 @@ from madad.configuration.pipelines import ICBM152, IN_PLANE_MULTIPLE
 from madad.core.errors import SubjectError, UserError
 from madad.core.io.volumes import Volume, load_image, load_mask
 from madad.core.shapes import Shape3, shape3
+from madad.data import background
 
 SLICE_MULTIPLE = 8
 # Margin around the brain on either side.
@@ -199,7 +200,7 @@ def _native(name: str, brain_file: str | None) -> Template:
     if name == ICBM152:
         return native_template()
     try:
-        image = load_image(name)
+        image = background.from_zero(load_image(name))
         brain = load_mask(brain_file, image, "template's brain mask") if brain_file else _stripped(image, name)
     except SubjectError as error:
         # No image can be registered to it: the whole run ends, not one subject.

@@ -92,3 +92,20 @@ def test_real_heads_reach_the_reference_masks(real_data: Path, tmp_path: Path) -
     mask = next((real_data / "ixi-hh" / "derivatives" / "brainmask" / name / "anat").glob("*mask.nii.gz"))
     known = row("sub-01", image, brain_mask=str(mask))
     assert float(done(known, tmp_path, {**OPTIONS, "spacing_mm": 3.0})["reference_dice"]) > 0.94
+
+
+@pytest.mark.parametrize("outside", [-3.6, 0.0])
+def test_a_standard_score_is_registered_as_well_as_raw_values(
+    head: SyntheticHead, lesion: np.ndarray, tmp_path: Path, outside: float
+) -> None:
+    raw, brain = head.stripped.array, head.brain
+    scores = np.where(brain, np.clip((raw - raw[brain].mean()) / raw[brain].std(), -3.5, 9), outside)
+    mask = str(written(tmp_path / "lesion.nii.gz", head.image.with_array(lesion.astype(np.uint8))))
+    found = {}
+    for name, array in (("sub-raw", raw), ("sub-scores", scores)):
+        image = written(tmp_path / f"{name}.nii.gz", head.image.with_array(array.astype(np.float32)))
+        options = {**OPTIONS, "skull_strip": "none", "bias_field": "none"}
+        found[name] = done(row(name, image, lesion_mask=mask), tmp_path, options)
+    for key in ("template_dice", "lesion_expected_ml", "brain_volume_ml"):
+        assert float(found["sub-scores"][key]) == pytest.approx(float(found["sub-raw"][key]), rel=0.01)
+    assert float(found["sub-scores"]["template_dice"]) > 0.95 and found["sub-scores"]["warning"] == ""

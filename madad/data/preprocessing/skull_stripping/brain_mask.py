@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from madad.core.errors import SubjectError
 from madad.core.io.volumes import Volume
+from madad.data import background
 from madad.data.preprocessing.skull_stripping import bet, head_model
 from madad.data.preprocessing.steps import ants_images, morphology, orientation, registration
 from madad.data.template import native_template, template_on_grid
@@ -88,14 +89,11 @@ def _trimmed(mask: np.ndarray, head: Volume) -> np.ndarray:
 
 
 def nonzero(volume: Volume) -> np.ndarray:
-    """Return the mask, bool (I, J, K), of a stripped image: the voxels that differ from the commonest value of its border.
+    """Return the mask, bool (I, J, K), of a stripped image: the voxels that differ from the background.
 
     A scaled header turns a background of 0 into one that is 0 up to rounding.
     """
-    array = volume.array
-    border = np.concatenate([np.take(array, (0, -1), axis=axis).ravel() for axis in range(3)])
-    values, counts = np.unique(border, return_counts=True)
-    return morphology.clean(np.abs(array - values[counts.argmax()]) > 1e-5 * float(np.ptp(array)))
+    return morphology.clean(background.differs(volume, background.level(volume)))
 
 
 def onto(volume: Volume, grid: Volume) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from madad.core.errors import SubjectError
 from madad.core.io.manifest import Row
 from madad.core.io.volumes import Volume, check_header, grid_difference, load_image, load_mask
+from madad.data import background
 from madad.data.preprocessing.steps import bias_field, orientation
 
 # Bias field, brain mask and registration are computed on a grid no finer than this; results are interpolated from the file.
@@ -25,7 +26,7 @@ class Head:
 
     Attributes:
         row: row of the manifest.
-        image: intensities of the file, (I, J, K) float32.
+        image: intensities of the file, (I, J, K) float32, raised where they are below 0 (`background.from_zero`).
         lesion: uint8 lesion mask or None.
         given: uint8 brain mask or None.
         notes: problems that do not make the image unusable.
@@ -39,9 +40,8 @@ class Head:
 
     @cached_property
     def working(self) -> Volume:
-        """The image on an isotropic, coarse grid, never below 0."""
-        raw = orientation.isotropic(self.image, max(WORKING_GRID_MM, min(self.image.spacing_mm)))
-        return raw.with_array(np.maximum(raw.array, 0))
+        """The image on an isotropic, coarse grid."""
+        return orientation.isotropic(self.image, max(WORKING_GRID_MM, min(self.image.spacing_mm)))
 
     @cached_property
     def flat(self) -> Volume:
@@ -69,7 +69,7 @@ def load(row: Row, options: dict) -> Head:
                 raise
             notes.append(f"not compared: {error}")
     masks = [None if mask is None else orientation.to_ras(mask) for mask in (lesion, given)]
-    return Head(row, orientation.to_ras(image), masks[0], masks[1], notes)
+    return Head(row, background.from_zero(orientation.to_ras(image)), masks[0], masks[1], notes)
 
 
 def with_own_masks(rows: Sequence[Row]) -> list[Row]:
