@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from madad.configuration import cards, cohort_cards, experiments, pipelines, subject_counts
+from madad.configuration import cards, cohort_cards, cohort_names, experiments, pipelines, subject_counts
 from madad.configuration.model import Config, Preset
 from madad.configuration.schema import Options, merge, unknown
 from madad.configuration.validation import OptionsError, validated
@@ -134,7 +134,7 @@ def _under_preset(config: Options, preset: Options) -> Options:
     whole = ("methods", "anomalies", "implanted", "corrupted", "evaluation", "seeds")
     merged = merge({key: preset[key] for key in whole if key in preset}, config)
     for name, cohort in config["cohorts"].items():
-        under = merge(cohort_cards.defaults(cohort["kind"], cohort), preset.get("cohorts", {}).get(cohort["kind"], {}))
+        under = merge(cohort_names.defaults(cohort["kind"], cohort), preset.get("cohorts", {}).get(cohort["kind"], {}))
         merged["cohorts"] = {**merged["cohorts"], name: merge(under, cohort)}
     merged["pipelines"] = pipelines.lay(config.get("pipelines") or {"standard": {}}, preset.get("pipelines", {}))
     merged["cohorts"] = pipelines.suggest_skull_strip(merged["cohorts"], config["cohorts"], merged["pipelines"])
@@ -224,6 +224,7 @@ def _cohort_problems(name: str, cohort: Options, config: Options) -> Iterator[st
     if not _is_command(cohort["skull_strip_command"]):
         yield f"{where}.skull_strip_command: '{cohort['skull_strip_command']}' is not a command; close its quotes or leave it out"
     yield from cohort_cards.problems(where, cohort, config["modalities"])
+    yield from cohort_names.problems(where, cohort)
     if name in config["train_on"] and cohort["group"] == "patient":
         yield f"train_on: {name} has patients only (group: patient), and methods need healthy subjects; choose another cohort"
 

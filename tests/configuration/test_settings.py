@@ -20,6 +20,14 @@ def changed(**values: object) -> dict:
     return schema.merge(copy.deepcopy(DEFAULT), values)
 
 
+def placeholder(root: Path, kind: str) -> Path:
+    """Return a folder with the name of one image of the first edition of a kind, which shows what the folder holds."""
+    file = root / cohort_cards.card(kind).get("editions", [{"example": "sub-01/anat/sub-01_T1w.nii.gz"}])[0]["example"]
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"")
+    return root
+
+
 def problems(**values: object) -> str:
     with pytest.raises(UserError) as caught:
         configuration.resolve(changed(**values))
@@ -55,8 +63,7 @@ def test_every_example_resolves(name: str, tmp_path: Path) -> None:
         config = schema.merge(config, yaml.safe_load((ROOT / "examples" / one).read_text()))
     for cohort, options in config["cohorts"].items():
         if options.get("root"):
-            options["root"] = str(tmp_path / cohort)
-            (tmp_path / cohort).mkdir()
+            options["root"] = str(placeholder(tmp_path / cohort, options["kind"]))
     assert set(configuration.resolve(config)["test_on"]) == set(config["test_on"])
 
 
@@ -181,6 +188,7 @@ def test_a_kind_brings_its_options_and_the_cohort_has_the_last_word(tmp_path: Pa
     cohorts["own"] |= {"skull_strip": "bet", "patient_split": {"validation": 0.5, "test": 0.5}, "dataset": None}
     for name in cohorts:
         (tmp_path / name).mkdir()
+        (tmp_path / name / "BraTS2021_00000_flair.nii.gz").write_bytes(b"")
     resolved = configuration.resolve(changed(cohorts=cohorts, test_on=["phantom", "plain", "own"]))["cohorts"]
     plain, own = ([resolved[name][key] for key in ("skull_strip", "dataset", "group")] for name in cohorts)
     assert (plain, own) == (["none", "BraTS21", "patient"], ["bet", None, "patient"])

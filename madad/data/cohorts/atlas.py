@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from madad.configuration import cohort_names
 from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files
 
-FILE = re.compile(
-    r"(?P<subject>sub-r(?P<site>\d+)s\d+)_(?P<session>ses-[A-Za-z0-9]+)_.*?(?P<what>T1w|lesion_mask)\.nii(\.gz)?", re.IGNORECASE
-)
+MASK = re.compile(r"(?P<subject>sub-r\d+s\d+)_(?P<session>ses-[A-Za-z0-9]+)_.*?lesion_mask\.nii(\.gz)?", re.IGNORECASE)
 
 
 def find(root: Path, options: dict) -> Layout:
@@ -20,18 +19,15 @@ def find(root: Path, options: dict) -> Layout:
     """
     images, masks, sites = [], {}, {}
     for path in files(root, "sub-r*.nii", "sub-r*.nii.gz"):
-        match = FILE.fullmatch(path.name)
-        if (
-            not match or "Testing" in path.relative_to(root).parts
-        ):  # the lesion masks of the challenge's test scans are not public
-            continue
-        if match["what"] == "T1w":
-            images.append(Image(match["subject"], match["session"], "T1w", path))
-            sites[match["subject"]] = f"R{match['site']}"
-        else:
-            masks.setdefault((match["subject"], match["session"]), []).append(path)
+        name, mask = cohort_names.understood("atlas", root, path), MASK.fullmatch(path.name)
+        if name:
+            subject = str(name.parts["subject"])
+            images.append(Image(subject, str(name.parts["session"]), name.sequence, path))
+            sites[subject] = f"R{name.parts['site']}"
+        elif mask:
+            masks.setdefault((mask["subject"], mask["session"]), []).append(path)
     if not images:
-        raise absent("atlas", root, "images named like sub-r001s001_ses-1_space-MNI152NLin2009aSym_T1w.nii.gz")
+        raise absent("atlas", root, f"images named like {cohort_names.example('atlas')}")
     found = collect(images)
     return Layout(
         images=found,

@@ -1,35 +1,54 @@
-"""The cohort `brats`: gliomas of the BraTS challenge of 2021, and of earlier years with the same file names."""
+"""The cohort `brats`: tumours of the BraTS challenges, whose file names changed over the years."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files, modality_of
+from madad.configuration import cohort_names
+from madad.core.errors import UserError
+from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files
 
-IMAGE = re.compile(r"(?P<case>BraTS\w*\d+)_(?P<sequence>flair|t1|t1ce|t2)\.nii(\.gz)?", re.IGNORECASE)
-MODALITIES = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1ce", "t2": "T2w"}
+# One mask of 2020, of BraTS20_Training_355, has a name of its own.
+MASKS = ("{case}{sign}seg.nii", "{case}{sign}seg.nii.gz", "*_Segm.nii", "*_Segm.nii.gz")
 
 
 def find(root: Path, options: dict) -> Layout:
-    """Find the images of BraTS; the lesion mask is the file `<case>_seg.nii.gz` beside them, with every label above 0.
+    """Find the images of one edition of BraTS; the lesion mask is the file `…seg.nii.gz` beside them, with every label above 0.
+
+    The time points of a patient, in the names since 2023, are sessions.
 
     Raises:
-        UserError: no such root, or no image of BraTS below it.
+        UserError: no such root, no image of BraTS below it, names of no known edition, or of several.
     """
+    layout = Layout(images={})
     images = []
-    for path in files(root, "BraTS*.nii", "BraTS*.nii.gz"):
-        match = IMAGE.fullmatch(path.name)
-        if match:
-            subject = "sub-" + re.sub(r"[^A-Za-z0-9]", "", match["case"])
-            images.append(Image(subject, "", modality_of(MODALITIES, match["sequence"]), path))
+    paths = files(root, "*.nii", "*.nii.gz")
+    for fault in cohort_names.faults("brats", [cohort_names.named(root, path) for path in paths]):
+        raise UserError(f"root: {root} {fault}")
+    for path in paths:
+        name = cohort_names.understood("brats", root, path)
+        if name:
+            time = name.parts.get("time")
+            subject = "sub-" + re.sub(r"[^A-Za-z0-9]", "", str(name.parts["case"]))
+            images.append(Image(subject, f"ses-{time}" if time else "", name.sequence, path))
+        elif re.match("brats", path.name, re.IGNORECASE) and not _is_mask(path):
+            layout.exclude(path.name, path, "neither a sequence nor the labels of the challenge; it is passed over")
     if not images:
-        raise absent("brats", root, "images named like BraTS2021_00000_flair.nii.gz")
-    found = collect(images)
-    people = dict.fromkeys(found, facts(group="patient", lesion_kind="tumour"))
-    return Layout(images=found, people=people, lesion_masks=_masks, lesions_known=True)
+        raise absent("brats", root, f"images named like {cohort_names.example('brats')}")
+    layout.images = collect(images)
+    layout.people = dict.fromkeys(layout.images, facts(group="patient", lesion_kind="tumour"))
+    layout.lesion_masks, layout.lesions_known = _masks, True
+    return layout
+
+
+def _is_mask(path: Path) -> bool:
+    return bool(re.search(r"[-_]seg\.nii(\.gz)?$", path.name, re.IGNORECASE))
 
 
 def _masks(image: Image) -> list[Path]:
-    case, _, _ = image.path.name.rpartition("_")
-    return sorted(path for ending in ("nii", "nii.gz") for path in image.path.parent.glob(f"{case}_seg.{ending}"))
+    stem = re.sub(r"\.nii(\.gz)?$", "", image.path.name)
+    sign = "-" if stem.rfind("-") > stem.rfind("_") else "_"
+    case = stem.rpartition(sign)[0]
+    found = [sorted(image.path.parent.glob(mask.format(case=case, sign=sign))) for mask in MASKS]
+    return next((paths for paths in found if paths), [])

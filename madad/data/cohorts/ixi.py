@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 
+from madad.configuration import cohort_names
 from madad.core import logs
 from madad.core.errors import UserError
 from madad.core.io.manifest import Row
-from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files, modality_of
+from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files
 from madad.data.cohorts.finding.participants import age_in_years
 
-IMAGE = re.compile(
-    r"IXI(?P<number>\d+)-(?P<site>[A-Za-z]+)-(?P<scan>\d+)-(?P<sequence>[A-Za-z0-9]+)(?P<volume>-\d+)?\.nii(\.gz)?"
-)
-MODALITIES = {"t1": "T1w", "t2": "T2w", "pd": "PDw"}
 TABLES = ("IXI.xls", "IXI.tsv", "IXI.csv")
 SEXES = {"1": "M", "2": "F"}
 
@@ -29,17 +25,16 @@ def find(root: Path, options: dict) -> Layout:
     layout = Layout(images={})
     images, sites = [], {}
     for path in files(root, "IXI*.nii", "IXI*.nii.gz"):
-        match = IMAGE.fullmatch(path.name)
-        if not match:
+        name = cohort_names.understood("ixi", root, path)
+        if not name:
             layout.exclude(path.name, path, "the name is not like IXI012-HH-1211-T1.nii.gz, so subject and sequence are unknown")
             continue
-        modality = modality_of(MODALITIES, match["sequence"])
-        if modality:  # else an angiography or diffusion image
-            subject = f"sub-IXI{match['number']}"
-            images.append(Image(subject, "", modality, path))
-            sites[subject] = match["site"]
+        if name.sequence:  # else an angiography or diffusion image
+            subject = f"sub-IXI{name.parts['number']}"
+            images.append(Image(subject, "", name.sequence, path))
+            sites[subject] = str(name.parts["site"])
     if not images:
-        raise absent("ixi", root, "images named like IXI012-HH-1211-T1.nii.gz")
+        raise absent("ixi", root, f"images named like {cohort_names.example('ixi')}")
     layout.images = collect(images)
     known = read_people(root)
     layout.people = {s: {**facts(site=site, group="healthy"), **known.get(s, {})} for s, site in sites.items()}

@@ -7,11 +7,9 @@ import re
 from functools import cache
 from pathlib import Path
 
+from madad.configuration import cohort_cards, cohort_names
 from madad.core.errors import UserError
 from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files, modality_of
-
-CASE = re.compile(r"(?P<case>BRATS_\d+)\.nii(\.gz)?", re.IGNORECASE)
-MODALITIES = {"flair": "FLAIR", "t1w": "T1w", "t1gd": "T1ce", "t2w": "T2w"}
 
 
 def find(root: Path, options: dict) -> Layout:
@@ -22,13 +20,13 @@ def find(root: Path, options: dict) -> Layout:
     """
     images, frames_of = [], cache(_frames)
     for path in files(root, "imagesTr/*.nii", "imagesTr/*.nii.gz"):
-        match = CASE.fullmatch(path.name)
-        if match:
-            subject = "sub-" + re.sub(r"[^A-Za-z0-9]", "", match["case"])
+        name = cohort_names.understood("msd", root, path)
+        if name:
+            subject = "sub-" + re.sub(r"[^A-Za-z0-9]", "", str(name.parts["case"]))
             frames = frames_of(path.parent.parent / "dataset.json").items()
             images += [Image(subject, "", modality, path, frame) for frame, modality in frames]
     if not images:
-        raise absent("msd", root, "images named like imagesTr/BRATS_001.nii.gz")
+        raise absent("msd", root, f"images named like {cohort_names.example('msd')}")
     found = collect(images)
     people = dict.fromkeys(found, facts(group="patient", lesion_kind="tumour"))
     return Layout(images=found, people=people, lesion_masks=_masks, lesions_known=True)
@@ -41,13 +39,14 @@ def _masks(image: Image) -> list[Path]:
 
 def _frames(path: Path) -> dict[str, str]:
     """Return the sequence of every frame by its number as text."""
+    words = cohort_cards.card("msd")["words"]
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))["modality"]
-        frames = {str(int(number)): modality_of(MODALITIES, name) for number, name in listed.items()}
+        frames = {str(int(number)): modality_of(words, name) for number, name in listed.items()}
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; it names the sequence of each frame, so unpack the whole archive") from None
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise UserError(f"{path}: does not name the sequence of each frame ({error!r}); unpack the archive again") from None
     if "" in frames.values() or len(set(frames.values())) < len(frames):
-        raise UserError(f"{path}: `modality` is {listed}; known are {', '.join(MODALITIES)}, each once; correct the file")
+        raise UserError(f"{path}: `modality` is {listed}; known are {', '.join(words)}, each once; correct the file")
     return frames

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from madad.configuration import cohort_names
 from madad.core.errors import UserError
-from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files, modality_of
+from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files
 
-FOLDER = re.compile(r"patient(?P<number>\d+)", re.IGNORECASE)
-FILE = re.compile(r"(patient\d+_)?(?P<what>FLAIR|T1W|T1WKS|T2W|brainmask|consensus_gt)\.nii(\.gz)?", re.IGNORECASE)
-MODALITIES = {"flair": "FLAIR", "t1w": "T1w", "t1wks": "T1ce", "t2w": "T2w"}
-RAW = "raw"
+MASK = re.compile(r"(.*/)?patient(?P<number>\d+)/(.*/)?(patient\d+_)?(?P<what>brainmask|consensus_gt)\.nii(\.gz)?", re.IGNORECASE)
 
 
 def find(root: Path, options: dict) -> Layout:
@@ -24,20 +22,17 @@ def find(root: Path, options: dict) -> Layout:
     Raises:
         UserError: no such root, no image of the variant below it, or a patient in several folders.
     """
-    raw = options.get("variant") == RAW
+    variant = options.get("variant") or "preprocessed"
     images, masks = [], {}
     for path in files(root, "*.nii", "*.nii.gz"):
-        parts, name = path.relative_to(root).parts[:-1], FILE.fullmatch(path.name)
-        folder = next((match for part in reversed([root.name, *parts]) if (match := FOLDER.fullmatch(part))), None)
-        if not name or not folder:
-            continue
-        subject, what = f"sub-{folder['number']}", name["what"].lower()
-        if what not in MODALITIES:
-            masks.setdefault((subject, what), []).append(path)
-        elif (RAW in (root.name, *parts)) == raw:
-            images.append(Image(subject, "", modality_of(MODALITIES, what), path))
+        name = cohort_names.understood("mslub", root, path, variant)
+        mask = MASK.fullmatch(f"{root.name}/{path.relative_to(root).as_posix()}")
+        if name:
+            images.append(Image(f"sub-{name.parts['number']}", "", name.sequence, path))
+        elif mask:
+            masks.setdefault((f"sub-{mask['number']}", mask["what"].lower()), []).append(path)
     if not images:
-        raise absent("mslub", root, f"images named like patient01_FLAIR.nii.gz of the variant {options.get('variant')}")
+        raise absent("mslub", root, f"images of the variant {variant} named like {cohort_names.example('mslub')}")
     found = collect(images)
     _check_one_folder(root, found)
     return Layout(

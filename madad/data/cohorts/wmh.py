@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files, modality_of
+from madad.configuration import cohort_names
+from madad.data.cohorts.finding.file_layout import Image, Layout, absent, collect, facts, files
 
-FOLDERS = {"preprocessed": "pre", "raw": "orig"}
-MODALITIES = {"flair": "FLAIR", "t1": "T1w"}
 PARTS = ("training", "test")
 
 
@@ -22,18 +21,17 @@ def find(root: Path, options: dict) -> Layout:
     Raises:
         UserError: no such root, or no image of the variant below it.
     """
-    variant = FOLDERS[options.get("variant") or "preprocessed"]
+    variant = options.get("variant") or "preprocessed"
     images, sites = [], {}
-    for path in files(root, f"{variant}/*.nii", f"{variant}/*.nii.gz"):
-        modality = modality_of(MODALITIES, path.name.split(".")[0])
-        person = path.parent.parent
-        if modality:
+    for path in files(root, "*.nii", "*.nii.gz"):
+        name, person = cohort_names.understood("wmh", root, path, variant), path.parent.parent
+        if name:
             site = _site(root, person)
             subject = "sub-" + re.sub(r"[^A-Za-z0-9]", "", f"{site}{person.name}")
-            images.append(Image(subject, "", modality, path))
+            images.append(Image(subject, "", name.sequence, path))
             sites[subject] = site
     if not images:
-        raise absent("wmh", root, f"images like Utrecht/0/{variant}/FLAIR.nii.gz")
+        raise absent("wmh", root, f"images of the variant {variant} named like {cohort_names.example('wmh')}")
     return Layout(
         images=collect(images),
         people={subject: facts(site=site, group="patient", lesion_kind="wmh") for subject, site in sites.items()},
