@@ -216,6 +216,8 @@ OPTIONS: dict[str, Callable[[Plan, Wildcards], Any]] = {
     "settings": lambda plan, _: _settings(plan),
     "testset": lambda _, wildcards: wildcards["testset"],
     "tracks": lambda plan, _: plan.tracks,
+    # the methods that another seed trains anew
+    "trained": lambda plan, _: {name: method["seeded"] for name, method in plan.config["methods"].items()},
 }
 
 

@@ -30,6 +30,11 @@ def of_everybody(method: str, value: float, what: tuple[str, str], *, seed: str 
     return [(*block, method, seed, "test", "", "", "", *what, value)]
 
 
+def untrained(rows: Iterable[tuple]) -> dict[str, bool]:
+    """The methods of the rows as such that no seed trains, whose only noise is that of subjects."""
+    return {row[COLUMNS.index("method")]: False for row in rows}
+
+
 def write(path: Path, rows: Iterable[tuple]) -> Path:
     """The rows as a csv file."""
     pd.DataFrame(list(rows), columns=list(COLUMNS)).to_csv(path, index=False, na_rep="nan")

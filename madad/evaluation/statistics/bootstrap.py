@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-CONFIDENCE = 0.95
+from madad.evaluation.statistics.variance import CONFIDENCE
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ The subject is the unit: its value is the mean over seeds, then over its samples
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,27 @@ from madad.evaluation.results.collected import BLOCK, select
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.statistics.bootstrap import resampled_means
 from madad.evaluation.statistics.pairwise_tests import Comparison, compare_all
+
+
+@dataclass(frozen=True)
+class Field:
+    """What is known of the methods beside their numbers; like is compared with like.
+
+    Attributes:
+        tracks: labels that the training of each method sees; methods of different tracks are not ranked against each other.
+        trained: whether another seed would give another model. A method that is not named here is taken to be trained.
+    """
+
+    tracks: Mapping[str, str] = field(default_factory=dict)
+    trained: Mapping[str, bool] = field(default_factory=dict)
+
+    def noise(self, method: str, seeds: int) -> str:
+        """Return what is known of the noise of training: `none`, `measured` or `unknown`."""
+        return "none" if not self.trained.get(method, True) else "measured" if seeds > 1 else "unknown"
+
+    def by_track(self, part: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Yield the rows of every track, in the order of the alphabet; "" for methods that are not named."""
+        yield from ((str(track), own) for track, own in part.groupby(part["method"].map(lambda name: self.tracks.get(name, ""))))
 
 
 @dataclass(frozen=True)
@@ -76,14 +97,17 @@ def of_all(frame: pd.DataFrame) -> Scores:
     return Scores(methods, arrays, absent)
 
 
-def compare(scores: Scores, resamples: int, *coordinates: str) -> tuple[list[Comparison], np.ndarray]:
-    """Return every pair of methods, and the (resamples, K) means behind it; NaN below two subjects.
+def compare_pairs(scores: Scores, field: Field) -> list[Comparison]:
+    """Return every pair of methods."""
+    return compare_all(scores.by_seed, [field.trained.get(method, True) for method in scores.methods])
+
+
+def resample(scores: Scores, resamples: int, *coordinates: str) -> np.ndarray:
+    """Return the (resamples, K) means over resamples of subjects and seeds; NaN below two subjects.
 
     Args:
         coordinates: block and measure, which name the resamples; methods play no part in them.
     """
-    if scores.subjects > 1:
-        drawn = resampled_means(scores.by_seed, resamples, numpy_generator("paired", *coordinates))
-    else:
-        drawn = np.full((1, len(scores.methods)), np.nan)
-    return compare_all(scores.values, drawn), drawn
+    if scores.subjects < 2:
+        return np.full((1, len(scores.methods)), np.nan)
+    return resampled_means(scores.by_seed, resamples, numpy_generator("paired", *coordinates))

@@ -1,4 +1,7 @@
-"""Rankings of methods: every measure that has a winner, on every block and over all blocks together, as two flat tables."""
+"""Rankings of methods: every measure that has a winner, on every block and over all together, as two flat tables.
+
+Methods are ranked within one track: those whose training saw the same labels.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,21 @@ from madad.evaluation.results.measures import measures
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.statistics import per_subject
 from madad.evaluation.statistics.pairwise_tests import Comparison
-from madad.evaluation.statistics.per_subject import Scores
+from madad.evaluation.statistics.per_subject import Field, Scores
 from madad.evaluation.statistics.ranks import friedman, rank_probabilities, rank_range, ranks
 
 ALL_BLOCKS = ("all", "all", "all")
+# What is ranked together: a block, and the methods of one track in it.
+PANEL = (*BLOCK, "track")
 PAIR_COLUMNS = (
-    *(*BLOCK, "measure", "first", "second", "subjects", "equal", "mean_difference", "mean_low", "mean_high"),
-    *("median_difference", "median_low", "median_high", "p_wilcoxon", "p_holm", "p_sign", "rank_biserial"),
-    *("detectable_difference", "winner", "note"),
+    *(*PANEL, "measure", "first", "second", "subjects", "equal", "mean_difference", "mean_low", "mean_high"),
+    *("median_difference", "median_low", "median_high", "p_wilcoxon", "p_holm", "p_model", "p_model_holm", "p_sign"),
+    *("rank_biserial", "detectable_difference", "winner", "note"),
 )
 RANK_COLUMNS = (
-    *(*BLOCK, "measure", "method", "subjects", "value", "mean_rank", "friedman_p", "rank_low", "rank_high", "best"),
-    *("difference_to_best", "difference_low", "difference_high", "p_holm_to_best", "detectable_difference", "note"),
+    *(*PANEL, "measure", "method", "subjects", "value", "mean_rank", "friedman_p", "rank_low", "rank_high", "best"),
+    *("difference_to_best", "difference_low", "difference_high", "p_holm_to_best", "p_model_to_best"),
+    *("detectable_difference", "note"),
 )
 CHANCE = "probability_rank_"  # and the rank: as many columns as there are methods
 
@@ -38,11 +44,13 @@ class Ranking:
 
     Attributes:
         block: of the long table, or `ALL_BLOCKS`.
+        track: of the methods.
         comparisons: every pair of `scores.methods`.
         drawn: (resamples, K) means over the same resamples.
     """
 
     block: tuple[str, ...]
+    track: str
     measure: Measure
     scores: Scores
     comparisons: list[Comparison]
@@ -53,24 +61,31 @@ class Ranking:
         """(N, K) ranks within each subject."""
         return ranks(self.scores.values, self.measure.better)
 
+    @property
+    def coordinates(self) -> dict[str, str]:
+        """What it is called in the tables."""
+        return {**dict(zip(PANEL, (*self.block, self.track), strict=True)), "measure": self.measure.key}
 
-def ranking(block: tuple[str, ...], part: pd.DataFrame, measure: Measure, resamples: int) -> Ranking:
-    """Return all comparisons from the rows of a measure on a block."""
-    scores = per_subject.of_all(per_subject.side_by_side(part))
-    return Ranking(block, measure, scores, *per_subject.compare(scores, resamples, *block, measure.key))
+
+def ranking(block: tuple[str, ...], part: pd.DataFrame, measure: Measure, field: Field, resamples: int) -> Iterator[Ranking]:
+    """Yield the comparisons of every track from the rows of a measure on a block."""
+    for track, own in field.by_track(part):
+        scores = per_subject.of_all(per_subject.side_by_side(own))
+        drawn = per_subject.resample(scores, resamples, *block, measure.key)
+        yield Ranking(block, track, measure, scores, per_subject.compare_pairs(scores, field), drawn)
 
 
-def rankings(table: pd.DataFrame, resamples: int) -> Iterator[Ranking]:
+def rankings(table: pd.DataFrame, field: Field, resamples: int) -> Iterator[Ranking]:
     """Yield every measure that has a winner, on every block, and over all blocks where there are two or more with values."""
     for measure in measures():
         if not measure.better or measure.pooled:
             continue
         parts = list(per_subject.blocks(table, measure))
         for block, part in parts:
-            yield ranking(block, part, measure, resamples)
+            yield from ranking(block, part, measure, field, resamples)
         together = _together([part for _, part in parts])
         if together is not None:
-            yield ranking(ALL_BLOCKS, together, measure, resamples)
+            yield from ranking(ALL_BLOCKS, together, measure, field, resamples)
 
 
 def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
@@ -93,7 +108,7 @@ def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
 def pair_rows(one: Ranking) -> Iterator[dict]:
     """Yield the rows of `comparisons.csv`: every pair, in the order of the alphabet; one that cannot be compared says why."""
     methods = one.scores.methods
-    shared = {**dict(zip(BLOCK, one.block, strict=True)), "measure": one.measure.key}
+    shared = one.coordinates
     found = {(methods[c.first], methods[c.second]): c for c in one.comparisons}
     for first, second in combinations(sorted({*methods, *one.scores.absent}), 2):
         compared = found.get((first, second))
@@ -113,6 +128,8 @@ def pair_rows(one: Ranking) -> Iterator[dict]:
             "median_difference": compared.median,
             "p_wilcoxon": compared.wilcoxon,
             "p_holm": compared.holm,
+            "p_model": compared.model,
+            "p_model_holm": compared.model_holm,
             "p_sign": compared.sign,
             "rank_biserial": compared.effect,
             "detectable_difference": compared.detectable,
@@ -124,7 +141,7 @@ def pair_rows(one: Ranking) -> Iterator[dict]:
 def rank_rows(one: Ranking) -> Iterator[dict]:
     """Yield the rows of `ranks.csv`: every method, the best mean rank first; one without a value says so."""
     scores = one.scores
-    shared = {**dict(zip(BLOCK, one.block, strict=True)), "measure": one.measure.key, "subjects": scores.subjects}
+    shared = {**one.coordinates, "subjects": scores.subjects}
     order = np.argsort(one.ranked.mean(axis=0), kind="stable") if scores.subjects else range(len(scores.methods))
     chances, spread = _chances(one)
     means = scores.values.mean(axis=0) if scores.subjects else np.full(len(scores.methods), np.nan)
@@ -168,11 +185,14 @@ def _to_best(one: Ranking, place: int, best: int) -> dict:
         "difference_low": ends[0],
         "difference_high": ends[1],
         "p_holm_to_best": compared.holm,
+        "p_model_to_best": compared.model_holm,
         "detectable_difference": compared.detectable,
         "note": compared.reason,
     }
 
 
-def title(block: Sequence[str]) -> str:
-    """Return the heading of a block."""
-    return "All test sets" if tuple(block) == ALL_BLOCKS else block_title(*block)
+def title(panel: Sequence[str]) -> str:
+    """Return the heading of a block, and of its track where it is named."""
+    block, track = tuple(panel[:3]), panel[3] if len(panel) > 3 else ""
+    heading = "All test sets" if block == ALL_BLOCKS else block_title(*block)
+    return f"{heading}, track {track}" if track else heading

@@ -3,14 +3,15 @@
 The value is the mean over subjects of each subject's mean over its samples and seeds. Its interval is the BCa bootstrap over
 subjects, and with two seeds or more the hierarchical one over seeds and subjects; the spread over seeds is given separately.
 
-`best` is the method that is better than every other of its block beyond the noise. Against each of them, Wilcoxon's p-value
-after Holm over all pairs of the block is below 0.05, and the paired bootstrap interval of its lead, over the same subjects
-and with the seeds resampled too, lies above zero. Both are the numbers of `comparisons.csv`. With fewer than six subjects
-no exact test reaches this, and no method is best.
+`best` is the method that is better than every other of its block and track beyond the noise, that of training included:
+against each of them, Wilcoxon's p-value and that of the mixed model over seeds and subjects are below 0.05 after Holm over all
+pairs. Both are the numbers of `comparisons.csv`. With fewer than six subjects no exact test reaches this, and with a single
+training run of a method its noise is unknown: then no method is best.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -27,23 +28,52 @@ from madad.evaluation.statistics import per_subject
 from madad.evaluation.statistics.bootstrap import hierarchical_interval
 from madad.evaluation.statistics.method_order import blocks_in
 from madad.evaluation.statistics.pairwise_tests import winner
+from madad.evaluation.statistics.per_subject import Field
 
 ENDS: tuple[Literal["low", "high"], ...] = ("low", "high")
-COLUMNS = (*BLOCK, "method", "measure", "value", "low", "high", "subjects", "missing", "seeds", "seed_sd", "best")
+COLUMNS = (
+    *BLOCK,
+    "method",
+    "measure",
+    "value",
+    "low",
+    "high",
+    "subjects",
+    "missing",
+    "seeds",
+    "seed_sd",
+    "training_noise",
+    "best",
+)
 
 
-def summarise(metrics: Path, out: Path, resamples: int) -> None:
+def summarise(
+    metrics: Path,
+    out: Path,
+    resamples: int,
+    tracks: Mapping[str, str] | None = None,
+    trained: Mapping[str, bool] | None = None,
+) -> None:
     """Write the summary of a long table.
+
+    Args:
+        metrics: the long table.
+        out: csv file.
+        resamples: of the bootstrap.
+        tracks, trained: see `madad.evaluation.statistics.per_subject.Field`.
 
     Columns: the block, `method`, `measure`, `value`, `low` and `high` (95 % interval), `subjects` behind them, `missing`
     (samples without a value), `seeds`, `seed_sd` (standard deviation of the means of single seeds, empty for one seed),
+    `training_noise` (`none` of a method that is not trained, `measured` over two seeds or more, `unknown` with one) and
     `best` (1 or 0). A measure of the whole test set is the mean over seeds, as are its bounds where the evaluation gave
     some; it has 0 `subjects` and no winner. Blocks come as in the long table, which is the order of the configuration.
     """
-    table = read_metrics(metrics)
-    rows = [row for measure in measures() for row in _of_measure(table, measure, resamples)]
+    table, field = read_metrics(metrics), Field(tracks or {}, trained or {})
+    rows = [row for measure in measures() for row in _of_measure(table, measure, field, resamples)]
     places = {block: place for place, block in enumerate(blocks_in(table))}
     rows.sort(key=lambda row: (places[tuple(row[key] for key in BLOCK)], row["method"], row["measure"]))
+    for row in rows:
+        row["training_noise"] = field.noise(row["method"], row["seeds"])
     summary = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
     with complete(out) as partial:
         summary.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
@@ -54,7 +84,7 @@ def read_summary(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={column: str for column in (*BLOCK, "method", "measure")})
 
 
-def _of_measure(table: pd.DataFrame, measure: Measure, resamples: int) -> list[dict]:
+def _of_measure(table: pd.DataFrame, measure: Measure, field: Field, resamples: int) -> list[dict]:
     rows: list[dict] = []
     for block, part in per_subject.blocks(table, measure):
         shared = {**dict(zip(BLOCK, block, strict=True)), "measure": measure.key}
@@ -62,10 +92,10 @@ def _of_measure(table: pd.DataFrame, measure: Measure, resamples: int) -> list[d
             rows += [{**shared, **line} for line in _of_testset(table, part, block, measure)]
             continue
         frame = per_subject.side_by_side(part)
-        best = _best(frame, block, measure, resamples) if measure.better else None
+        best = set(_best(part, measure, field)) if measure.better else set()
         for method in frame.columns.unique("method"):
             line = _line(frame, method, numpy_generator("summary", *block, measure.key), resamples)
-            rows.append({**shared, "method": method, **line, "best": int(method == best)})
+            rows.append({**shared, "method": method, **line, "best": int(method in best)})
     return rows
 
 
@@ -81,11 +111,13 @@ def _spread(by_seed: np.ndarray) -> dict:
     return {"seeds": by_seed.size, "seed_sd": float(by_seed.std(ddof=1)) if by_seed.size > 1 else np.nan}
 
 
-def _best(frame: pd.DataFrame, block: tuple[str, ...], measure: Measure, resamples: int) -> str | None:
-    scores = per_subject.of_all(frame)
-    comparisons, _ = per_subject.compare(scores, resamples, *block, measure.key)
-    found = winner(comparisons, len(scores.methods), measure.better)
-    return None if found is None else scores.methods[found]
+def _best(part: pd.DataFrame, measure: Measure, field: Field) -> Iterator[str]:
+    """Yield the winner of every track that has one."""
+    for _, own in field.by_track(part):
+        scores = per_subject.of_all(per_subject.side_by_side(own))
+        found = winner(per_subject.compare_pairs(scores, field), len(scores.methods), measure.better)
+        if found is not None:
+            yield scores.methods[found]
 
 
 def _of_testset(table: pd.DataFrame, part: pd.DataFrame, block: tuple[str, ...], measure: Measure) -> list[dict]:

@@ -131,7 +131,7 @@ TABLES = (
         "Every pair of methods and every rank, on every measure that has a winner.",
         "madad.reporting.tables.significance:write_significance",
         inputs=("metrics",),
-        options=("resamples",),
+        options=("resamples", "tracks", "trained"),
         outputs=(
             Output(
                 "comparisons",

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
-from madad.evaluation.results.collected import BLOCK
 from madad.evaluation.results.measures import by_key
-from madad.evaluation.statistics.pairwise_tests import ALPHA
+from madad.evaluation.statistics.pairwise_tests import ONE_TRAINING
 from madad.evaluation.statistics.rankings import CHANCE, title
 from madad.evaluation.statistics.ranks import cliques
 from madad.reporting.layout import style
-from madad.reporting.tables.significance import MAIN, panels, read
+from madad.reporting.tables.significance import MAIN, inside, panels, read
 
 LINE = 0.165  # inches between two labels
 LETTER = 0.068  # inches of an average letter
@@ -27,9 +26,9 @@ SHADES = LinearSegmentedColormap.from_list("shades", ["white", style.PALETTE[0]]
 
 
 def draw_critical_difference(comparisons: Path, ranks: Path, png: Path, pdf: Path) -> None:
-    """Draw the mean ranks of all methods, with a bar for each largest group that Holm–Wilcoxon does not tell apart.
+    """Draw the mean ranks of all methods, with a bar for each largest group of which nobody is ahead outside the noise.
 
-    A panel each test set and main measure, and one over all test sets (Demšar 2006, JMLR 7:1; with pairwise tests in place
+    A panel each test set, track and main measure, and one over all test sets (Demšar 2006, JMLR 7:1; with pairwise tests in place
     of Nemenyi's as in Benavoli et al. 2016, JMLR 17:5).
 
     Args:
@@ -48,7 +47,7 @@ def draw_critical_difference(comparisons: Path, ranks: Path, png: Path, pdf: Pat
         axes.axis("off")
         if not _why_empty(part):
             _diagram(axes, part.dropna(subset="mean_rank"), groups[place], colour, room / width, height / LINE - ABOVE)
-        _explain(axes, part, pairs[_inside(pairs, *place)])
+        _explain(axes, part, pairs[inside(pairs, *place)])
 
     heights = {place: LINE * (depth + ABOVE) for place, depth in depths.items()}
     style.save(_panelled(shown, heights, columns, draw), png, pdf)
@@ -83,16 +82,12 @@ def _panelled(shown: dict[tuple, pd.DataFrame], heights: dict[tuple, float], col
     return figure
 
 
-def _inside(found: pd.DataFrame, block: tuple[str, ...], key: str) -> pd.Series:
-    return (found[list(BLOCK)] == list(block)).all(axis=1) & (found["measure"] == key)
-
-
 def _groups(pairs: pd.DataFrame, block: tuple[str, ...], key: str, part: pd.DataFrame) -> list[list[float]]:
     """Return the mean ranks of the members of every group that no test tells apart, the best group first."""
     ranked = part.dropna(subset="mean_rank").set_index("method")["mean_rank"]
-    own = pairs[_inside(pairs, block, key)]
+    own = pairs[inside(pairs, block, key)]
     alike = np.zeros((len(ranked), len(ranked)), dtype=bool)
-    for pair in own[~(own["p_holm"] < ALPHA)].itertuples():
+    for pair in own[own["winner"] == ""].itertuples():
         if pair.first in ranked.index and pair.second in ranked.index:
             first, second = ranked.index.get_loc(pair.first), ranked.index.get_loc(pair.second)
             alike[first, second] = alike[second, first] = True
@@ -161,7 +156,7 @@ def _explain(axes: plt.Axes, part: pd.DataFrame, own: pd.DataFrame) -> None:
     if _why_empty(part):
         style.say(axes, _why_empty(part))
         return
-    reasons = [note for note in dict.fromkeys(own["note"]) if "no adjusted p" in note]
+    reasons = [note for note in dict.fromkeys(own["note"]) if "no adjusted p" in note or note == ONE_TRAINING]
     if reasons:
         axes.text(0.5, 0.0, reasons[0], transform=axes.transAxes, ha="center", va="bottom", fontsize=7, color=style.GREY)
 

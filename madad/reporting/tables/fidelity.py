@@ -18,7 +18,8 @@ from madad.evaluation.statistics.bootstrap import percentile_interval
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval
-from madad.reporting.tables.results import SUMMARY_NOTE, missing_notes, named, titled, write_all
+from madad.reporting.tables.notes import SUMMARY_NOTE, missing_notes
+from madad.reporting.tables.results import named, titled, write_all
 
 IN_LESIONS = (L1_LESION, L1_HEALTHY_TISSUE)
 SHOWN = (*(metric @ HEALTHY_BRAIN for metric in (L1, PSNR, SSIM)), *(metric @ RECONSTRUCTION for metric in IN_LESIONS))

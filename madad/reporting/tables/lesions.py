@@ -21,7 +21,8 @@ from madad.evaluation.results.metric_table import (
 from madad.evaluation.results.protocol_table import VALIDATION
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout.table_writer import Cell, Column
-from madad.reporting.tables.results import BOLD_NOTE, SUMMARY_NOTE, by_block, measured, missing_notes, named, titled, write_all
+from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, missing_notes
+from madad.reporting.tables.results import by_block, measured, named, titled, write_all
 
 LESIONS = (LESION_SENSITIVITY, LESION_SENSITIVITY_IOU, LESION_PRECISION, FALSE_POSITIVE_COMPONENTS, LESION_F1)
 SHOWN = (
@@ -52,5 +53,6 @@ def write_lesions(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path,
         return [named(method, bases), *(measured(own, measure) for measure in SHOWN)]
 
     # What has no threshold has none of the others either.
-    notes = [*NOTES, SUMMARY_NOTE, BOLD_NOTE, *missing_notes(lines, (LESION_SENSITIVITY @ VALIDATION, LESION_F1 @ VALIDATION))]
+    missing = missing_notes(lines, (LESION_SENSITIVITY @ VALIDATION, LESION_F1 @ VALIDATION))
+    notes = [*NOTES, SUMMARY_NOTE, *bold_notes(lines), *missing]
     write_all(by_block("Lesions as objects", columns, lines, row, notes, bases), csv, tex, html)

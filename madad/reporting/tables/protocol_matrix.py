@@ -34,7 +34,8 @@ from madad.evaluation.statistics.ranks import order_changes
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames, style
 from madad.reporting.layout.table_writer import Cell, Column, number
-from madad.reporting.tables.results import BOLD_NOTE, SUMMARY_NOTE, by_block, measured, missing_notes, named, write_all
+from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, missing_notes
+from madad.reporting.tables.results import by_block, measured, named, write_all
 
 LABELS = "†"  # marks what has seen the labels of the test set
 LONG_NAME = 14  # letters of a method's name beyond which the names of protocols no longer fit side by side
@@ -128,7 +129,7 @@ def write_protocols(summary: Path, bases: Mapping[str, str], csv: Path, tex: Pat
         return [named(method, bases), *(measured(own, one.measure) for one in PROTOCOLS)]
 
     missing = missing_notes(lines, [one.measure for one in PROTOCOLS])
-    notes = [WHAT_NOTE, LABELS_NOTE, POOLED_NOTE, SUMMARY_NOTE, BOLD_NOTE, *_flips(lines), *missing]
+    notes = [WHAT_NOTE, LABELS_NOTE, POOLED_NOTE, SUMMARY_NOTE, *bold_notes(lines), *_flips(lines), *missing]
     write_all(by_block("Protocol matrix: Dice", columns, lines, row, notes, bases), csv, tex, html)
 
 

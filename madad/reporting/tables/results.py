@@ -29,6 +29,7 @@ from madad.evaluation.results.protocol_table import PUBLISHED as PUBLISHED_PROTO
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames, table_writer
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, plain
+from madad.reporting.tables.notes import ORACLE_NOTE, SUMMARY_NOTE, bold_notes, missing_notes
 
 Row = Callable[[str, pd.DataFrame], list[Cell]]
 MAIN = AUPRC @ PER_SUBJECT
@@ -52,16 +53,6 @@ TRAINING_NOTE = (
     "wall time of one training run, mean over seeds, with that of the parts it is built from; "
     "methods that differ in their settings of inference alone share a training, which counts for each"
 )
-SUMMARY_NOTE = (
-    "Mean over test subjects with its 95 % interval (BCa bootstrap over subjects; with several seeds, over seeds and subjects). "
-    "Subjects are the unit: their samples and seeds are averaged first."
-)
-BOLD_NOTE = (
-    "Bold: beats every other method with a value in its block, outside the noise (Wilcoxon with Holm's correction, p < 0.05, "
-    "and a paired bootstrap interval of its lead above zero). Without bold no method does."
-)
-ORACLE_NOTE = "Oracle thresholds have seen the test labels: ceilings, not results."
-
 PUBLISHED_NOTE = (
     "Each method by the protocol of its own paper, from the same maps: to be read beside the paper's table. "
     "Protocols differ, so rows are not ranked by them."
@@ -105,7 +96,7 @@ def write_headline(
         ]
         return [*shown, _parameters(_of_block(trained, method, own)), seeds, spread]
 
-    notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *missing_notes(lines, HEADLINE)]
+    notes = [SUMMARY_NOTE, *bold_notes(lines), ORACLE_NOTE, *missing_notes(lines, HEADLINE)]
     table = by_block("Headline: every method on every test set", columns, lines, row, notes, bases)
     write_all(table, csv, tex, html)
     table_writer.write_fragment(table, fragment)
@@ -119,7 +110,7 @@ def write_thresholds(summary: Path, bases: Mapping[str, str], csv: Path, tex: Pa
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
         return [named(method, bases), *(measured(own, measure) for measure in THRESHOLDS)]
 
-    notes = [SUMMARY_NOTE, BOLD_NOTE, ORACLE_NOTE, *missing_notes(lines, THRESHOLDS)]
+    notes = [SUMMARY_NOTE, *bold_notes(lines), ORACLE_NOTE, *missing_notes(lines, THRESHOLDS)]
     write_all(by_block("One set of maps, five thresholds: Dice", columns, lines, row, notes, bases), csv, tex, html)
 
 
@@ -272,17 +263,3 @@ def _on_card(method: str, bases: Mapping[str, str], key: str) -> str:
         return str(cards.load(bases.get(method, method))[key] or table_writer.NOTHING)
     except UserError:  # maps made elsewhere have no card
         return table_writer.NOTHING
-
-
-def missing_notes(lines: pd.DataFrame, shown: Sequence[Measure]) -> list[str]:
-    """Return which values are not in a mean, so that none is dropped in silence; one line per test set and measure."""
-    notes, titles = [], {measure.key: measure.title for measure in shown}
-    for (*block, key), part in lines[lines["measure"].isin(titles)].groupby([*BLOCK, "measure"], sort=False):
-        without = part[part["missing"] > 0]
-        counts = ", ".join(f"{method} {missing}" for method, missing in zip(without["method"], without["missing"], strict=True))
-        if len(without) == len(part) and without["missing"].nunique() == 1:
-            counts = f"{without['missing'].iloc[0]} under every method"
-        if len(without):
-            title = f"{block_title(*block)}, {titles[key]}"
-            notes.append(f"{title}: samples without a value: {counts}; the reason is in the log of the evaluation.")
-    return notes

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from madad.core.provenance import complete
-from madad.evaluation.results.collected import BLOCK, read_metrics
+from madad.evaluation.results.collected import read_metrics
 from madad.evaluation.results.measures import by_key
 from madad.evaluation.results.metric_table import AUPRC, DICE
 from madad.evaluation.results.protocol_table import PER_SUBJECT, VALIDATION
+from madad.evaluation.statistics.per_subject import Field
 from madad.evaluation.statistics.rankings import (
     ALL_BLOCKS,
     CHANCE,
     PAIR_COLUMNS,
+    PANEL,
     RANK_COLUMNS,
     pair_rows,
     rank_rows,
@@ -29,22 +31,24 @@ from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, nu
 MAIN = tuple(measure.key for measure in (AUPRC @ PER_SUBJECT, DICE @ VALIDATION))
 NOTHING_YET = "Nothing to compare: no evaluation, or one method only."
 TEST_NOTE = (
-    "Subjects are the unit (mean over seeds, then over a subject's samples), the same for every method. p: two-sided Wilcoxon "
-    "signed-rank test, zeros by Pratt, exact up to 50 subjects, after Holm over all pairs of one test set and measure."
+    "Methods are compared within one track: those whose training saw the same labels. Subjects are the unit (mean over seeds, "
+    "then over a subject's samples), the same for every method. p: two-sided Wilcoxon signed-rank test, zeros by Pratt, exact up "
+    "to 50 subjects, after Holm over all pairs of one test set, track and measure: these trainings on other subjects. p (model): "
+    "mixed model with seeds and subjects as random effects, after Holm: other trainings on other subjects; it needs two seeds."
 )
 EFFECT_NOTE = (
     "Each cell compares the row with the column: matched-pairs rank-biserial correlation, +1 where the row is better for every "
-    "subject, −1 where the column is (p in brackets). Bold: the row is ahead outside the noise, by p < 0.05 and by the paired "
-    "bootstrap interval of the mean difference."
+    "subject, −1 where the column is (p in brackets). Bold: the row is ahead outside the noise of subjects and of training, by "
+    "p < 0.05 of both tests."
 )
 RANK_NOTE = (
     "Mean rank: of the ranks within each subject, 1 is best. Probability and 95 % range: of the rank of the mean over "
     "resamples of the subjects, and of the seeds where there are several. Behind the best: mean paired difference to the "
-    "method with the best mean, with its bootstrap interval."
+    "method with the best mean, with its 95 % interval (t, over subjects and, where there are several, seeds)."
 )
 POWER_NOTE = (
-    "Detectable: the smallest mean difference to the best that a test of so many subjects finds with 80 % power at 5 % before "
-    "Holm; a smaller one that is not significant says nothing."
+    "Detectable: the smallest mean difference to the best that both tests find with 80 % power at 5 % before Holm (by simulated "
+    "studies up to 50 subjects); a smaller one that is not significant says nothing."
 )
 ALL_NOTE = (
     "All test sets: every subject counts once, with its mean over the test sets it is in; methods that lack a test set are "
@@ -52,16 +56,24 @@ ALL_NOTE = (
 )
 
 
-def write_significance(metrics: Path, resamples: int, comparisons: Path, ranks: Path) -> None:
+def write_significance(
+    metrics: Path,
+    resamples: int,
+    comparisons: Path,
+    ranks: Path,
+    tracks: Mapping[str, str] | None = None,
+    trained: Mapping[str, bool] | None = None,
+) -> None:
     """Write every pair of methods and every rank, for all measures that have a winner, on every block and over all.
 
     Args:
         metrics: the long table.
-        resamples: of the paired bootstrap.
+        resamples: of subjects and seeds, for the probabilities of ranks.
         comparisons: csv, columns `madad.evaluation.statistics.rankings.PAIR_COLUMNS`.
         ranks: csv, columns `RANK_COLUMNS` and the probability of every rank.
+        tracks, trained: see `madad.evaluation.statistics.per_subject.Field`.
     """
-    found = list(rankings(read_metrics(metrics), resamples))
+    found = list(rankings(read_metrics(metrics), Field(tracks or {}, trained or {}), resamples))
     most = max((len(one.scores.methods) + len(one.scores.absent) for one in found), default=0)
     chances = [f"{CHANCE}{rank + 1}" for rank in range(most)]
     _write(comparisons, [row for one in found for row in pair_rows(one)], PAIR_COLUMNS)
@@ -75,7 +87,7 @@ def _write(path: Path, rows: list[dict], columns: Sequence[str]) -> None:
 
 def read(path: str | Path) -> pd.DataFrame:
     """Read either csv file, names as text."""
-    texts = (*BLOCK, "measure", "method", "first", "second", "winner", "note")
+    texts = (*PANEL, "measure", "method", "first", "second", "winner", "note")
     found = pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=_blank_numbers(path, texts))
     return found
 
@@ -99,15 +111,21 @@ def write_tables(
 
 
 def panels(found: pd.DataFrame) -> list[tuple[tuple[str, ...], str, pd.DataFrame]]:
-    """Return block, key of the measure and rows, in the order of a table: blocks in theirs, all together last."""
-    parts = [(tuple(key[:3]), key[3], part) for key, part in frames.groups(found, [*BLOCK, "measure"], sort=False)]
-    places = list(dict.fromkeys(block for block, _, _ in parts if block != ALL_BLOCKS))
-    return sorted(parts, key=lambda one: (places.index(one[0]) if one[0] in places else len(places), MAIN.index(one[1])))
+    """Return block with track, key of the measure and rows, in the order of a table: blocks in theirs, all together last."""
+    parts = [(tuple(key[:4]), key[4], part) for key, part in frames.groups(found, [*PANEL, "measure"], sort=False)]
+    places = list(dict.fromkeys(panel for panel, _, _ in parts))
+    places.sort(key=lambda panel: panel[:3] == ALL_BLOCKS)
+    return sorted(parts, key=lambda one: (places.index(one[0]), MAIN.index(one[1])))
 
 
-def _heading(block: tuple[str, ...], key: str, part: pd.DataFrame) -> str:
+def inside(found: pd.DataFrame, panel: tuple[str, ...], key: str) -> pd.Series:
+    """Return which rows of either csv file belong to a panel and a measure."""
+    return (found[list(PANEL)] == list(panel)).all(axis=1) & (found["measure"] == key)
+
+
+def _heading(panel: tuple[str, ...], key: str, part: pd.DataFrame) -> str:
     subjects = int(part["subjects"].max())
-    return f"{title(block)}: {by_key()[key].title} ({subjects} subject{'' if subjects == 1 else 's'})"
+    return f"{title(panel)}: {by_key()[key].title} ({subjects} subject{'' if subjects == 1 else 's'})"
 
 
 def _matrix(pairs: pd.DataFrame, ranked: pd.DataFrame) -> Table:
@@ -165,11 +183,12 @@ def _ranks(pairs: pd.DataFrame, ranked: pd.DataFrame) -> Table:
         Column("Ranks", "95 % range of the rank of its mean"),
         Column("Behind the best", "mean paired difference with its 95 % interval"),
         Column("p", "Wilcoxon against the best, after Holm"),
-        Column("Detectable", "smallest difference to the best that the test finds with 80 % power"),
+        Column("p (model)", "mixed model over seeds and subjects against the best, after Holm"),
+        Column("Detectable", "smallest difference to the best that both tests find with 80 % power"),
     ]
     groups, notes = [], [TEST_NOTE, RANK_NOTE, POWER_NOTE, *([ALL_NOTE] if (ranked["cohort"] == ALL_BLOCKS[0]).any() else [])]
     for block, key, part in panels(ranked):
-        own = pairs[(pairs["measure"] == key) & (pairs[list(BLOCK)] == list(block)).all(axis=1)]
+        own = pairs[inside(pairs, block, key)]
         wins = own["winner"].value_counts()
         friedman_p = part["friedman_p"].max()
         heading = _heading(block, key, part) + (f"; Friedman p = {p_text(friedman_p)}" if math.isfinite(friedman_p) else "")
@@ -195,5 +214,6 @@ def _rank_row(line: frames.Row, digits: int, wins: bool) -> list[Cell]:
         Cell(spread, line.rank_low) if known else number(math.nan),
         Cell("best") if line.best == 1 else behind,
         Cell(p_text(line.p_holm_to_best), line.p_holm_to_best),
+        Cell(p_text(line.p_model_to_best), line.p_model_to_best),
         number(line.detectable_difference, digits),
     ]

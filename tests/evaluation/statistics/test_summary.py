@@ -7,25 +7,19 @@ import pytest
 from madad.evaluation.results.long_table import COLUMNS
 from madad.evaluation.statistics.summary import read_summary, summarise
 from madad.reporting.tables.significance import read, write_significance
-from tests.reporting.long_rows import graded, of_everybody, of_samples, write
+from tests.reporting.long_rows import graded, of_everybody, of_samples, untrained, write
 
 
 def summary_of(tmp_path, values: dict[str, dict[str, list[float]]]) -> pd.DataFrame:
     """Summary of AUPRC values given as method -> seed -> one value a subject."""
     rows = [
-        dict(
-            zip(
-                COLUMNS,
-                ("a", "T1w", "a", method, seed, "test", f"s{i}", f"s{i}", "patient", "per_subject", "auprc", value),
-                strict=True,
-            )
-        )
+        ("a", "T1w", "a", method, seed, "test", f"s{i}", f"s{i}", "patient", "per_subject", "auprc", value)
         for method, seeds in values.items()
         for seed, own in seeds.items()
         for i, value in enumerate(own)
     ]
     pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(tmp_path / "m.csv", index=False, na_rep="nan")
-    summarise(tmp_path / "m.csv", tmp_path / "s.csv", 300)
+    summarise(tmp_path / "m.csv", tmp_path / "s.csv", 300, trained=untrained(rows))
     return read_summary(tmp_path / "s.csv").set_index("method")
 
 
@@ -92,7 +86,7 @@ def test_every_measure_of_the_toy_is_there(toy) -> None:
 
 
 def line_of(tmp_path, rows, measure: str = "auprc", method: str = "x") -> pd.Series:
-    summarise(write(tmp_path / "m.csv", rows), tmp_path / "s.csv", 300)
+    summarise(write(tmp_path / "m.csv", rows), tmp_path / "s.csv", 300, trained=untrained(rows))
     return read_summary(tmp_path / "s.csv").set_index(["method", "measure"]).loc[(method, measure)]
 
 
@@ -128,7 +122,7 @@ def test_winner_must_beat_all_others_not_only_the_next(tmp_path) -> None:
 def test_winner_is_the_one_of_the_published_tests(tmp_path) -> None:
     rows = [row for name, own in graded("abcd", 15).items() for row in of_samples(name, own)]
     line = line_of(tmp_path, rows, method="d")
-    write_significance(tmp_path / "m.csv", 300, tmp_path / "c.csv", tmp_path / "r.csv")
+    write_significance(tmp_path / "m.csv", 300, tmp_path / "c.csv", tmp_path / "r.csv", trained=untrained(rows))
     pairs = read(tmp_path / "c.csv")
     against = pairs[(pairs["first"] == "d") | (pairs["second"] == "d")]
     assert line["best"] == 1
@@ -180,3 +174,25 @@ def test_names_of_methods_change_nothing(tmp_path) -> None:
         summarise(write(tmp_path / "m.csv", rows), tmp_path / "s.csv", 300)
         found.append(read_summary(tmp_path / "s.csv").set_index("method").loc[list(names)].reset_index(drop=True))
     pd.testing.assert_frame_equal(*found)
+
+
+def test_ceiling_of_another_track_takes_no_bold_from_anybody(tmp_path) -> None:
+    values = graded("abc", 14)
+    rows = [row for name, own in values.items() for row in of_samples(name, own)]
+    tracks = {"a": "healthy", "b": "healthy", "c": "supervised"}
+    summarise(write(tmp_path / "m.csv", rows), tmp_path / "s.csv", 300, tracks, untrained(rows))
+    best = read_summary(tmp_path / "s.csv").set_index("method")["best"]
+    assert best.to_dict() == {"a": 0, "b": 1, "c": 0}  # the only one of its track has nobody to beat
+
+
+def test_one_seed_of_a_trained_method_leaves_nobody_bold(tmp_path) -> None:
+    values = graded("ab", 14, step=0.2)
+    rows = [row for name, own in values.items() for row in of_samples(name, own)]
+    summarise(write(tmp_path / "m.csv", rows), tmp_path / "s.csv", 300, trained={"a": False})
+    summary = read_summary(tmp_path / "s.csv").set_index("method")
+    assert summary["best"].sum() == 0
+    assert summary["training_noise"].to_dict() == {"a": "none", "b": "unknown"}
+    rows += [row for name, own in values.items() for row in of_samples(name, own + 0.01, seed="1")]
+    summarise(write(tmp_path / "m.csv", rows), tmp_path / "s.csv", 300)
+    summary = read_summary(tmp_path / "s.csv").set_index("method")
+    assert (summary.loc["b", "best"], summary.loc["b", "training_noise"]) == (1, "measured")

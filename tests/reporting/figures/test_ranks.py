@@ -10,7 +10,7 @@ from madad.reporting.figures import ranks
 from madad.reporting.figures.ranks import draw_critical_difference, draw_rank_probabilities
 from madad.reporting.layout import style
 from madad.reporting.tables.significance import write_significance
-from tests.reporting.long_rows import DICE, graded, of_samples, write
+from tests.reporting.long_rows import DICE, graded, of_samples, untrained, write
 
 BRATS = ("own", "T1w", "brats")
 TWELVE = [f"method_number_{place}" for place in range(12)]
@@ -20,7 +20,7 @@ def drawn(folder: Path, rows, monkeypatch) -> list[plt.Figure]:
     """Both figures, kept before they are forgotten."""
     figures = []
     monkeypatch.setattr(style, "save", lambda figure, *paths: figures.append(figure))
-    write_significance(write(folder / "m.csv", rows), 200, folder / "c.csv", folder / "r.csv")
+    write_significance(write(folder / "m.csv", rows), 200, folder / "c.csv", folder / "r.csv", trained=untrained(rows))
     draw_critical_difference(folder / "c.csv", folder / "r.csv", folder / "a.png", folder / "a.pdf")
     draw_rank_probabilities(folder / "r.csv", folder / "b.png", folder / "b.pdf")
     return figures

@@ -12,13 +12,13 @@ from madad.evaluation.statistics import rankings
 from madad.evaluation.statistics.rankings import CHANCE
 from madad.reporting.layout import table_writer
 from madad.reporting.tables.significance import p_text, read, write_significance, write_tables
-from tests.reporting.long_rows import DICE, graded, of_samples, write
+from tests.reporting.long_rows import DICE, graded, of_samples, untrained, write
 
 BRATS = ("own", "T1w", "brats")
 
 
 def outcome(folder, rows, resamples: int = 300) -> tuple[pd.DataFrame, pd.DataFrame]:
-    write_significance(write(folder / "m.csv", rows), resamples, folder / "c.csv", folder / "r.csv")
+    write_significance(write(folder / "m.csv", rows), resamples, folder / "c.csv", folder / "r.csv", trained=untrained(rows))
     return read(folder / "c.csv"), read(folder / "r.csv")
 
 
@@ -196,3 +196,17 @@ def test_method_may_be_called_na(tmp_path) -> None:
 )
 def test_p_values_are_short(value: float, text: str) -> None:
     assert p_text(value) == text
+
+
+def test_methods_are_ranked_within_their_track(tmp_path, monkeypatch) -> None:
+    rows = rows_of(graded("abcd", 12))
+    tracks = {"a": "healthy", "b": "healthy", "c": "healthy", "d": "supervised"}
+    files = [tmp_path / name for name in ("m.csv", "c.csv", "r.csv")]
+    write_significance(write(files[0], rows), 300, files[1], files[2], tracks, untrained(rows))
+    pairs, ranked = read(files[1]), read(files[2]).set_index("method")
+    assert set(pairs["first"]) | set(pairs["second"]) == {"a", "b", "c"}
+    assert ranked.loc["c", "mean_rank"] < 1.2 and ranked.loc["d", "mean_rank"] == 1
+    matrix, ranks = shown(tmp_path, monkeypatch)
+    headings = ["own, T1w, track healthy: AUPRC (12 subjects)", "own, T1w, track supervised: AUPRC (12 subjects)"]
+    assert [heading.split(";")[0] for heading, _ in ranks.groups] == headings
+    assert [heading for heading, _ in matrix.groups] == headings[:1]

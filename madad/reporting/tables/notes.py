@@ -1,0 +1,52 @@
+"""The sentences below tables of a benchmark: what values, intervals and bold mean, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from madad.evaluation.results.collected import BLOCK, block_title
+from madad.evaluation.results.metric import Measure
+
+SUMMARY_NOTE = (
+    "Mean over test subjects with its 95 % interval (BCa bootstrap over subjects; with several seeds, over seeds and subjects). "
+    "Subjects are the unit: their samples and seeds are averaged first."
+)
+BOLD_NOTE = (
+    "Bold: beats every other method of its track (labels that training sees) with a value in its block, outside the noise of "
+    "subjects and of training (Wilcoxon, and a mixed model with seeds and subjects as random effects, both p < 0.05 after Holm). "
+    "Without bold no method does."
+)
+ORACLE_NOTE = "Oracle thresholds have seen the test labels: ceilings, not results."
+
+
+def bold_notes(lines: pd.DataFrame) -> list[str]:
+    """Return what bold means, and for which methods a single training run leaves it undecided.
+
+    Args:
+        lines: of the summary.
+    """
+    unknown = list(dict.fromkeys(lines.loc[lines["training_noise"] == "unknown", "method"]))
+    if not unknown:
+        return [BOLD_NOTE]
+    names = ", ".join(unknown)
+    return [
+        BOLD_NOTE,
+        f"One training run (seed) of {names}: how far another training would move its numbers is unknown, so that no method is "
+        "set in bold by comparison with it, nor is it. Intervals are those of these trained models on other subjects.",
+    ]
+
+
+def missing_notes(lines: pd.DataFrame, shown: Sequence[Measure]) -> list[str]:
+    """Return which values are not in a mean, so that none is dropped in silence; one line per test set and measure."""
+    notes, titles = [], {measure.key: measure.title for measure in shown}
+    for (*block, key), part in lines[lines["measure"].isin(titles)].groupby([*BLOCK, "measure"], sort=False):
+        without = part[part["missing"] > 0]
+        counts = ", ".join(f"{method} {missing}" for method, missing in zip(without["method"], without["missing"], strict=True))
+        if len(without) == len(part) and without["missing"].nunique() == 1:
+            counts = f"{without['missing'].iloc[0]} under every method"
+        if len(without):
+            title = f"{block_title(*block)}, {titles[key]}"
+            notes.append(f"{title}: samples without a value: {counts}; the reason is in the log of the evaluation.")
+    return notes
