@@ -38,7 +38,7 @@ rule cohort:
         runtime=240,
     params:
         options=lambda wildcards: cohorts.options(PLAN, wildcards.cohort),
-        modalities=cohorts.modalities(PLAN),
+        modalities=lambda wildcards: cohorts.modalities(PLAN, wildcards.cohort),
         listing=lambda wildcards: cohorts.listing(PLAN, wildcards.cohort),
         folder="results/cohorts/{cohort}",
         code=lambda wildcards: cohorts.code(PLAN, wildcards.cohort),

@@ -26,4 +26,4 @@ wildcard_constraints:
 
 onstart:
     # not in a dry run, where nothing is written
-    logger.log(*startup.disk_message(PLAN))
+    logger.log(*startup.first_lines(PLAN))

@@ -50,7 +50,7 @@ rule verdicts:
 rule intensity:
     """Fit the intensity normalisation on the training subjects of the pipeline's reference cohort alone."""
     input:
-        lambda wildcards: preprocessing.reference_tables(PLAN, wildcards.pipeline),
+        lambda wildcards: preprocessing.reference_tables(PLAN, wildcards.pipeline, wildcards.modality),
     output:
         "results/intensity/{pipeline}/{modality}.json",
     log:

@@ -9,6 +9,7 @@ method that trains (`madad/engine/options.yaml`); a card states what differs, su
 slices of healthy images by default, states what a method is trained on: `kind` slices or volumes (a parameter `spatial_dims`
 of 3 means volumes too), `pairs` true for those that learn from synthetic lesions (`madad/engine/pair_options.yaml`).
 `capabilities` states what a method can do (`CAPABILITIES`); those left out are false.
+`modalities` lists the sequences of a method that is made for some; without it a method runs with every sequence.
 `model_mb`, for the forecast of disk space, is the size of a model file at the defaults.
 `constraints` states which parameters must agree (`madad.configuration.card_constraints`).
 """
@@ -52,7 +53,6 @@ KEYS = [
     "code_licence",
     "track",
     "published_scoring",
-    "modalities",
     "spatial_dims",
     "capabilities",
     "resources",
@@ -205,6 +205,7 @@ def _read(path: Path) -> dict:
             raise UserError(
                 f"{path}: parameters.{key}.stage: {schema['stage']!r} is not a stage; write {INFERENCE}, or leave it out"
             )
+    card["modalities"] = card.get("modalities") or []
     card["capabilities"] = {**dict.fromkeys(CAPABILITIES, False), **card["capabilities"]}
     card["training_data"] = {**SLICES, **card.get("training_data", {})}
     if card["capabilities"]["trains"]:

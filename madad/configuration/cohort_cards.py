@@ -93,18 +93,17 @@ def unknown_kinds(cohorts: dict[str, dict[str, Any]]) -> Iterator[str]:
             yield f"cohorts.{name}.kind: no kind of cohort is called '{cohort['kind']}'{close}"
 
 
-def problems(where: str, cohort: dict[str, Any], modalities: list[str]) -> Iterator[str]:
+def problems(where: str, cohort: dict[str, Any]) -> Iterator[str]:
     """Yield the problems of the complete options of a cohort, one sentence each.
 
     Args:
         where: the cohort's key, for the messages.
         cohort: its options.
-        modalities: sequences that are needed.
     """
     kind = cohort["kind"]
     facts = card(kind)
     if kind == "phantom":
-        yield from _phantom_problems(where, cohort, modalities)
+        yield from _phantom_problems(where, cohort)
         return
     if cohort["download"]:
         yield from _download_problems(where, cohort)
@@ -115,20 +114,16 @@ def problems(where: str, cohort: dict[str, Any], modalities: list[str]) -> Itera
         yield _with_directions(f"{where}.root: there is no folder '{cohort['root']}'; correct the path or mount the disk", kind)
     if cohort.get("mirror") and not cohort["download"]:
         yield f"{where}.mirror: nothing is downloaded; add download: true, or leave the mirror out"
-    if missing := sorted(set(modalities) - set(facts.get("modalities", modalities))):
-        yield f"modalities: {facts['title']} ({where}) has no {', '.join(missing)}; it has {', '.join(facts['modalities'])}"
     if cohort["variant"] and "variant" not in facts.get("options", {}):
         yield f"{where}.variant: {facts['title']} comes in one variant; leave it out"
 
 
-def _phantom_problems(where: str, cohort: dict[str, Any], modalities: list[str]) -> Iterator[str]:
+def _phantom_problems(where: str, cohort: dict[str, Any]) -> Iterator[str]:
     for key in ("root", "download", "mirror"):
         if cohort.get(key):
             yield f"{where}.{key}: phantoms are made in results/cohorts and need no data; leave it out or choose another kind"
     if cohort["dataset"]:
         yield f"{where}.dataset: phantoms are not {cohort['dataset']}; leave it out"
-    if missing := sorted(set(modalities) - set(cohort["modalities"])):
-        yield f"modalities: {', '.join(missing)} is not among {where}.modalities ({', '.join(cohort['modalities'])})"
 
 
 def _download_problems(where: str, cohort: dict[str, Any]) -> Iterator[str]:

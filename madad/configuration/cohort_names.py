@@ -1,6 +1,6 @@
 """What the file names of a data set tell before anything is read: its edition, and the sequences that it has.
 
-The card of a kind states its names once, for the code that finds the images and for the check before a run:
+The card of a kind may state its names, once for the code that finds the images and for the check before a run:
 
     editions                        list of the editions that are read, each with `edition`, `image`, and what differs:
                                     `example`, a file name for messages; `variant`; `dataset`
@@ -107,7 +107,7 @@ def defaults(kind: str, given: Options) -> Options:
         given: options of the cohort in the configuration.
     """
     options = cohort_cards.defaults(kind, given)
-    if "dataset" not in options or not _is_folder(given):
+    if "dataset" not in options or "editions" not in cohort_cards.card(kind) or not _is_folder(given):
         return options
     found = editions(kind, _listed(str(given["root"])), given.get("variant", options.get("variant")))
     datasets = {one["edition"]: one.get("dataset") for one in cohort_cards.card(kind)["editions"]}
@@ -121,7 +121,7 @@ def sequences(cohort: Options) -> list[str] | None:
         cohort: complete options of a cohort.
     """
     kind, card = cohort["kind"], cohort_cards.card(cohort["kind"])
-    if kind == "phantom" or not _is_folder(cohort):
+    if not _is_folder(cohort) or (kind != "bids" and "editions" not in card):
         return card.get("modalities")
     if kind == "bids":
         found = {_bids_sequence(match) for name in _listed(cohort["root"]) if (match := _bids_image(name))}
@@ -141,7 +141,7 @@ def problems(where: str, cohort: Options) -> Iterator[str]:
         cohort: its complete options.
     """
     kind, root = cohort["kind"], cohort.get("root")
-    if kind in ("phantom", "bids") or cohort["download"] or not _is_folder(cohort):
+    if "editions" not in cohort_cards.card(kind) or cohort["download"] or not _is_folder(cohort):
         return
     names = _listed(str(root))
     yield from (f"{where}.root: {root} {fault}" for fault in faults(kind, names))

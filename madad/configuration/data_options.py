@@ -10,15 +10,16 @@ from madad.configuration.field_types import (
     AtLeastOne,
     Count,
     Distinct,
+    DistinctAtLeastOne,
     Fraction,
     Integer,
+    Modality,
     Name,
     Natural,
     Number,
     OrNone,
     Positive,
     Section,
-    Sequence,
     Text,
     without_default,
 )
@@ -109,7 +110,9 @@ class Cohort(Section):
     patients: Natural = Field(8, description="phantom: number of patients")
     seed: Natural = Field(0, description="phantom: seed of the anatomy")
     spacing_mm: Annotated[Number, Field(ge=0.8, le=5)] = Field(2.0, description="phantom: approximate voxel size of the scans")
-    modalities: AtLeastOne[Sequence] = Field(default=["T1w", "T2w", "FLAIR"], description="phantom: images made of every subject")
+    modalities: OrNone[DistinctAtLeastOne[Modality]] = Field(
+        None, description="sequences to use of it (phantom: to make); null: all that it has (phantom: T1w, T2w, FLAIR)"
+    )
 
 
 class Intensity(Section):
@@ -159,7 +162,8 @@ class Pipeline(Section):
     intensity: Intensity = Field(default_factory=Intensity, description="intensity normalisation")
     reference: str | None = Field(
         None,
-        description="cohort whose training split the intensity normalisation is fitted on; null: the first of train_on",
+        description="cohort whose training split the intensity normalisation is fitted on; null, or one without the sequence: "
+        "the first of train_on that has it",
     )
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from math import ceil, prod
 from pathlib import Path
 
-from madad.configuration import cards, experiments, subject_counts
+from madad.configuration import cards, experiments, sequences, subject_counts
 from madad.configuration import settings as configuration
 from madad.configuration.schema import Options
 from madad.core.errors import UserError
@@ -94,8 +94,9 @@ def images(name: str, config: Options, results: Path) -> Counts:
     cohort = config["cohorts"][name]
     with suppress(UserError, KeyError):  # none yet, or one that the job which needs it will refuse
         rows = read_table(results / "cohorts" / name / "manifest.tsv")
-        counted = Counter((row["split"], row["group"]) for row in rows if row["modality"] in config["modalities"])
-        return {key: ceil(number / len(config["modalities"])) for key, number in counted.items()}
+        used = sequences.of(config, name)
+        counted = Counter((row["split"], row["group"]) for row in rows if row["modality"] in used)
+        return {key: ceil(number / len(used)) for key, number in counted.items()}
     healthy, patients = _groups(cohort)
     planned = {("train", "healthy"): healthy * cohort["split"]["train"]}
     for split in ("validation", "test"):
@@ -145,7 +146,7 @@ def _made(cohort: Options, config: Options) -> float:
 
 def _preprocessed(name: str, config: Options, counts: Counts) -> float:
     brain, _ = _grid(name, config)
-    return sum(counts.values()) * len(config["modalities"]) * (BYTES["preprocessed"] * brain + PICTURE)
+    return sum(counts.values()) * len(sequences.of(config, name)) * (BYTES["preprocessed"] * brain + PICTURE)
 
 
 def _samples(testset: str, split: str, config: Options, counts: dict[str, Counts]) -> int:
@@ -171,8 +172,8 @@ def _packs(config: Options, counts: dict[str, Counts]) -> float:
         cohort = configuration.cohort_of(name)
         brain, _ = _grid(cohort, config)
         trained = counts[cohort].get(("train", "healthy"), 0) if name in config["train_on"] else 0
-        total += brain * (trained + _evaluated(name, config, counts))
-    return BYTES["pack"] * len(config["modalities"]) * total
+        total += brain * (trained + _evaluated(name, config, counts)) * len(sequences.of(config, cohort))
+    return BYTES["pack"] * total
 
 
 def _banks(config: Options) -> float:
@@ -185,8 +186,9 @@ def _maps(run: dict[str, str], config: Options, counts: dict[str, Counts]) -> fl
     card = cards.load(experiments.entries(config)[run["method"]]["base"])
     brain, grid = _grid(run["cohort"], config)
     sample = BYTES["map"] * brain + BYTES["reconstruction"] * grid * card["capabilities"]["reconstructs"]
-    number = sum(_evaluated(name, config, counts) for name in config["test_on"])
-    foreign = any(configuration.cohort_of(name) != run["cohort"] for name in config["test_on"])
+    testsets = configuration.testsets(config, run["modality"])
+    number = sum(_evaluated(name, config, counts) for name in testsets)
+    foreign = any(configuration.cohort_of(name) != run["cohort"] for name in testsets)
     return sample * (number + (_samples(run["cohort"], "validation", config, counts) if foreign else 0))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from madad.configuration import cards
+from madad.configuration import cards, sequences
 from madad.configuration.schema import Options, coerce, unknown
 from madad.core.errors import UserError
 from madad.core.provenance import content_hash
@@ -58,7 +58,7 @@ def runs(config: Options, kind: str) -> list[dict[str, str]]:
         dict(cohort=cohort, modality=modality, method=name, seed=str(seed))
         for name, entry in config[kind].items()
         for cohort in config["train_on"]
-        for modality in config["modalities"]
+        for modality in sequences.of(config, cohort)
         if modality in entry["modalities"]
         for seed in (config["seeds"] if entry["seeded"] else config["seeds"][:1])
     ]
@@ -162,7 +162,7 @@ class _Experiments:
     def entry(self, name: str, base: str, parts: dict[str, str]) -> Options | None:
         card = cards.load(base)
         beneath = {role: self.entries[part] for role, part in parts.items()}
-        accepted = [card["modalities"], *(entry["modalities"] for entry in beneath.values())]
+        accepted = [card["modalities"] or self.modalities, *(entry["modalities"] for entry in beneath.values())]
         options = self.options(name, base)
         if options is None:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WrapValidator
 from pydantic_core import PydanticCustomError, PydanticKnownError
@@ -71,4 +71,5 @@ Distinct = Annotated[list[T], AfterValidator(_distinct), Field(json_schema_extra
 DistinctAtLeastOne = Annotated[
     list[T], Field(min_length=1), AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True})
 ]
-Sequence = Literal["T1w", "T2w", "FLAIR"]
+# A sequence: a suffix of BIDS, such as T1w, or T1ce.
+Modality = Annotated[str, Field(pattern="^[A-Za-z0-9]+$")]

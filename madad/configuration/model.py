@@ -17,6 +17,7 @@ from madad.configuration.field_types import (
     Distinct,
     DistinctAtLeastOne,
     Integer,
+    Modality,
     Name,
     Natural,
     OrNone,
@@ -70,7 +71,6 @@ class Evaluation(Section):
 
 
 TestSet = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*(-implanted)?(-corrupted)?$")]
-Modality = Annotated[str, Field(pattern="^[A-Za-z0-9]+$")]
 
 
 class Config(Section):
@@ -85,7 +85,7 @@ class Config(Section):
         description="test sets: a cohort, its healthy subjects with synthetic lesions (<cohort>-implanted), or either -corrupted"
     )
     modalities: DistinctAtLeastOne[Modality] = Field(
-        description="sequences, by BIDS suffix; every method is trained and tested on each separately"
+        description="sequences, by BIDS suffix; each is trained on and tested separately, with the cohorts that have it"
     )
     pipelines: dict[Name, Pipeline] = Field(
         default_factory=lambda: {"standard": Pipeline()},

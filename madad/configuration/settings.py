@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from madad.configuration import cards, cohort_cards, cohort_names, experiments, pipelines, subject_counts
+from madad.configuration import cards, cohort_cards, cohort_names, experiments, pipelines, sequences, subject_counts
 from madad.configuration.model import Config, Preset
 from madad.configuration.schema import Options, merge, unknown
 from madad.configuration.validation import OptionsError, validated
@@ -50,11 +50,11 @@ def resolve(raw: Options) -> Options:
     plugins.use(given.method_folders, taken=cards.own_names())
     preset = _read_preset(given.preset)
     config = _checked(_under_preset(own, preset)).model_dump()
+    sequences.complete(config, [name for name in used_cohorts(config) if name in config["cohorts"]])
     problems = list(_inconsistencies(config))
     entries = experiments.resolve(config, preset.get("sizes", {}), problems)
     if problems:
         raise _refusal(problems)
-    _choose_references(config)
     for name in used_cohorts(config):
         if config["cohorts"][name]["download"]:
             config["cohorts"][name]["root"] = f"{DOWNLOADS}/{name}"
@@ -96,7 +96,16 @@ def robustness(config: Options) -> list[dict[str, str]]:
 
 
 def _pairs(config: Options) -> list[dict[str, str]]:
-    return [{**run, "testset": testset} for run in experiments.runs(config, "methods") for testset in config["test_on"]]
+    return [
+        {**run, "testset": testset}
+        for run in experiments.runs(config, "methods")
+        for testset in testsets(config, run["modality"])
+    ]
+
+
+def testsets(config: Options, modality: str) -> list[str]:
+    """Return the test sets that have a sequence."""
+    return [name for name in config["test_on"] if modality in sequences.of(config, cohort_of(name))]
 
 
 def _read_preset(name: str, above: tuple[str, ...] = ()) -> Options:
@@ -149,6 +158,7 @@ def _inconsistencies(config: Options) -> Iterator[str]:
         if name not in cohorts:
             yield unknown(key, "cohort", name, cohorts)
     yield from _testset_problems(config["test_on"], cohorts)
+    yield from sequences.problems(config, {name: cohort_of(name) for name in config["test_on"]})
     used = sorted({name for _, name in named if name in cohorts})
     for name in used:
         yield from _cohort_problems(name, cohorts[name], config)
@@ -223,7 +233,7 @@ def _cohort_problems(name: str, cohort: Options, config: Options) -> Iterator[st
         )
     if not _is_command(cohort["skull_strip_command"]):
         yield f"{where}.skull_strip_command: '{cohort['skull_strip_command']}' is not a command; close its quotes or leave it out"
-    yield from cohort_cards.problems(where, cohort, config["modalities"])
+    yield from cohort_cards.problems(where, cohort)
     yield from cohort_names.problems(where, cohort)
     if name in config["train_on"] and cohort["group"] == "patient":
         yield f"train_on: {name} has patients only (group: patient), and methods need healthy subjects; choose another cohort"
@@ -234,12 +244,6 @@ def _is_command(text: str | None) -> bool:
         return text is None or bool(shlex.split(text))
     except ValueError:  # a quote that is not closed
         return False
-
-
-def _choose_references(config: Options) -> None:
-    for name, pipeline in config["pipelines"].items():
-        trained = [cohort for cohort in config["train_on"] if config["cohorts"][cohort]["pipeline"] == name]
-        pipeline["reference"] = pipeline["reference"] or (trained[0] if trained else None)
 
 
 def _refusal(problems: list[str]) -> UserError:

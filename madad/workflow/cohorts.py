@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from madad.configuration import sequences
 from madad.core.provenance import fingerprint
 from madad.workflow import parameters, paths
 from madad.workflow.parameters import as_json
@@ -23,9 +24,9 @@ def options(plan: Plan, cohort: str) -> str:
     return as_json({key: value for key, value in plan.config["cohorts"][cohort].items() if key not in OTHER_OPTIONS})
 
 
-def modalities(plan: Plan) -> str:
-    """Return the sequences that are listed."""
-    return as_json(plan.config["modalities"])
+def modalities(plan: Plan, cohort: str) -> str:
+    """Return the sequences of a cohort that are listed."""
+    return as_json(sequences.of(plan.config, cohort))
 
 
 def listing(plan: Plan, cohort: str) -> str:
@@ -49,4 +50,4 @@ def threads(plan: Plan, cohort: str) -> int:
 def download_options(plan: Plan, cohort: str) -> str:
     """Return where the data of a cohort come from, and which sequences of them are needed."""
     found = plan.config["cohorts"][cohort]
-    return as_json({"kind": found["kind"], "mirror": found["mirror"], "modalities": plan.config["modalities"]})
+    return as_json({"kind": found["kind"], "mirror": found["mirror"], "modalities": sequences.of(plan.config, cohort)})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from madad.configuration import settings
+from madad.configuration import sequences, settings
 from madad.core.provenance import content_hash
 from madad.reporting.deliverables.registry import DELIVERABLES
 from madad.reporting.deliverables.row import Deliverable, Output
@@ -107,15 +107,16 @@ def _used_packs(plan: Plan) -> list[str]:
     splits = {"train": plan.config["train_on"], "validation": plan.cohorts, "test": tested}
     return plan.available(
         paths.pack(cohort, modality, split)
-        for modality in plan.config["modalities"]
+        for modality in plan.sequences
         for split, cohorts in splits.items()
         for cohort in cohorts
+        if modality in sequences.of(plan.config, cohort)
     )
 
 
-def _reference_tables(plan: Plan) -> list[str]:
-    """Return the table of the cohort whose training images fit the intensities."""
-    return plan.available(preprocessing.reference_tables(plan, _used_pipeline(plan)))
+def _reference_tables(plan: Plan, modality: str) -> list[str]:
+    """Return the table of the cohort whose training images fit the intensities of a sequence."""
+    return plan.available(preprocessing.reference_tables(plan, _used_pipeline(plan), modality))
 
 
 def _used_pipeline(plan: Plan) -> str:
@@ -153,7 +154,7 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
         paths.quality_record(cohort, plan.pipeline_of(cohort)) for cohort in plan.cohorts
     ),
     "ranks": _path("results/tables/ranks.csv"),
-    "reference_tables": lambda plan, _: _reference_tables(plan),
+    "reference_tables": lambda plan, wildcards: _reference_tables(plan, wildcards["modality"]),
     "robustness_metrics": _path("results/tables/robustness_metrics.csv"),
     "sample_tables": lambda plan, _: _sample_tables(plan),
     "samples": _path("results/tables/samples.csv"),
@@ -235,7 +236,10 @@ WATCHED: dict[str, Callable[[Plan], str]] = {
 
 def _of_training_sets(plan: Plan) -> list[Run]:
     return [
-        {"cohort": cohort, "modality": modality} for cohort in plan.config["train_on"] for modality in plan.config["modalities"]
+        {"cohort": cohort, "modality": modality}
+        for cohort in plan.config["train_on"]
+        for modality in plan.sequences
+        if modality in sequences.of(plan.config, cohort)
     ]
 
 
@@ -244,7 +248,7 @@ EACH: dict[str, Callable[[Plan], list[Run]]] = {
     "run": lambda plan: [{}],
     "run with corrupted test sets": lambda plan: [{}] if plan.corrupted else [],
     "run with several noise laws": lambda plan: [{}] if plan.noise_laws else [],
-    "sequence": lambda plan: [{"modality": modality} for modality in plan.config["modalities"]],
+    "sequence": lambda plan: [{"modality": modality} for modality in plan.sequences],
     "training set": _of_training_sets,
     "training set with several noise laws": lambda plan: _of_training_sets(plan) if plan.noise_laws else [],
     "test set": lambda plan: plan.first_seeds(),

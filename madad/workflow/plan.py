@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from madad.configuration import cards, experiments, settings
+from madad.configuration import cards, experiments, sequences, settings
 from madad.configuration.schema import Options
 from madad.workflow import paths
 from madad.workflow.paths import Run
@@ -69,6 +69,12 @@ class Plan:
             noise_laws=experiments.noise_laws(config),
         )
         return whole._finished() if config["partial"] else whole
+
+    @property
+    def sequences(self) -> list[str]:
+        """Sequences that something is trained on; others only help to align and to mark those of their session."""
+        trained = {modality for cohort in self.config["train_on"] for modality in sequences.of(self.config, cohort)}
+        return [modality for modality in self.config["modalities"] if modality in trained]
 
     @property
     def trainings(self) -> list[Run]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from madad.configuration import settings
+from madad.configuration import sequences, settings
 from madad.configuration.schema import Options
 from madad.core.provenance import content_hash
 from madad.workflow import parameters, paths
@@ -52,9 +52,9 @@ def verdict_options(plan: Plan, cohort: str) -> Options:
     return {**quality, **{key: sorted(quality[key].get(cohort, [])) for key in ("exclude", "keep")}}
 
 
-def reference_tables(plan: Plan, pipeline: str) -> list[str]:
-    """Return the tables of the images that a pipeline's intensity normalisation is fitted on."""
-    reference = plan.config["pipelines"][pipeline]["reference"]
+def reference_tables(plan: Plan, pipeline: str, modality: str) -> list[str]:
+    """Return the tables of the images of a sequence that a pipeline's intensity normalisation is fitted on."""
+    reference = sequences.reference(plan.config, pipeline, modality)
     return [quality_table(plan, cohort) for cohort in ([reference] if reference else plan.cohorts)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 
-from madad.configuration import disk_forecast, settings
+from madad.configuration import disk_forecast, sequences, settings
 from madad.configuration.schema import Options
 from madad.core.errors import UserError
 from madad.workflow.plan import Plan
@@ -42,7 +42,11 @@ def shell_prefix(folder: str) -> str:
     )
 
 
-def disk_message(plan: Plan) -> tuple[int, str]:
-    """Return the forecast of the disk space that the run takes, with the level of the log that it belongs to."""
+def first_lines(plan: Plan) -> tuple[int, str]:
+    """Return what a person should know before the first job, with the level of the log that it belongs to.
+
+    The lines name the cohorts that take part with only some of the run's sequences, and forecast the disk space.
+    """
     line, fits = disk_forecast.message(plan.config)
-    return (logging.INFO if fits else logging.WARNING), line
+    lines = [*sequences.left_out(plan.config, list(plan.cohorts)), line]
+    return (logging.INFO if fits and len(lines) == 1 else logging.WARNING), "\n".join(lines)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from madad.configuration import cards, cohort_cards, experiments, schema
+from madad.configuration import cards, cohort_cards, experiments, schema, sequences
 from madad.configuration import settings as configuration
 from madad.core.errors import UserError
 
@@ -130,10 +130,10 @@ def test_resolving_leaves_the_input_alone() -> None:
         ({"corrupted": {"sample": 3}}, "corrupted: unknown key 'sample', did you mean 'samples'?"),
         ({"seeds": [-1]}, "seeds.0: -1 is less than the minimum of 0"),
         ({"seeds": ["one"]}, "seeds.0: 'one' is not of type 'integer'"),
-        ({"modalities": ["T2w"]}, "modalities: T2w is not among cohorts.phantom.modalities (FLAIR)"),
+        ({"modalities": ["T2w"]}, "modalities: no cohort in use has T2w (they have phantom: FLAIR)"),
         (
-            {"modalities": ["bold"]},
-            "mad_ad, ldm, cldm, conddiff, inpainting) supports bold",
+            {"cohorts": {"phantom": {"modalities": ["PDw"]}}, "modalities": ["PDw"]},
+            "cohorts.phantom.modalities: phantom has no PDw; it has T1w, T2w, FLAIR",
         ),
         ({"cohorts": {"phantom": {"healty": 3}}}, "cohorts.phantom: unknown key 'healty', did you mean 'healthy'?"),
         ({"cohorts": {"phantom": {"pipeline": "x"}}}, "cohorts.phantom.pipeline: no pipeline is called 'x'"),
@@ -217,7 +217,7 @@ def test_unused_cohort_is_not_checked(tmp_path: Path) -> None:
     cohorts = {"mine": {"kind": "bids", "root": str(tmp_path)}, "other": {"kind": "bids", "root": "/not/mounted"}}
     config = configuration.resolve(changed(cohorts=cohorts, train_on=["mine"], test_on=["mine"]))
     assert configuration.used_cohorts(config) == ["mine"]
-    assert config["pipelines"]["standard"]["reference"] == "mine"
+    assert sequences.reference(config, "standard", "FLAIR") == "mine"
 
 
 def test_untrained_methods_run_with_one_seed() -> None:

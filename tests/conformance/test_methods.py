@@ -179,7 +179,7 @@ def test_card_is_complete(name: str) -> None:
     card = cards.load(name)
     assert card["name"] == name and card["track"] in cards.TRACKS and card["spatial_dims"] in (2, 3)
     assert card["published_scoring"] in (None, *CHAINS)
-    filled = ("title", "summary", "authors", "year", "venue", "code_licence", "modalities")
+    filled = ("title", "summary", "authors", "year", "venue", "code_licence")
     assert [key for key in filled if not card[key]] == []
     assert card["doi"] is None or card["doi"].startswith("10."), "an empty doi is for methods without a paper"
     assert set(card["capabilities"]) == set(cards.CAPABILITIES)

@@ -44,7 +44,7 @@ def test_other_cohorts_and_methods_do_not() -> None:
 
 def test_sequences_are_listed() -> None:
     plan = planned(cohorts={"phantom": {"kind": "phantom", "modalities": ["FLAIR", "T1w"]}}, modalities=["T1w", "FLAIR"])
-    assert json.loads(cohorts.modalities(plan)) == ["T1w", "FLAIR"]
+    assert json.loads(cohorts.modalities(plan, "phantom")) == ["T1w", "FLAIR"]
 
 
 def test_listing_changes_with_the_images(tmp_path: Path) -> None:

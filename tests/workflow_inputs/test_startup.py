@@ -39,4 +39,18 @@ def test_shell_finds_the_package_in_a_folder_with_an_odd_name() -> None:
 @pytest.mark.parametrize(("fits", "level"), [(True, logging.INFO), (False, logging.WARNING)])
 def test_a_disk_that_is_too_small_is_a_warning(monkeypatch: pytest.MonkeyPatch, fits: bool, level: int) -> None:
     monkeypatch.setattr(disk_forecast, "message", lambda config: ("disk: a line", fits))
-    assert startup.disk_message(planned()) == (level, "disk: a line")
+    assert startup.first_lines(planned()) == (level, "disk: a line")
+
+
+def test_a_cohort_that_lacks_a_sequence_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_forecast, "message", lambda config: ("disk: a line", True))
+    cohorts = {
+        name: {"kind": "phantom", "modalities": own} for name, own in {"phantom": ["T1w", "FLAIR"], "second": ["T1w"]}.items()
+    }
+    plan = planned(cohorts=cohorts, test_on=["phantom", "second"], modalities=["T1w", "FLAIR"])
+    level, lines = startup.first_lines(plan)
+    assert level == logging.WARNING
+    assert lines.splitlines() == [
+        "second: takes part with T1w; it has no FLAIR",
+        "disk: a line",
+    ]

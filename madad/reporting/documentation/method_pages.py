@@ -107,7 +107,7 @@ def _facts(card: dict) -> Iterator[str]:
     yield f"* {card['authors']}: {card['venue']}, {card['year']}{link}{code}"
     able = ", ".join(capability for capability, can in card["capabilities"].items() if can) or "learns nothing"
     sees = _shown(card) or "nothing"
-    yield f"* track `{card['track']}`; trains on {sees}; {', '.join(card['modalities'])}; {able}"
+    yield f"* track `{card['track']}`; trains on {sees}; {', '.join(card['modalities']) or 'any sequence'}; {able}"
     asks = card["resources"]
     devices = f"{asks['gpu']} GPU, " if asks["gpu"] else ""
     yield f"* asks for {devices}{asks['threads']} threads, {asks['mem_mb']} MB and {asks['runtime_min']} minutes at most"
