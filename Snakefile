@@ -5,7 +5,11 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
-configfile: f"{workflow.basedir}/config.yaml"
+# of this file, also where another Snakefile uses it as a module
+FOLDER = str(workflow.current_basedir)
+
+
+configfile: f"{FOLDER}/config.yaml"
 
 
 report: "report/workflow.rst"

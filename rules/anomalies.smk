@@ -18,7 +18,8 @@ rule bank:
         shards=anomalies.shards(PLAN),
         code=fingerprint("madad.data.anomalies.bank"),
     shell:
-        "python -m madad bank --shard {wildcards.shard} --shards {params.shards} --out {output} --options {params.options:q} --log {log}"
+        f"{MADAD} bank"
+        " --shard {wildcards.shard} --shards {params.shards} --out {output} --options {params.options:q} --log {log}"
 
 
 rule implant:
@@ -37,7 +38,8 @@ rule implant:
         masks=anomalies.lesion_masks(PLAN),
         code=fingerprint("madad.data.anomalies.implanted"),
     shell:
-        "python -m madad implant --pack {input} --out {output.pack} --table {output.table}"
+        f"{MADAD} implant"
+        " --pack {input} --out {output.pack} --table {output.table}"
         " --options {params.options:q} --log {log}"
 
 
@@ -56,5 +58,6 @@ rule anomaly_examples:
         options=lambda wildcards: anomalies.bank_options(PLAN, PLAN.pipeline_of(wildcards.cohort)),
         code=fingerprint("madad.data.anomalies.examples"),
     shell:
-        "python -m madad examples --pack {input.pack} --banks {input.banks} --out {output}"
+        f"{MADAD} examples"
+        " --pack {input.pack} --banks {input.banks} --out {output}"
         " --options {params.options:q} --log {log}"

@@ -8,7 +8,7 @@ localrules:
 rule download:
     """Download a data set that requires no registration, where the configuration asks for it; existing files are kept."""
     output:
-        "results/downloads/{cohort}/download.json",
+        record="results/downloads/{cohort}/download.json",
     log:
         "results/logs/download/{cohort}.log",
     retries: 3
@@ -16,9 +16,9 @@ rule download:
         "../envs/core.yaml"
     params:
         options=lambda wildcards: cohorts.download_options(PLAN, wildcards.cohort),
-        folder="results/downloads/{cohort}",
+        folder=lambda wildcards, output: paths.parent(output.record),
     shell:
-        "python -m madad download --options {params.options:q} --folder {params.folder} --out {output} --log {log}"
+        f"{MADAD} download" " --options {params.options:q} --folder {params.folder} --out {output} --log {log}"
 
 
 rule cohort:
@@ -40,8 +40,9 @@ rule cohort:
         options=lambda wildcards: cohorts.options(PLAN, wildcards.cohort),
         modalities=lambda wildcards: cohorts.modalities(PLAN, wildcards.cohort),
         listing=lambda wildcards: cohorts.listing(PLAN, wildcards.cohort),
-        folder="results/cohorts/{cohort}",
+        folder=lambda wildcards, output: paths.parent(output.manifest),
         code=lambda wildcards: cohorts.code(PLAN, wildcards.cohort),
     shell:
-        "python -m madad cohort --name {wildcards.cohort} --options {params.options:q}"
+        f"{MADAD} cohort"
+        " --name {wildcards.cohort} --options {params.options:q}"
         " --modalities {params.modalities:q} --folder {params.folder} --workers {threads} --log {log}"

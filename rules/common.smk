@@ -2,7 +2,7 @@
 
 import sys
 
-sys.path.insert(0, workflow.basedir)
+sys.path.insert(0, FOLDER)
 
 from madad.core.errors import UserError
 from madad.core.provenance import fingerprint
@@ -13,11 +13,13 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 try:
-    PLAN = startup.plan(config, workflow.basedir)
+    PLAN = startup.plan(config, FOLDER, workflow.modifier.skip_configfile)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-shell.prefix(startup.shell_prefix(workflow.basedir))
+startup.set_environment(FOLDER)
+# what every shell command calls
+MADAD = startup.PROGRAM
 
 
 wildcard_constraints:

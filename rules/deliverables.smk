@@ -14,7 +14,7 @@ rule provenance:
     params:
         options=lambda wildcards: as_json(PLAN.config),
     shell:
-        "python -m madad provenance --options {params.options:q} --out {output} --log {log}"
+        f"{MADAD} provenance" " --options {params.options:q} --out {output} --log {log}"
 
 
 for row in DELIVERABLES:
@@ -37,7 +37,8 @@ for row in DELIVERABLES:
             arguments=deliverables.arguments_of(PLAN, row),
             watched=deliverables.watched_by(PLAN, row),
             code=fingerprint(row.module),
-        script:
-            "../workflow_scripts/deliverable.py"
+            call=deliverables.call_of(PLAN, row),
+        shell:
+            f"{MADAD} deliver" " --log {log} <<< {params.call:q}"
 
-    workflow.get_rule(row.name).docstring = row.about
+    deliverables.describe(rules, row)

@@ -20,7 +20,8 @@ rule evaluate:
         options=lambda wildcards: methods.evaluation_options(PLAN, wildcards.method),
         code=fingerprint("madad.evaluation.protocol.run"),
     shell:
-        "python -m madad evaluate --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
+        f"{MADAD} evaluate"
+        " --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --testset {wildcards.testset} --options {params.options:q} --maps {input.maps}"
         " --packs {input.packs} --calibration-maps {input.calibration_maps} --calibration-pack {input.calibration_pack}"
         " --out {output.table} --workers {threads} --log {log}"

@@ -24,7 +24,9 @@ rule infer:
         method=lambda wildcards: methods.options(PLAN, wildcards),
         code=lambda wildcards: methods.inference_code(PLAN, wildcards.method),
     shell:
-        "OMP_NUM_THREADS={threads} python -m madad infer --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
+        "OMP_NUM_THREADS={threads} "
+        f"{MADAD} infer"
+        " --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --testset {params.testset} --options {params.method:q} --model {input.model}"
         " --packs {input.packs} --out {output} --threads {threads} --gpus {resources.gpu} --log {log}"
 
@@ -58,7 +60,7 @@ rule export_nifti:
     params:
         code=fingerprint("madad.engine.nifti_export"),
     shell:
-        "python -m madad export --maps {input.maps} --packs {input.packs} --folder {output} --log {log}"
+        f"{MADAD} export" " --maps {input.maps} --packs {input.packs} --folder {output} --log {log}"
 
 
 rule nifti:

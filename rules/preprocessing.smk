@@ -6,7 +6,7 @@ rule preprocess:
     input:
         "results/cohorts/{cohort}/manifest.tsv",
     output:
-        "results/preprocessed/{cohort}/{pipeline}/shards/{shard}.tsv",
+        table="results/preprocessed/{cohort}/{pipeline}/shards/{shard}.tsv",
     log:
         "results/logs/preprocess/{cohort}/{pipeline}/{shard}.log",
     benchmark:
@@ -22,10 +22,11 @@ rule preprocess:
         template=lambda wildcards: preprocessing.template_files(PLAN, wildcards.pipeline),
         listing=lambda wildcards: cohorts.listing(PLAN, wildcards.cohort),
         shards=lambda wildcards: preprocessing.shards(PLAN, wildcards.cohort),
-        folder="results/preprocessed/{cohort}/{pipeline}/subjects",
+        folder=lambda wildcards, output: paths.subjects(output.table),
         code=fingerprint("madad.data.preprocessing.shards"),
     shell:
-        "python -m madad preprocess --manifest {input} --shard {wildcards.shard} --shards {params.shards}"
+        f"{MADAD} preprocess"
+        " --manifest {input} --shard {wildcards.shard} --shards {params.shards}"
         " --folder {params.folder} --options {params.options:q} --table {output} --log {log}"
 
 
@@ -43,8 +44,10 @@ rule verdicts:
     params:
         options=lambda wildcards: preprocessing.verdict_options(PLAN, wildcards.cohort),
         code=fingerprint("madad.data.preprocessing.quality_control"),
-    script:
-        "../workflow_scripts/verdicts.py"
+    shell:
+        f"{MADAD} verdicts"
+        " --tables {input} --cohort {wildcards.cohort} --options {params.options:q}"
+        " --out {output.table} --record {output.record} --log {log}"
 
 
 rule intensity:
@@ -61,7 +64,8 @@ rule intensity:
         options=lambda wildcards: preprocessing.intensity_options(PLAN, wildcards.pipeline),
         code=fingerprint("madad.data.preprocessing.packing"),
     shell:
-        "python -m madad intensity --tables {input} --modality {wildcards.modality}"
+        f"{MADAD} intensity"
+        " --tables {input} --modality {wildcards.modality}"
         " --options {params.options:q} --out {output} --log {log}"
 
 
@@ -79,5 +83,6 @@ rule pack:
     params:
         code=fingerprint("madad.data.preprocessing.packing"),
     shell:
-        "python -m madad pack --tables {input.tables} --intensity {input.intensity} --cohort {wildcards.cohort}"
+        f"{MADAD} pack"
+        " --tables {input.tables} --intensity {input.intensity} --cohort {wildcards.cohort}"
         " --modality {wildcards.modality} --split {wildcards.split} --out {output} --log {log}"

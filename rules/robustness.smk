@@ -23,7 +23,8 @@ rule corrupt:
         options=preprocessing.corruption_options(PLAN),
         code=fingerprint("madad.data.corruptions.corrupted"),
     shell:
-        "python -m madad corrupt --pack {input.pack} --intensity {input.intensity} --out {output.pack} --table {output.table}"
+        f"{MADAD} corrupt"
+        " --pack {input.pack} --intensity {input.intensity} --out {output.pack} --table {output.table}"
         " --options {params.options:q} --log {log}"
 
 
@@ -44,6 +45,7 @@ rule evaluate_corrupted:
         options=lambda wildcards: methods.evaluation_options(PLAN, wildcards.method),
         code=fingerprint("madad.evaluation.protocol.run"),
     shell:
-        "python -m madad evaluate --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
+        f"{MADAD} evaluate"
+        " --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --testset {wildcards.testset}-corrupted --options {params.options:q} --maps {input.maps}"
         " --packs {input.packs} --thresholds {input.thresholds} --out {output} --workers {threads} --log {log}"

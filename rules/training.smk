@@ -34,11 +34,13 @@ rule train:
         runtime=lambda wildcards: methods.training_resource(PLAN, wildcards.method, "runtime_min"),
     params:
         method=lambda wildcards: methods.training_options(PLAN, wildcards),
-        run="results/runs/{cohort}/{modality}/{method}/seed{seed}",
-        checkpoints="results/checkpoints/{cohort}/{modality}/{method}/seed{seed}",
+        run=lambda wildcards, output: paths.parent(output.model),
+        checkpoints=lambda wildcards, output: paths.checkpoints(output.model),
         code=lambda wildcards: methods.training_code(PLAN, wildcards.method),
     shell:
-        "OMP_NUM_THREADS={threads} exec python -m madad train --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
+        "OMP_NUM_THREADS={threads} exec "
+        f"{MADAD} train"
+        " --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --options {params.method:q} --train {input.train} --validation {input.validation}"
         " --parts {input.parts} --banks {input.banks} --run {params.run} --checkpoints {params.checkpoints} --threads {threads} --gpus {resources.gpu} --log {log}"
 
@@ -60,9 +62,10 @@ rule reuse:
     conda:
         "../envs/torch.yaml"
     params:
-        source=lambda wildcards: paths.folder(methods.source_run(PLAN, wildcards)),
-        run="results/runs/{cohort}/{modality}/{method}/seed{seed}",
+        source=lambda wildcards, input: paths.parent(input.model),
+        run=lambda wildcards, output: paths.parent(output.model),
         code=fingerprint("madad.engine.weight_reuse"),
     shell:
-        "python -m madad reuse --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
+        f"{MADAD} reuse"
+        " --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --source {params.source} --run {params.run} --log {log}"

@@ -54,13 +54,10 @@ def _rules() -> list[tuple[str, str, str]]:
 
 
 def _entries(body: str) -> list[ast.AST]:
-    """Syntax trees that a rule runs: its module and script, or the function behind its command and the head of that module."""
+    """Syntax trees that a rule runs: the function behind its command and the head of that module; a row's own module as well."""
     if provenance._exists(body):
-        files = [provenance.module_file(body), ROOT / "workflow_scripts/deliverable.py"]
-        return [ast.parse(path.read_text()) for path in files]
-    if script := re.search(r'workflow_scripts/(\w+\.py)"', body):
-        return [ast.parse((ROOT / "workflow_scripts" / script.group(1)).read_text())]
-    command = re.search(r"python -m madad (\w+)", body).group(1)
+        return [ast.parse(provenance.module_file(body).read_text()), *_entries("{MADAD} deliver")]
+    command = re.search(r"{MADAD} (\w+)", body).group(1)
     for path in (ROOT / "madad/cli").glob("*.py"):
         tree = ast.parse(path.read_text())
         functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]

@@ -15,6 +15,7 @@ def declare(commands: Commands) -> None:
     command(commands, download, "options", "folder", "out")
     command(commands, cohort, "options", "folder", name={}, modalities={"type": json.loads}, workers=INTEGER)
     command(commands, preprocess, "options", "manifest", "folder", "table", shard=INTEGER, shards=INTEGER)
+    command(commands, verdicts, "options", "out", "record", tables=MANY, cohort={})
     command(commands, intensity, "options", "out", tables=MANY, modality={})
     command(commands, pack, "out", "intensity", tables=MANY, cohort={}, modality={}, split={})
 
@@ -55,6 +56,13 @@ def preprocess(arguments: Arguments) -> None:
 
     rows = read_manifest(arguments.manifest)
     shards.run(rows, arguments.shard, arguments.shards, arguments.folder, arguments.options, arguments.table)
+
+
+def verdicts(arguments: Arguments) -> None:
+    """Judge every image of a cohort."""
+    from madad.data.preprocessing.quality_control import judge
+
+    judge(arguments.tables, arguments.options, arguments.cohort, arguments.out, arguments.record)
 
 
 def intensity(arguments: Arguments) -> None:

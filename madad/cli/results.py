@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from importlib import import_module
 from pathlib import Path
 
 from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
@@ -22,6 +25,7 @@ def declare(commands: Commands) -> None:
     scoring.add_argument("--workers", type=int, default=1, help="number of processes")
     command(commands, export, "maps", "folder", packs=MANY)
     command(commands, provenance, "options", "out")
+    command(commands, deliver)
     command(commands, cards, "out")
     command(commands, metrics, "out")
 
@@ -54,6 +58,16 @@ def provenance(arguments: Arguments) -> None:
     from madad.core.provenance import environment, write_json
 
     write_json(arguments.out, {"configuration": arguments.options, "environment": environment()})
+
+
+def deliver(arguments: Arguments) -> None:
+    """Make a table or figure: standard input names the function and its arguments, as JSON.
+
+    They can be longer than an argument of a process may be.
+    """
+    call = json.load(sys.stdin)
+    module, name = call["function"].split(":")
+    getattr(import_module(module), name)(**call["arguments"])
 
 
 def cards(arguments: Arguments) -> None:

@@ -6,6 +6,7 @@ A name of an input or an option means the same thing in every row.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from madad.configuration import sequences, settings
@@ -14,6 +15,7 @@ from madad.reporting.deliverables.registry import DELIVERABLES
 from madad.reporting.deliverables.row import Deliverable, Output
 from madad.reporting.reproduction import papers
 from madad.workflow import paths, preprocessing
+from madad.workflow.parameters import as_json
 from madad.workflow.paths import Run
 from madad.workflow.plan import Plan
 
@@ -49,6 +51,31 @@ def arguments_of(plan: Plan, row: Deliverable) -> dict[str, Any] | Callable[[Wil
         return {name: OPTIONS[name](plan, wildcards) for name in row.options}
 
     return _bound(arguments, plan, row)
+
+
+def call_of(plan: Plan, row: Deliverable) -> Callable[..., str]:
+    """Return the function that Snakemake calls for the text from which `madad deliver` learns what to call with what.
+
+    Snakemake does not compare it with that of the last run, because it is made of inputs and outputs.
+    """
+
+    def call(wildcards: Wildcards, input: Any, output: Any) -> str:
+        files = {name: found if isinstance(found, str) else list(found) for name, found in [*input.items(), *output.items()]}
+        others = {name: OPTIONS[name](plan, dict(wildcards)) for name in row.options}
+        return as_json({"function": row.function, "arguments": {**files, **others}})
+
+    return call
+
+
+def describe(rules: Any, row: Deliverable) -> None:
+    """Give a row's rule its docstring.
+
+    Args:
+        rules: Snakemake's rules by the names that they have in the Snakefile, whatever a module calls them.
+        row: of the registry.
+    """
+    with suppress(AttributeError):  # a module may leave rules out
+        getattr(rules, row.name).rule.docstring = row.about
 
 
 def watched_by(plan: Plan, row: Deliverable) -> dict[str, str]:

@@ -5,6 +5,7 @@ Only names are made here; nothing is read, and no file needs to exist.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 
 from madad.configuration import settings
@@ -12,6 +13,26 @@ from madad.configuration import settings
 # Coordinates of a run: cohort, modality, method and seed, for an evaluation also the test set.
 Run = Mapping[str, str]
 RUN_FOLDER = "results/runs/{cohort}/{modality}/{method}/seed{seed}"
+
+
+def parent(file: str) -> str:
+    """Return the folder of a file that Snakemake has named: below a prefix, or a local copy of what lies in a storage."""
+    return os.path.dirname(file)
+
+
+def subjects(shard_table: str) -> str:
+    """Return the folder with the images of single subjects, which belongs to all shards of a cohort and is no output of one."""
+    return os.path.join(os.path.dirname(os.path.dirname(shard_table)), "subjects")
+
+
+def checkpoints(model: str) -> str:
+    """Return the folder with the checkpoints of a training: outside its outputs, which Snakemake deletes before a job.
+
+    Args:
+        model: `results/runs/{cohort}/{modality}/{method}/seed{seed}/model.safetensors`, as Snakemake has named it.
+    """
+    *results, _, cohort, modality, method, seed, _ = model.split("/")
+    return "/".join([*results, "checkpoints", cohort, modality, method, seed])
 
 
 def folder(run: Run) -> str:

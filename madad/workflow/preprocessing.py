@@ -46,10 +46,10 @@ def shard_tables(plan: Plan, cohort: str) -> list[str]:
     return paths.shard_tables(cohort, plan.pipeline_of(cohort), shards(plan, cohort))
 
 
-def verdict_options(plan: Plan, cohort: str) -> Options:
+def verdict_options(plan: Plan, cohort: str) -> str:
     """Return the limits, and what a person decided on the images of a cohort; the lists of other cohorts are left out."""
     quality = plan.config["quality"]
-    return {**quality, **{key: sorted(quality[key].get(cohort, [])) for key in ("exclude", "keep")}}
+    return as_json({**quality, **{key: sorted(quality[key].get(cohort, [])) for key in ("exclude", "keep")}})
 
 
 def reference_tables(plan: Plan, pipeline: str, modality: str) -> list[str]:

@@ -3,43 +3,62 @@
 from __future__ import annotations
 
 import logging
-import shlex
+import os
+from pathlib import Path
+
+import yaml
 
 from madad.configuration import disk_forecast, sequences, settings
-from madad.configuration.schema import Options
+from madad.configuration.schema import Options, merge
 from madad.core.errors import UserError
+from madad.core.provenance import ROOT
 from madad.workflow.plan import Plan
 
+# Variables that name folders in which libraries keep files for the next process, and the names of our folders.
+CACHES = {"MPLCONFIGDIR": "matplotlib", "NUMBA_CACHE_DIR": "numba"}
+# The words that begin every shell command. The path is in a variable: a command that named the clone would be another one in the
+# next clone, and run again; a prefix for all commands, or PYTHONPATH itself, would reach the rules of a Snakefile that uses this
+# workflow as a module.
+PROGRAM = 'env PYTHONPATH="$MADAD_PATH" python -m madad'
 
-def plan(raw: Options, folder: str) -> Plan:
+
+def plan(raw: Options, folder: str, module: bool = False) -> Plan:
     """Return the plan of a configuration as the user gave it.
 
     Args:
         raw: `config.yaml` with whatever the command line changed.
         folder: of the Snakefile.
+        module: whether another Snakefile uses the workflow as a module and hands over the configuration; Snakemake then leaves
+            `config.yaml` out, whose values still stand under what is handed over.
 
     Raises:
         UserError: a folder that cannot be used, or every problem of the configuration in one list.
     """
     if set("{}:") & set(folder):
         raise UserError(f"{folder}: Snakemake and Python fail below a folder with a brace or colon in its name; move it")
+    if module:
+        if not Path(folder).samefile(ROOT):
+            raise UserError(f"{folder}: Python has loaded the madad of {ROOT} already; one workflow can use one copy of madad")
+        raw = merge(yaml.safe_load(Path(folder, "config.yaml").read_text()), raw)
     return Plan.of(settings.resolve(raw))
 
 
-def shell_prefix(folder: str) -> str:
-    """Return the commands before every shell command.
+def set_environment(folder: str) -> None:
+    """Set the variables that the jobs of this process inherit; every process of Snakemake reads the Snakefile, and so calls this.
 
-    A clone runs without being installed, also with another --directory. Waiting threads must sleep: on cores that are shared
-    with another job, threads that wait by spinning made a training step fifteen times slower (8.9 s against 0.6 s).
-    matplotlib keeps its list of fonts with the results, so that a run leaves nothing in the user's folders.
+    A clone runs without being installed, also with another --directory and as a module. Waiting threads must sleep: on cores
+    that are shared with another job, threads that wait by spinning made a training step fifteen times slower (8.9 s against
+    0.6 s). matplotlib keeps its list of fonts, and numba its compiled code, with the results, so that a run leaves nothing in
+    the user's folders, and works where neither the code nor the home can be written to.
 
     Args:
         folder: of the Snakefile.
     """
-    return (
-        f"export PYTHONPATH={shlex.quote(folder)}:$PYTHONPATH OMP_WAIT_POLICY=PASSIVE"
-        ' MPLCONFIGDIR="${{MPLCONFIGDIR:-$PWD/results/.cache/matplotlib}}"; '
-    )
+    before = os.environ.get("PYTHONPATH")
+    os.environ["MADAD_PATH"] = os.pathsep.join([folder, *([before] if before else [])])
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for variable, name in CACHES.items():
+        os.environ.setdefault(variable, os.path.abspath(f"results/.cache/{name}"))
 
 
 def first_lines(plan: Plan) -> tuple[int, str]:

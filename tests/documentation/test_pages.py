@@ -19,9 +19,7 @@ TRACKED = set(
 )
 FOLDERS = {str(parent) for name in TRACKED for parent in Path(name).parents}
 # `madad/…` and the like in backticks; of a path with a placeholder, such as madad/methods/<name>.py, the folder counts.
-NAMED = re.compile(
-    r"`((?:madad|docs|rules|tests|benchmarks|examples|presets|profiles|schemas|report|envs|workflow_scripts)/[^` ]*)`"
-)
+NAMED = re.compile(r"`((?:madad|docs|rules|tests|benchmarks|examples|presets|profiles|schemas|report|envs)/[^` ]*)`")
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 

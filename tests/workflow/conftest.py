@@ -23,7 +23,6 @@ PARTS = (
     "presets",
     "schemas",
     "rules",
-    "workflow_scripts",
     "profiles",
     "envs",
     "report",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from madad.configuration import disk_forecast
 from madad.core.errors import UserError
+from madad.core.provenance import ROOT
 from madad.workflow import startup
 from tests.workflow_inputs.conftest import DEFAULT, planned
 
@@ -28,12 +31,26 @@ def test_problems_of_the_configuration_are_reported() -> None:
         startup.plan({**DEFAULT, "sedes": [1]}, "/a clone")
 
 
-def test_shell_finds_the_package_in_a_folder_with_an_odd_name() -> None:
-    folder = "/it's a $HOME"
-    command = startup.shell_prefix(folder).format() + 'echo "$PYTHONPATH|$OMP_WAIT_POLICY|$MPLCONFIGDIR"'
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "/before"}
-    done = subprocess.run(["bash", "-c", command], cwd="/", env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == f"{folder}:/before|PASSIVE|//results/.cache/matplotlib\n"
+def test_jobs_find_the_package_in_a_folder_with_an_odd_name(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("PYTHONPATH", "/before"), ("MADAD_PATH", ""), ("OMP_WAIT_POLICY", "ACTIVE"), ("MPLCONFIGDIR", "")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MPLCONFIGDIR")
+    monkeypatch.setattr(startup, "CACHES", {"MPLCONFIGDIR": "matplotlib"})
+    startup.set_environment("/it's a $HOME")
+    tell = 'import os; print(*(os.environ[name] for name in ("PYTHONPATH", "OMP_WAIT_POLICY", "MPLCONFIGDIR")), sep="|")'
+    command = startup.PROGRAM.replace("python -m madad", f"{sys.executable} -S -c '{tell}'")
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == f"/it's a $HOME:/before|ACTIVE|{elsewhere}/results/.cache/matplotlib\n"
+
+
+def test_a_module_stands_on_the_configuration_of_its_own_folder() -> None:
+    plan = startup.plan({"preset": "smoke", "methods": ["intensity"]}, str(ROOT), module=True)
+    assert plan.config["train_on"] == ["phantom"] and "ae_spatial" in plan.config["method_options"]
+
+
+def test_a_second_copy_in_one_workflow_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="one workflow can use one copy"):
+        startup.plan({}, str(tmp_path), module=True)
 
 
 @pytest.mark.parametrize(("fits", "level"), [(True, logging.INFO), (False, logging.WARNING)])
