@@ -7,7 +7,7 @@ sys.path.insert(0, FOLDER)
 from madad.core.errors import UserError
 from madad.core.provenance import fingerprint
 from madad.reporting.deliverables.registry import DELIVERABLES
-from madad.workflow import anomalies, cohorts, deliverables, methods, paths, patterns, preprocessing, startup
+from madad.workflow import anomalies, cohorts, deliverables, exchange, methods, paths, patterns, preprocessing, startup
 from madad.workflow.parameters import as_json
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger

@@ -57,7 +57,7 @@ def _entries(body: str) -> list[ast.AST]:
     """Syntax trees that a rule runs: the function behind its command and the head of that module; a row's own module as well."""
     if provenance._exists(body):
         return [ast.parse(provenance.module_file(body).read_text()), *_entries("{MADAD} deliver")]
-    command = re.search(r"{MADAD} (\w+)", body).group(1)
+    command = re.search(r"{MADAD} ([\w-]+)", body).group(1).replace("-", "_")
     for path in (ROOT / "madad/cli").glob("*.py"):
         tree = ast.parse(path.read_text())
         functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]

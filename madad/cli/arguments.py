@@ -17,7 +17,7 @@ def command(commands: Commands, run: FunctionType, *paths: str, **named: dict) -
 
     Args:
         commands: of the whole program.
-        run: function of the parsed arguments; the command has its name, and its docstring is the help.
+        run: function of the parsed arguments; the command has its name, with hyphens, and its docstring is the help.
         paths: required paths, and `options` as JSON.
         named: other required arguments, with the keywords of `add_argument`.
 
@@ -25,7 +25,7 @@ def command(commands: Commands, run: FunctionType, *paths: str, **named: dict) -
         The parser of the command, for optional arguments.
     """
     summary = (run.__doc__ or "").strip()
-    parser = commands.add_parser(run.__name__, help=summary, description=summary)
+    parser = commands.add_parser(run.__name__.replace("_", "-"), help=summary, description=summary)
     parser.set_defaults(run=run)
     parser.add_argument("--log", help="file that receives all messages as well")
     for name in paths:

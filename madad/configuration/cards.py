@@ -1,7 +1,8 @@
 """Method cards: what a method is, what it needs and every hyper-parameter it takes. Read without torch.
 
 A card is the file `madad/methods/<name>.yaml` beside the method's code. The parts that methods use, such as an autoencoder,
-have cards of the same kind in `madad/models/components`. A parameter is a JSON-schema property with
+have cards of the same kind in `madad/models/components`, and so have the ways to compare maps that are made outside madad, in
+`madad/data/exchange`. A parameter is a JSON-schema property with
 `type`, `default`, `description` and `source` (and, where they apply, `unit`, `minimum`, `maximum`, `enum`,
 `items`). `modality_defaults` gives a default that depends on the modality. `stage: inference` marks a parameter that the training
 neither reads nor depends on: with another value the same weights are used again. The training options are the same for every
@@ -23,9 +24,9 @@ from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from madad.configuration.card_constraints import disagreements, fitting
+from madad.configuration.value_messages import explain
 from madad.core import plugins
 from madad.core.errors import UserError, did_you_mean
 
@@ -34,6 +35,7 @@ METHODS = _PACKAGE / "methods"
 COMPONENTS = _PACKAGE / "models" / "components"
 OPTIONS = _PACKAGE / "engine" / "options.yaml"
 PAIR_OPTIONS = _PACKAGE / "engine" / "pair_options.yaml"
+ELSEWHERE = _PACKAGE / "data" / "exchange"
 SLICES = {"kind": "slices", "pairs": False}
 # is trained by an optimiser; is fitted in one pass, by a method `fit`; makes pseudo-healthy volumes; draws random numbers when
 # it is applied; encodes images, by a method `encode`
@@ -79,6 +81,11 @@ def components() -> tuple[str, ...]:
     return _stems(COMPONENTS)
 
 
+def elsewhere() -> tuple[str, ...]:
+    """Return every way to compare maps that are made outside madad, in alphabetical order."""
+    return _stems(ELSEWHERE)
+
+
 def path(name: str) -> Path:
     """Return the file of a card; the code is beside it.
 
@@ -87,6 +94,8 @@ def path(name: str) -> Path:
     """
     if name in components():
         return COMPONENTS / f"{name}.yaml"
+    if name in elsewhere():
+        return ELSEWHERE / f"{name}.yaml"
     if name not in names():
         raise UserError(
             f"methods: there is no method {name!r}{did_you_mean(name, names())}; the methods are {', '.join(names())}"
@@ -96,7 +105,8 @@ def path(name: str) -> Path:
 
 def module(name: str) -> str:
     """Return the dotted name of the code of a method or component."""
-    return f"madad.{'models.components' if path(name).parent == COMPONENTS else 'methods'}.{name}"
+    package = {COMPONENTS: "models.components", ELSEWHERE: "data.exchange"}.get(path(name).parent, "methods")
+    return f"madad.{package}.{name}"
 
 
 def load(name: str) -> dict:
@@ -230,7 +240,7 @@ def _problems(name: str, section: str, properties: dict, values: object) -> list
     known = {key: value for key, value in values.items() if key in properties}
     for error in Draft202012Validator(schema).iter_errors(known):
         where = ".".join(str(part) for part in (name, section, *error.absolute_path))
-        lines.append(f"{where}: {_explain(error)}")
+        lines.append(f"{where}: {explain(error)}")
     lines += [f"{name}.{section}.{key}: {value} is not a finite number" for key, value in known.items() if _not_finite(value)]
     return lines
 
@@ -244,17 +254,6 @@ def _unknown(name: str, section: str, key: object, properties: dict) -> str:
     if not properties:
         return f"{name}.{section}: unknown key {key!r}; {name} has no {section} settings"
     return f"{name}.{section}: unknown key {key!r}{did_you_mean(key, properties)}; the keys are {', '.join(sorted(properties))}"
-
-
-def _explain(error: ValidationError) -> str:
-    if error.validator == "type" and isinstance(error.instance, str) and _is_number(error.instance):
-        return f"{error.instance!r} is text, a number is needed; {_as_number(error.instance)}"
-    if error.validator == "type":
-        return f"{error.instance!r} is not of type {error.validator_value}"
-    if error.validator == "enum":
-        allowed = [str(value) for value in error.validator_value]
-        return f"{error.instance!r} is not one of {', '.join(allowed)}{did_you_mean(error.instance, allowed)}"
-    return error.message
 
 
 def _complete(properties: dict, values: dict, modality: str | None) -> dict:
@@ -272,20 +271,6 @@ def _typed(value: object, schema: dict) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     return {"integer": int, "number": float}.get(schema.get("type"), type(value))(value)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _as_number(text: str) -> str:
-    if "e" in text.lower() and "." not in text:
-        return f"YAML reads {text} as text, write {float(text):.1e} or {float(text)!r}"
-    return f"write {text} without quotes"
 
 
 def _not_finite(value: object) -> bool:

@@ -167,12 +167,13 @@ class _Experiments:
         if options is None:
             return None
         options = {m: own for m, own in options.items() if all(m in modalities for modalities in accepted)}
-        for modality, own in options.items():
+        for modality, chosen in options.items():
             used = {role: _part(parts[role], entry, modality, card["requires"][role]) for role, entry in beneath.items()}
-            own |= {"base": base, "parts": used, "data": cards.shown(base, own["parameters"])}
-            self.problems += _misfits(name, own, card["requires"])
+            chosen |= {"base": base, "parts": used, "data": cards.shown(base, chosen["parameters"])}
+            self.problems += _misfits(name, chosen, card["requires"])
         trained = base in cards.names() and card["capabilities"]["trains"]
-        tracks = [card["track"], *(entry["track"] for entry in beneath.values())]
+        track = _stated_track(base, options) or card["track"]
+        tracks = [track, *(entry["track"] for entry in beneath.values())]
         return {
             "base": base,
             "parts": parts,
@@ -226,8 +227,14 @@ def _misfits(name: str, options: Options, requires: Options) -> Iterator[str]:
             yield f"{where}: {name} uses {part['method']} with {part['overrides']}, but {error}"
 
 
+def _stated_track(base: str, options: Options) -> str | None:
+    """Return the labels that a method made elsewhere saw, which no card can know."""
+    chosen = next(iter(options.values()), None) if base in cards.elsewhere() else None
+    return chosen["parameters"]["track"] if chosen else None
+
+
 def _known() -> list[str]:
-    return [*cards.names(), *cards.components()]
+    return [*cards.names(), *cards.components(), *cards.elsewhere()]
 
 
 def _suits(base: str, need: Options) -> bool:

@@ -13,7 +13,16 @@ from typing import Any
 
 import yaml
 
-from madad.configuration import cards, cohort_cards, cohort_names, experiments, pipelines, sequences, subject_counts
+from madad.configuration import (
+    cards,
+    cohort_cards,
+    cohort_names,
+    exchange_checks,
+    experiments,
+    pipelines,
+    sequences,
+    subject_counts,
+)
 from madad.configuration.model import Config, Preset
 from madad.configuration.schema import Options, merge, unknown
 from madad.configuration.validation import OptionsError, validated
@@ -47,12 +56,13 @@ def resolve(raw: Options) -> Options:
     own = given.model_dump(exclude_unset=True)
     if problems := list(cohort_cards.unknown_kinds(own["cohorts"])):
         raise _refusal(problems)
-    plugins.use(given.method_folders, taken=cards.own_names())
+    plugins.use(given.method_folders, taken=[*cards.own_names(), *cards.elsewhere()])
     preset = _read_preset(given.preset)
     config = _checked(_under_preset(own, preset)).model_dump()
     sequences.complete(config, [name for name in used_cohorts(config) if name in config["cohorts"]])
     problems = list(_inconsistencies(config))
     entries = experiments.resolve(config, preset.get("sizes", {}), problems)
+    problems += exchange_checks.problems(entries, config["test_on"], config["cohorts"])
     if problems:
         raise _refusal(problems)
     for name in used_cohorts(config):

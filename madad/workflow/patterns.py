@@ -27,7 +27,13 @@ def wildcards(plan: Plan) -> dict[str, str]:
 
 def trained(plan: Plan) -> str:
     """Return the pattern of the methods and parts that are trained."""
-    return _any_of(name for name, entry in plan.entries.items() if not entry["weights_from"])
+    made = set(plan.elsewhere)
+    return _any_of(name for name, entry in plan.entries.items() if not entry["weights_from"] and name not in made)
+
+
+def elsewhere(plan: Plan) -> str:
+    """Return the pattern of the methods whose maps are made outside madad."""
+    return _any_of(plan.elsewhere)
 
 
 def reused(plan: Plan) -> str:

@@ -92,6 +92,11 @@ class Plan:
         return [{**run, "testset": settings.base_of(run["testset"])} for run in self.corrupted]
 
     @property
+    def elsewhere(self) -> list[str]:
+        """Names of the methods whose maps are made outside madad."""
+        return [name for name, entry in self.entries.items() if entry["base"] in cards.elsewhere()]
+
+    @property
     def pipelines(self) -> list[str]:
         """Names of the pipelines in use, sorted."""
         return sorted({self.pipeline_of(cohort) for cohort in self.cohorts})
