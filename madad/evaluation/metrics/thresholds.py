@@ -40,7 +40,8 @@ class Evidence:
         test: pooled voxels of the test subjects with a lesion.
         validation: pooled voxels of the validation subjects with a lesion.
         healthy: pooled voxels of the healthy validation subjects.
-        dices: (bins + 1,) sum of the Dice curves of the test subjects with a lesion, as `dice_curve` counts thresholds.
+        dices: (bins + 1,) sum over the test subjects with a lesion of the mean Dice curve of their samples, as `dice_curve`
+            counts thresholds.
         by_subject: for every healthy validation subject the lowest threshold that leaves it `CONFORMAL_RATE` false positives.
         one_false_positive: what `madad.evaluation.protocol.false_positive_threshold` found.
     """
@@ -91,13 +92,16 @@ def conformal(by_subject: list[int]) -> Choice:
     return Choice(sorted(by_subject)[position - 1])
 
 
-def oracle(evidence: Evidence) -> Choice:
+def pooled_best(evidence: Evidence) -> Choice:
     """Choose the threshold with the best pooled Dice on the test subjects with a lesion."""
     return Choice(best_dice(evidence.test)) if evidence.test[1].any() else Choice(None, NO_LESION_TEST)
 
 
-def oracle_mean(evidence: Evidence) -> Choice:
-    """Choose the best threshold for the mean of the subjects' Dice, the lowest among equals ("optimal" of arXiv 2512.01534)."""
+def oracle(evidence: Evidence) -> Choice:
+    """Choose the best threshold for the mean of the subjects' Dice, the lowest among equals ("optimal" of arXiv 2512.01534).
+
+    It is the best as long as no small component is removed; see `madad.evaluation.protocol.oracle` for the rest.
+    """
     return Choice(int(np.argmax(evidence.dices)) - 1) if evidence.test[1].any() else Choice(None, NO_LESION_TEST)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,9 +16,11 @@ from madad.evaluation.protocol.first_pass import Measured, Plan, Row, measure
 from madad.evaluation.protocol.inputs import HEALTHY, TEST, Job
 from madad.evaluation.protocol.mean_maps import MeanMaps
 from madad.evaluation.protocol.records import Location, Scratch
+from madad.evaluation.protocol.subject_curves import SubjectCurves
 from madad.evaluation.protocol.workers import Run
 from madad.evaluation.results.long_table import SampleIdentity
-from madad.evaluation.results.protocol_table import ORACLE_TEST, VALIDATION
+
+WHOLE = "whole"  # no step of the post-processing has this name
 
 
 @dataclass
@@ -33,7 +36,8 @@ class PooledSamples:
         healthy: records of the healthy validation samples.
         evidence: for the thresholds.
         tissue: (2, bins) counts of all test samples.
-        steps: (2, bins) counts by step of the post-processing and by protocol that is `by_step`.
+        steps: (2, bins) counts of validation samples with lesions by step of the post-processing.
+        dices: Dice curves of the test subjects with a lesion: `WHOLE` of the whole post-processing, and by its steps.
         published: (2, bins) counts of validation samples with lesions under the paper's protocol.
     """
 
@@ -45,7 +49,8 @@ class PooledSamples:
     healthy: list[Location] = field(default_factory=list)
     evidence: Evidence = field(default_factory=Evidence)
     tissue: np.ndarray = field(default_factory=no_counts)
-    steps: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    steps: dict[str, np.ndarray] = field(default_factory=dict)
+    dices: SubjectCurves = field(default_factory=SubjectCurves)
     published: np.ndarray = field(default_factory=no_counts)
 
 
@@ -57,6 +62,7 @@ def pool_samples(run: Run, jobs: list[Job], plan: Plan, scratch: Scratch) -> Poo
         scratch: takes the records.
     """
     first = PooledSamples(MeanMaps(plan.grid))
+    first.dices.expected = Counter(job.identity.subject for job in jobs if job.identity.split == TEST)
     for measured in progress(run(partial(measure, plan=plan), jobs), "post-processing maps", len(jobs)):
         for warning in measured.warnings:
             warn(warning)
@@ -66,6 +72,7 @@ def pool_samples(run: Run, jobs: list[Job], plan: Plan, scratch: Scratch) -> Poo
             _take_validation(first, measured, scratch)
         if measured.published:
             measured.published.add_to(first.published)
+    first.evidence.dices = first.dices.totals.get(WHOLE, first.evidence.dices)
     return first
 
 
@@ -79,23 +86,20 @@ def _take_tested(first: PooledSamples, measured: Measured, scratch: Scratch) -> 
     if measured.has_lesion:
         first.with_lesion.append(measured.identity.subject)
         measured.tally.add_to(first.evidence.test)
-        first.evidence.dices += measured.tally.spread(dice_curve(measured.tally.counts))
-        _add_steps(first, ORACLE_TEST.name, measured)
+    tallies = {WHOLE: measured.tally, **measured.steps} if measured.has_lesion else {}
+    curves = {name: tally.spread(dice_curve(tally.counts)) for name, tally in tallies.items()}
+    first.dices.add(measured.identity.subject, curves)
 
 
 def _take_validation(first: PooledSamples, measured: Measured, scratch: Scratch) -> None:
     evidence, identity = first.evidence, measured.identity
     if measured.has_lesion:
         measured.tally.add_to(evidence.validation)
-        _add_steps(first, VALIDATION.name, measured)
+        for name, tally in measured.steps.items():
+            tally.add_to(first.steps.setdefault(name, no_counts()))
     elif measured.tally.counts.any():
         measured.tally.add_to(evidence.healthy)
         first.healthy.append(scratch.append(measured.record))
         lowest = measured.tally.ordinal(healthy_quantile(measured.tally.counts, CONFORMAL_RATE) + 1)
         # a subject with several scans keeps to the rate only if each of them does
         evidence.by_subject[identity.subject] = max(lowest, evidence.by_subject.get(identity.subject, -1))
-
-
-def _add_steps(first: PooledSamples, protocol: str, measured: Measured) -> None:
-    for name, tally in measured.steps.items():
-        tally.add_to(first.steps.setdefault(name, {}).setdefault(protocol, no_counts()))

@@ -20,12 +20,12 @@ from madad.core.logs import progress, say, warn
 from madad.evaluation.metrics import slice_dice
 from madad.evaluation.metrics.ordinal_scores import coarse_groups, to_ordinals, to_score
 from madad.evaluation.metrics.thresholds import Choice, best_dice
-from madad.evaluation.protocol import first_pass, froc, published_protocols, second_pass, test_set_metrics
+from madad.evaluation.protocol import first_pass, froc, oracle, published_protocols, second_pass, test_set_metrics
 from madad.evaluation.protocol.false_positive_threshold import one_false_positive
 from madad.evaluation.protocol.first_pass import row
 from madad.evaluation.protocol.inputs import TEST, Grid, Source, list_jobs, reading
 from madad.evaluation.protocol.mean_maps import NAME
-from madad.evaluation.protocol.pooled_samples import PooledSamples, pool_samples
+from madad.evaluation.protocol.pooled_samples import WHOLE, PooledSamples, pool_samples
 from madad.evaluation.protocol.postprocessing import sizes_for
 from madad.evaluation.protocol.records import Scratch
 from madad.evaluation.protocol.second_pass import Scored, score
@@ -36,8 +36,10 @@ from madad.evaluation.results.protocol_table import (
     COMPONENTS,
     NO_STEP,
     ORACLE_SLICE,
+    ORACLE_TEST,
     PROTOCOLS,
     PUBLISHED,
+    VALIDATION,
     after_step,
     choose,
 )
@@ -76,7 +78,7 @@ def evaluate(
         first.evidence.one_false_positive = one_false_positive(
             run, first.healthy, first.evidence.healthy, plan.sizes.min_component
         )
-        choices = choose(first.evidence)
+        choices = oracle.settled(run, first, choose(first.evidence), plan.sizes.min_component)
         _say_thresholds(choices, table)
         cuts = _cuts(first, choices, plan, table)
         scored = _second_pass(run, first, cuts)
@@ -132,9 +134,11 @@ def _plan(options: dict, grid: Grid, alone: bool = False) -> first_pass.Plan:
 
 
 def _cuts(first: PooledSamples, choices: dict[str, Choice], plan: first_pass.Plan, table: LongTable) -> second_pass.Plan:
-    steps = {step: _step_thresholds(step, counts) for step, counts in first.steps.items()}
+    # components change no score, so theirs are chosen without a step
+    names = sorted({*first.steps, *first.dices.totals} - {WHOLE})
+    steps = {step: _step_thresholds(step, step, first) for step in names}
     if steps:
-        steps[COMPONENTS] = _step_thresholds(COMPONENTS, first.steps[NO_STEP])
+        steps[COMPONENTS] = _step_thresholds(COMPONENTS, NO_STEP, first)
     paper = None
     if plan.published:
         paper = (published_protocols.choose(first.published), plan.published.min_component)
@@ -151,12 +155,12 @@ def _cuts(first: PooledSamples, choices: dict[str, Choice], plan: first_pass.Pla
     )
 
 
-def _step_thresholds(step: str, counts: dict[str, np.ndarray]) -> dict[str, int | None]:
-    """Thresholds after one step of the post-processing; components change no score, so theirs are chosen without a step."""
+def _step_thresholds(step: str, scores: str, first: PooledSamples) -> dict[str, int | None]:
+    """Return the thresholds after one step of the post-processing from the scores after it or another."""
+    counts, dices = first.steps.get(scores), first.dices.totals.get(scores)
     return {
-        after_step(step, base).name: best_dice(counts[base.name]) if base.name in counts else None
-        for base in PROTOCOLS
-        if base.by_step
+        after_step(step, VALIDATION).name: None if counts is None else best_dice(counts),
+        after_step(step, ORACLE_TEST).name: None if dices is None else int(np.argmax(dices)) - 1,
     }
 
 

@@ -80,7 +80,8 @@ def test_a_metric_under_a_protocol_says_both() -> None:
     assert (DICE @ VALIDATION).title == "Dice, validation"
     assert (DICE @ ORACLE_TEST).note == (
         "overlap 2 TP / (2 TP + FP + FN), mean over test subjects with a lesion; "
-        "threshold with the best pooled Dice on the test set itself"
+        "the common threshold with the best mean Dice of the subjects on the test set itself, "
+        "small components removed"
     )
 
 

@@ -162,7 +162,7 @@ def test_rows_of_samples_and_of_everybody_under_one_name_stay_apart(tmp_path) ->
 
 def test_every_protocol_of_the_toy_is_there(toy) -> None:
     measures = set(read_summary(toy.summary)["measure"])
-    assert measures > {"dice_pooled", "dice_mean", "dice_slice", "dice_conformal", "dice_one_fp", "auprc_pooled"}
+    assert measures > {"dice_pooled", "dice_pooled_best", "dice_slice", "dice_conformal", "dice_one_fp", "auprc_pooled"}
     assert measures > {"auprc_none", "dice_components_validation", "dice_median_oracle"}
 
 
