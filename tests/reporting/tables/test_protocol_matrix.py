@@ -60,9 +60,9 @@ def test_every_protocol_has_a_column_and_oracles_are_marked(tmp_path) -> None:
     assert all(cell != "–" for row in rows for cell in row.values())
 
 
-def test_protocols_that_see_labels_are_the_oracles() -> None:
+def test_protocols_that_see_labels_are_the_oracles_and_the_best_pooled_threshold() -> None:
     for one in PROTOCOLS:
-        assert one.sees == one.measure.protocol.name.startswith("oracle")
+        assert one.sees == one.measure.protocol.name.startswith(("oracle", "pooled_best"))
         assert one.measure.metric.name.startswith("dice")
 
 
