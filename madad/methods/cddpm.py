@@ -52,12 +52,15 @@ class CDDPM(OneStepDiffusion):
         encoder_depth: int,
         encoder_width: int,
         encoder_stages: int,
+        drop_path: float,
         **shared: Any,
     ) -> None:
         super().__init__("cddpm", **shared)
         # As wide as the embedding of the noise level, unless set.
         condition_channels = condition_channels or 4 * self.unet_arguments["base_channels"]
-        self.encoder = ResNetEncoder(depth=encoder_depth, width=encoder_width, stages=encoder_stages, outputs=condition_channels)
+        self.encoder = ResNetEncoder(
+            depth=encoder_depth, width=encoder_width, stages=encoder_stages, outputs=condition_channels, drop_path=drop_path
+        )
         if pretraining is not None:
             _check_alike(self.encoder, pretraining.encoder)
             transfer(pretraining.encoder, self.encoder)

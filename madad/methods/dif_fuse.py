@@ -49,7 +49,7 @@ class DifFuse(nn.Module):
     ) -> None:
         super().__init__()
         self.unet = UNet(in_channels=1, out_channels=1, scale_shift=True, **sizes)
-        self.classifier = ResNetEncoder(depth=18, width=classifier_width, stages=4, outputs=1)
+        self.classifier = ResNetEncoder(depth=18, width=classifier_width, stages=4, outputs=1, drop_path=0.0, zero_branches=False)
         self.alphas_cumprod = schedules.alphas_cumprod(schedule, num_train_timesteps)
         (start,) = sampling.level_indices([test_timestep], num_train_timesteps, "dif_fuse.parameters.test_timestep")
         self.timesteps = ancestral.respaced(start, sampling_steps, "dif_fuse.parameters.sampling_steps").tolist()

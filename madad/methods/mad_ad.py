@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 
 import torch
-from monai.networks.layers import gaussian_1d, separable_filtering
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,9 +25,11 @@ from madad.models.diffusion import schedules
 from madad.models.diffusion.forward import add_noise
 from madad.models.diffusion.gated import gated_ddim, respaced
 from madad.models.diffusion.patch_masks import diffusible, draw_patch, keep_patches
+from madad.models.diffusion.smoothing import gaussian_blur
 from madad.models.networks.tensor_layout import in_passes
 from madad.models.networks.two_headed_unet import TwoHeadedUNet
 
+GREY_VALUES = 255
 MASK_LOSSES = {
     "mse": lambda logits, keep: functional.mse_loss(logits.sigmoid(), keep),
     "bce": functional.binary_cross_entropy_with_logits,
@@ -127,15 +128,15 @@ class MADAD(nn.Module):
             difference = 2 * (reconstruction - self._decode(self._encode(volume)))
             score = difference.abs().clamp(max=self.clip) / self.clip
         else:
-            difference = 2 * (reconstruction - volume)
+            difference = 2 * (reconstruction - eight_bit(volume))
             score = difference.square().clamp(max=self.gamma) / self.gamma
-        return _smooth(score.mean(dim=1), self.smoothing * volume.shape[-1]) * brain
+        return gaussian_blur(score.mean(dim=1), self.smoothing * volume.shape[-1], axes=(1, 2)) * brain
 
     @torch.no_grad()
     def _draw_latents(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Draw latents (B, C, h, w) from their posterior."""
         self._check_sides(images)
-        mean, sigma = self.autoencoder.encode(images)
+        mean, sigma = self.autoencoder.encode(eight_bit(images))
         return mean + sigma * torch.randn(mean.shape, generator=generator).to(mean)
 
     def _draw_mask(self, brain: Tensor, generator: torch.Generator) -> Tensor:
@@ -153,7 +154,7 @@ class MADAD(nn.Module):
     def _encode(self, volume: Tensor) -> Tensor:
         """Return the posterior means of the latents (S, C, h, w) of a volume (S, 1, H, W)."""
         self._check_sides(volume)
-        return in_passes(lambda slices: self.autoencoder.encode(slices)[0], self.slices_per_pass, volume)
+        return in_passes(lambda slices: self.autoencoder.encode(eight_bit(slices))[0], self.slices_per_pass, volume)
 
     def _decode(self, z: Tensor) -> Tensor:
         return in_passes(self.autoencoder.decode, self.slices_per_pass, z)
@@ -171,12 +172,9 @@ class MADAD(nn.Module):
             )
 
 
-def _smooth(score: Tensor, sigma: float) -> Tensor:
-    """Blur slices (S, H, W) by a Gaussian of `sigma` pixels, cut off at four sigma and mirrored at the border."""
-    if sigma == 0:
-        return score
-    kernel = gaussian_1d(torch.tensor(sigma), truncated=4.0, approx="sampled", normalize=True).to(score)
-    return separable_filtering(score[:, None], [kernel, kernel], mode="reflect")[:, 0]
+def eight_bit(images: Tensor) -> Tensor:
+    """Round images in [0, 1] to the 256 grey values of the files that the released code reads; its loader divides by 255."""
+    return (images * GREY_VALUES).round() / GREY_VALUES
 
 
 def _check(autoencoder: Autoencoder, sizes: list[int], probabilities: list[float]) -> None:

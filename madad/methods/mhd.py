@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch, Method
+from madad.models.diffusion.smoothing import gaussian_blur
 
 SIGMA = 1.0  # voxels, of the window of SSIM and of the smoothed weight
 RADIUS = 4  # voxels, where both end: int(3.5 SIGMA + 0.5)
@@ -73,7 +74,7 @@ class MHD(nn.Module):
             drawn = draws[:, index, inside]
             d, centred = x[index, inside] - drawn.mean(0), drawn - drawn.mean(0)
             distance[index, inside] = self.squared_distance(d, centred, self.ridge).clamp(min=0).sqrt()
-        return smoothed(to_unit_range(distance))
+        return gaussian_blur(to_unit_range(distance), SIGMA, axes=(0, 1, 2))
 
 
 def full_covariance(d: Tensor, centred: Tensor, ridge: float) -> Tensor:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-FOLDER = Path(os.environ.get("MADAD_TEST_GOLDEN") or Path(__file__).resolve().parents[3] / "shared" / "golden")
+FOLDER = Path(os.environ.get("MADAD_TEST_GOLDEN") or Path(__file__).resolve().parent / "arrays")
 CHECKS = {}
 
 
@@ -253,7 +253,10 @@ def ddpm_sizes(item):
             return UNet(in_channels=1, out_channels=1, norm_groups=32, scale_shift=scale_shift, condition_channels=condition, **c)
 
         sizes = (
-            [count(network(True)), count(SparK(encoder_depth=50, encoder_width=64, encoder_stages=4, mask_ratio=0.65))]
+            [
+                count(network(True)),
+                count(SparK(encoder_depth=50, encoder_width=64, encoder_stages=4, drop_path=0.05, mask_ratio=0.65)),
+            ]
             if condition
             else [count(network(False)), count(network(True))]
         )
@@ -470,15 +473,15 @@ def cddpm_encoder(item):
 
 @check("cddpm.encoder_full")
 def cddpm_encoder_full(item):
-    from madad.models.networks.resnet import ResNetEncoder
+    from madad.models.networks.resnet import DropPath, ResNetEncoder
 
     network = ResNetEncoder(depth=50, width=64, stages=4, outputs=32)
     zeros = [p for name, p in network.named_parameters() if p.ndim == 1 and name.endswith("weight") and p.abs().max() == 0]
-    drops = [m.p for m in network.modules() if "drop" in type(m).__name__.lower()]
+    drops = [m.p for m in network.modules() if isinstance(m, DropPath) and m.p > 0]
     return {
         "parameters": np.array(sum(p.numel() for p in network.parameters())),
-        "drop_paths@as_is": np.resize(np.array([len(drops), *drops, 0.0]), item.expected("drop_paths").shape) * 1.0,
-        "zero_gammas@as_is": np.array(len(zeros)),
+        "drop_paths": np.array([len(drops), *drops]),
+        "zero_gammas": np.array(len(zeros)),
     }
 
 
@@ -495,6 +498,7 @@ def cddpm(item):
         encoder_depth=c["encoder"]["depth"],
         encoder_width=c["encoder"]["width"],
         encoder_stages=c["encoder"]["stages"],
+        drop_path=0.0,
     )
     load(model.encoder, item.weights("encoder"))
     return model
@@ -538,6 +542,7 @@ def spark_loss(item):
         encoder_depth=c["encoder_depth"],
         encoder_width=c["encoder_width"],
         encoder_stages=c["encoder_stages"],
+        drop_path=0.0,
         mask_ratio=c["mask_ratio"],
     )
     state = {f"encoder.{name}": tensor for name, tensor in item.weights("encoder").items() if not name.startswith("fc.")}
@@ -939,26 +944,17 @@ def mad_ad_autoencoder(item):
 def mad_ad_map(item):
     from madad.methods.mad_ad import MADAD
 
+    model = SimpleNamespace(
+        residual="code",
+        clip=item.config["clip"],
+        gamma=0.2,
+        smoothing=item.config["sigma"] / item["before"].shape[-1],
+        _encode=lambda volume: volume,
+        _decode=lambda z: z,
+    )
     before, after = item.tensor("before"), item.tensor("after")
-    out = {}
-    for suffix, margin in (("", 24), ("@as_is", 0)):
-
-        def grown(x, margin=margin):
-            return torch.from_numpy(np.pad(x.numpy(), ((0, 0), (0, 0), (margin, margin), (margin, margin)), mode="symmetric"))
-
-        one, two = (grown(x) for x in (before, after))
-        model = SimpleNamespace(
-            residual="code",
-            clip=item.config["clip"],
-            gamma=0.2,
-            smoothing=item.config["sigma"] / one.shape[-1],
-            _encode=lambda volume: volume,
-            _decode=lambda z: z,
-        )
-        brain = torch.ones(one.shape[0], *one.shape[2:], dtype=torch.bool)
-        found = MADAD.anomaly_map(model, (one + 1) / 2, (two + 1) / 2, brain, GENERATOR)
-        out[f"map{suffix}"] = found[:, margin : found.shape[1] - margin or None, margin : found.shape[2] - margin or None]
-    return out
+    brain = torch.ones(before.shape[0], *before.shape[2:], dtype=torch.bool)
+    return {"map": MADAD.anomaly_map(model, (before + 1) / 2, (after + 1) / 2, brain, GENERATOR)}
 
 
 def ranked(scores, lesion):
@@ -1008,14 +1004,7 @@ def mhd_map(item):
     brain = torch.from_numpy(item.bits("brain", *volume.shape))
     model = MHD(model=nn.Identity(), draws=c["draws"], ridge=c["ridge"], covariance=c["covariance"], residual=c["residual"])
     weight = model._weight(volume.double(), draws.double(), brain)
-    full = {"weight": weight, "map": model.anomaly_map(volume[:, None], draws[:, :, None], brain, GENERATOR)}
-    inside = slice(5, volume.shape[0] - 5)
-    out = {f"{name}@whole": value for name, value in full.items()}
-    for name, value in full.items():
-        whole = torch.from_numpy(item.expected(name)).to(value).clone()
-        whole[inside] = value[inside]
-        out[name] = whole
-    return out
+    return {"weight": weight, "map": model.anomaly_map(volume[:, None], draws[:, :, None], brain, GENERATOR)}
 
 
 @check("mhd.distance")
@@ -1123,7 +1112,7 @@ def scoring_halving_dice(item):
 
 @check("scoring.halving_point")
 def scoring_halving_point(item):
-    return {"threshold@as_is": np.array([point for _, point in halvings(item)])}
+    return {"threshold": np.array([point for _, point in halvings(item)])}
 
 
 # ---- fluid -----------------------------------------------------------------------------------------------------------------
@@ -1306,9 +1295,8 @@ class FakeVolumes(nn.Module):
     spatial_dims, latent_channels, downsampling = 3, 3, 1
 
 
-def conddiff(item, as_is=False):
+def conddiff(item):
     from madad.methods.conddiff import CondDiff
-    from madad.models.networks.unet import SelfAttention
 
     c, state = item.config, item.weights("conddiff")
     keys = (
@@ -1334,10 +1322,6 @@ def conddiff(item, as_is=False):
     )
     load(model.encoder, semantic_names(part(state, "encoder.")))
     load(model.unet, adagn_names({name: tensor for name, tensor in state.items() if not name.startswith("encoder.")}))
-    if not as_is:
-        for module in model.unet.modules():
-            if isinstance(module, SelfAttention):
-                module.norm.eps = 1e-6
     return model
 
 
@@ -1349,13 +1333,10 @@ def conddiff_encoder(item):
 
 @check("conddiff.unet")
 def conddiff_unet(item):
-    out = {}
-    for suffix, as_is in (("", False), ("@as_is", True)):
-        model, x = conddiff(item, as_is), item.tensor("x_t").requires_grad_()
-        answer = model.unet(x, item.tensor("t"), model.encoder(item.tensor("z")))
-        answer.square().mean().backward()
-        out |= {f"answer{suffix}": answer, f"grad_x{suffix}": x.grad, f"grad_norm{suffix}": conddiff_norm(model)}
-    return out
+    model, x = conddiff(item), item.tensor("x_t").requires_grad_()
+    answer = model.unet(x, item.tensor("t"), model.encoder(item.tensor("z")))
+    answer.square().mean().backward()
+    return {"answer": answer, "grad_x": x.grad, "grad_norm": conddiff_norm(model)}
 
 
 def conddiff_norm(model):
@@ -1396,18 +1377,10 @@ def conddiff_sizes(item):
 @check("ldm.unet")
 def ldm_unet(item):
     from madad.models.networks.adagn_unet import AdaGNUNet
-    from madad.models.networks.unet import SelfAttention
 
-    out = {}
-    for suffix, epsilon in (("", 1e-6), ("@as_is", None)):
-        network = AdaGNUNet(in_channels=3, out_channels=6, **item.config)
-        load(network, adagn_names(item.weights("ldm")))
-        for module in network.modules():
-            if isinstance(module, SelfAttention) and epsilon:
-                module.norm.eps = epsilon
-        with torch.no_grad():
-            out[f"answer{suffix}"] = network(item.tensor("x_t"), item.tensor("t"))
-    return out
+    network = load(AdaGNUNet(in_channels=3, out_channels=6, **item.config), adagn_names(item.weights("ldm")))
+    with torch.no_grad():
+        return {"answer": network(item.tensor("x_t"), item.tensor("t"))}
 
 
 @check("conddiff.schedule")
@@ -1442,13 +1415,13 @@ def conddiff_p_mean(item):
 def conddiff_bound(item):
     ancestral, chain, x_0, x_t, t, answer = noisy(item)
     bound = ancestral.bound_term(answer, x_0, x_t, t, chain)
-    return {"later": bound[1:], "first@as_is": bound[:1]}
+    return {"later": bound[1:], "first": bound[:1]}
 
 
 @check("conddiff.bound_open_bins")
 def conddiff_open_bins(item):
     ancestral, chain, x_0, x_t, t, answer = noisy(item)
-    return {"first@as_is": ancestral.bound_term(answer, x_0, x_t, t, chain)[:1]}
+    return {"first": ancestral.bound_term(answer, x_0, x_t, t, chain)[:1]}
 
 
 @check("conddiff.loss")

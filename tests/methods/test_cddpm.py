@@ -29,9 +29,12 @@ def generator() -> torch.Generator:
 
 
 def awake(method: CDDPM) -> CDDPM:
-    """With the U-Net's zeros replaced, as after some training."""
+    """With the zeros of U-Net and encoder replaced, as after some training."""
     for weight in method.unet.parameters():
         torch.nn.init.normal_(weight, std=0.05)
+    for name, weight in method.encoder.named_parameters():
+        if name.endswith("weight") and weight.ndim == 1:
+            torch.nn.init.ones_(weight)
     return method.eval()
 
 

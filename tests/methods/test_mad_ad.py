@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from madad.configuration import cards
 from madad.core.errors import UserError
-from madad.methods.mad_ad import MADAD
+from madad.methods.mad_ad import MADAD, eight_bit
 
 
 class Shrinking(nn.Module):
@@ -59,7 +59,7 @@ def generator(seed: int = 0) -> torch.Generator:
 def batch(count: int = 6, side: int = 64) -> dict[str, Tensor]:
     brain = torch.zeros(count, 1, side, side, dtype=torch.bool)
     brain[..., 8:-8, 8:-8] = True
-    return {"image": torch.rand(count, 1, side, side, generator=generator(9)) * brain, "brain": brain}
+    return {"image": eight_bit(torch.rand(count, 1, side, side, generator=generator(9)) * brain), "brain": brain}
 
 
 def infer(method: MADAD, volume: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -134,6 +134,18 @@ def test_training_draws_latents_and_inference_takes_their_mean() -> None:
     assert torch.equal(spy.shown[1][0], mean)
 
 
+def test_slices_are_rounded_to_the_grey_values_of_the_published_files() -> None:
+    image = torch.linspace(0, 1, 10_001)
+    rounded = eight_bit(image)
+    assert rounded.unique().numel() == 256 and (rounded - image).abs().max().item() == pytest.approx(1 / 510, abs=1e-5)
+    data = batch()
+    between = data | {"image": data["image"] + 0.4 / 255}
+    assert build().training_loss(between, generator())["loss"] == build().training_loss(data, generator())["loss"]
+    for residual in ("code", "paper"):
+        maps = [infer(build(residual=residual), one["image"])[1] for one in (data, between)]
+        assert torch.equal(*maps)
+
+
 def test_no_gradient_reaches_the_autoencoder() -> None:
     method = build()
     weight = method.autoencoder.weight = nn.Parameter(torch.ones(()))
@@ -159,8 +171,8 @@ def test_residual_of_the_code_is_clipped_and_taken_from_the_autoencoded_slice() 
 
 
 def test_residual_of_the_paper_is_squared_and_taken_from_the_slice() -> None:
-    volume = torch.full((2, 1, 64, 64), 0.3)
-    _, near = infer(spied(clean=2.0, logit=-1.0, residual="paper")[0], volume)
+    volume = torch.full((2, 1, 64, 64), 0.4)
+    _, near = infer(spied(clean=3.0, logit=-1.0, residual="paper")[0], volume)
     assert near.max().item() == pytest.approx(0.2**2 / 0.2, rel=1e-3)
     volume[..., 32, 32] = 0.9
     unchanged = infer(spied(logit=1.0, residual="paper", smoothing=0.0)[0], volume)[1]

@@ -98,7 +98,7 @@ def test_weight_follows_the_definition_slice_by_slice() -> None:
         d = x[index, inside] - drawn[:, index, inside].mean(0)
         distance[index, inside] = (d * (dense_inverse(centred) @ d)).clamp(min=0).sqrt()
     unit = (distance - distance.min()) / (distance.max() - distance.min())
-    weight = ndimage.gaussian_filter(unit.numpy(), 1, mode="mirror", truncate=4)
+    weight = ndimage.gaussian_filter(unit.numpy(), 1)
     expected = dissimilarity(drawn.mean(0), x) * torch.from_numpy(weight) * brain
     found = map_of(mhd(), volume, draws, brain)
     assert found.dtype == torch.float32
@@ -174,6 +174,15 @@ class TestEveryForm:
         volume, brain = torch.zeros(SLICES, 1, SIDE, SIDE), torch.ones(SLICES, SIDE, SIDE, dtype=torch.bool)
         draws = torch.zeros(DRAWS, *volume.shape)
         assert torch.isfinite(map_of(mhd(covariance=covariance, residual=residual), volume, draws, brain)).all()
+
+
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_weights_do_not_tell_how_far_a_volume_is_from_its_draws(covariance: str) -> None:
+    volume, brain = head()
+    draws = mhd().reconstruct(volume, generator())[:, :, 0].double()
+    mean, method = draws.mean(0), mhd(covariance=covariance)
+    far, near = (method._weight(mean + factor * (volume[:, 0] - mean), draws, brain) for factor in (1.0, 0.1))
+    assert far.max() > 0.2 and torch.allclose(near, far, atol=1e-9)
 
 
 def test_mean_form_is_the_residual_of_the_mean() -> None:

@@ -123,14 +123,15 @@ def best_by_halving(counts: np.ndarray) -> float:
 def halve(quality: Callable[[float], float], highest: float, steps: int = SEARCH_STEPS) -> float:
     """Halve [0, highest] again and again, keep the half whose middle is better (the lower if equal), and return the best point.
 
-    As in the released code of arXiv 2303.03758. It sees `highest` / 2^(steps + 1) at best, and can take the wrong half
-    where the quality is not symmetric around its best point.
+    Of equally good points it returns the one that it met last, of a pair the lower. As in the released code of arXiv 2303.03758.
+    It sees `highest` / 2^(steps + 1) at best, and can take the wrong half where the quality is not symmetric around its best
+    point.
     """
     low, high = 0.0, highest
     best = (-np.inf, 0.0)
     for _ in range(steps):
         quarter = (high - low) / 4
         lower, upper = ((quality(point), point) for point in (low + quarter, high - quarter))
-        best = max(best, lower, upper, key=lambda pair: pair[0])
+        best = max(lower, upper, best, key=lambda pair: pair[0])  # the first of equals
         low, high = (low, high - 2 * quarter) if lower[0] >= upper[0] else (low + 2 * quarter, high)
     return best[1]

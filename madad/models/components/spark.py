@@ -26,9 +26,11 @@ from madad.models.networks.spark import Decoder, Densify, draw_visible, on_grid_
 class SparK(nn.Module):
     """Encoder, tokens and decoder; hyper-parameters as in the card."""
 
-    def __init__(self, *, encoder_depth: int, encoder_width: int, encoder_stages: int, mask_ratio: float) -> None:
+    def __init__(
+        self, *, encoder_depth: int, encoder_width: int, encoder_stages: int, drop_path: float, mask_ratio: float
+    ) -> None:
         super().__init__()
-        self.encoder = ResNetEncoder(depth=encoder_depth, width=encoder_width, stages=encoder_stages)
+        self.encoder = ResNetEncoder(depth=encoder_depth, width=encoder_width, stages=encoder_stages, drop_path=drop_path)
         coarsest_first = list(reversed(self.encoder.channels))
         widths = [encoder_width * 2**stage for stage in reversed(range(encoder_stages))]
         self.densify = nn.ModuleList(

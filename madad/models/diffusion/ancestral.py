@@ -22,6 +22,7 @@ Denoise = Callable[[Tensor, Tensor], Tensor]
 # Half a step between two of 256 levels in [-1, 1], the precision at which Nichol & Dhariwal score the last step.
 HALF_BIN = 1 / 255
 SMALLEST_PROBABILITY = 1e-12
+OUTERMOST = 0.999  # beyond it, on either side, a bin has no end
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def hybrid_loss(answer: Tensor, x_0: Tensor, x_t: Tensor, noise: Tensor, t: Tens
 def bound_term(answer: Tensor, x_0: Tensor, x_t: Tensor, t: Tensor, levels: Chain) -> Tensor:
     """Return one term of the variational bound per image, (B,) in bits per dimension; Nichol & Dhariwal 2021, eqs. 4 to 7.
 
-    KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)), and at t = 0 the negative log-likelihood of x_0 in bins of 2/255.
+    KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)), and at t = 0 the negative log-likelihood of x_0 in bins of 2/255, the
+    first and the last of which are open, although latents, unlike pixels, lie beyond them: so the code of arXiv 2506.10233.
     """
     mean, log_variance = previous(answer, x_t, t, levels)
     true_mean = _column(levels.weight_x_0, t, x_t) * x_0 + _column(levels.weight_x_t, t, x_t) * x_t
@@ -170,10 +172,19 @@ def _divergence(mean: Tensor, log_variance: Tensor, other_mean: Tensor, other_lo
 
 
 def _surprise(x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Return -log P(x within its bin), in nats."""
+    """Return -log P(x within its bin), in nats; Ho et al. 2020, eq. 13, with the outermost bins open as there."""
     scale = (-0.5 * log_variance).exp()
-    upper, lower = (torch.special.ndtr((x - mean + side * HALF_BIN) * scale) for side in (1, -1))
-    return -(upper - lower).clamp_min(SMALLEST_PROBABILITY).log()
+    below_upper, below_lower = (_normal_cdf((x - mean + side * HALF_BIN) * scale) for side in (1, -1))
+    inside = torch.where(x > OUTERMOST, 1 - below_lower, below_upper - below_lower)
+    return -torch.where(x < -OUTERMOST, below_upper, inside).clamp_min(SMALLEST_PROBABILITY).log()
+
+
+def _normal_cdf(x: Tensor) -> Tensor:
+    """Return the standard normal distribution function as the released codes approximate it, within 3e-4.
+
+    Source: Page 1977 (doi:10.2307/2346872), eq. 3.
+    """
+    return 0.5 * (1 + (math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)).tanh())
 
 
 def _column(table: np.ndarray, t: Tensor, images: Tensor) -> Tensor:

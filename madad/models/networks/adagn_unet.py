@@ -59,7 +59,9 @@ class AdaGNUNet(nn.Module):
 
         def stage(inputs: int, outputs: int, attend: bool) -> Layers:
             block = AdaGNBlock(convolution, inputs, outputs, width, condition_channels, norm_groups)
-            return Layers([block, SelfAttention(outputs, norm_groups, max_head_channels=outputs)] if attend else [block])
+            if not attend:
+                return Layers([block])
+            return Layers([block, SelfAttention(outputs, norm_groups, max_head_channels=outputs, norm_epsilon=NORM_EPSILON)])
 
         self.stem = convolution(in_channels, base_channels, 3, padding=1)
         self.down, skips = _encoder(stage, convolution, base_channels, levels, blocks_per_level)

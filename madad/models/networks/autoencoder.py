@@ -118,4 +118,4 @@ def _blocks(part: nn.Module) -> nn.ModuleList:
 def _middle(spatial_dims: int, channels: int, norm_groups: int) -> nn.Sequential:
     """Build residual block, one-headed self-attention, residual block."""
     first, last = (AEKLResBlock(spatial_dims, channels, norm_groups, NORM_EPSILON, channels) for _ in range(2))
-    return nn.Sequential(first, SelfAttention(channels, norm_groups, max_head_channels=channels), last)
+    return nn.Sequential(first, SelfAttention(channels, norm_groups, channels, NORM_EPSILON), last)

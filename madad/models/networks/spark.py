@@ -12,10 +12,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-from monai.networks.nets.resnet import ResNetBlock, ResNetBottleneck
 from torch import Tensor, nn
 
-from madad.models.networks.resnet import ResNetEncoder
+from madad.models.networks.resnet import BasicBlock, Bottleneck, ResNetEncoder
 
 TOKEN_STD = 0.02
 
@@ -79,18 +78,15 @@ def sparse_norm(norm: nn.Module, features: Tensor, visible: Tensor) -> Tensor:
 
 
 def _sparse_block(block: nn.Module, x: Tensor, visible: Tensor) -> Tensor:
-    if not isinstance(block, ResNetBlock | ResNetBottleneck):
+    if not isinstance(block, BasicBlock | Bottleneck):
         raise TypeError(f"a residual block is needed, not a {type(block).__name__}")
-    layers = [(block.conv1, block.bn1), (block.conv2, block.bn2)]
-    if isinstance(block, ResNetBottleneck):
-        layers.append((block.conv3, block.bn3))
     h = x
-    for index, (conv, norm) in enumerate(layers):
+    for index, (conv, norm) in enumerate(zip(block.convolutions, block.norms, strict=True)):
         h = sparse_norm(norm, conv(block.act(h) if index else h), visible)
     if isinstance(block.downsample, nn.Sequential):
         conv, norm = block.downsample
         x = sparse_norm(norm, conv(x), visible)
-    return block.act(h + x)
+    return block.act(block.drop_path(h) + x)
 
 
 class Densify(nn.Module):

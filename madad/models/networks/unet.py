@@ -140,10 +140,12 @@ class ResidualBlock(nn.Module):
 class SelfAttention(nn.Module):
     """Multi-head self-attention over the pixels or voxels; ADM, section 3.1, with its heads of at most 64 channels."""
 
-    def __init__(self, channels: int, norm_groups: int, max_head_channels: int = MAX_HEAD_CHANNELS) -> None:
+    def __init__(
+        self, channels: int, norm_groups: int, max_head_channels: int = MAX_HEAD_CHANNELS, norm_epsilon: float = 1e-5
+    ) -> None:
         super().__init__()
         self.head_channels = min(max_head_channels, channels)
-        self.norm = nn.GroupNorm(norm_groups, channels)
+        self.norm = nn.GroupNorm(norm_groups, channels, eps=norm_epsilon)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         self.out = zero(nn.Conv1d(channels, channels, 1))
 

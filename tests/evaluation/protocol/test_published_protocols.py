@@ -42,12 +42,13 @@ def test_halving_finds_the_top_of_a_symmetric_curve(best: float) -> None:
     assert halve(lambda threshold: -abs(threshold - best), 1.0) == pytest.approx(best, abs=2**-10)
 
 
-def test_halving_takes_the_lower_half_of_equals_and_remembers_the_best_point() -> None:
+def test_halving_takes_the_lower_half_of_equals_and_remembers_the_best_point_that_it_met_last() -> None:
     visited = []
-    assert halve(lambda threshold: visited.append(threshold) or 0.0, 1.0) == 0.25
+    assert halve(lambda threshold: visited.append(threshold) or 0.0, 1.0) == visited[-2] == 0.5**11
     assert visited[:4] == [0.25, 0.75, 0.125, 0.375]
     assert len(visited) == 20
     assert halve(lambda threshold: float(threshold == 0.75), 1.0) == 0.75
+    assert halve(lambda threshold: float(threshold >= 0.75), 1.0) == 0.75 + 0.5**11
 
 
 def test_halving_agrees_with_a_dense_grid_where_there_is_one_top() -> None:

@@ -10,7 +10,7 @@ from madad.core.errors import UserError
 from madad.models.components.spark import SparK
 from madad.models.networks.spark import draw_visible, on_grid_of
 
-PAPER = {"encoder_depth": 50, "encoder_width": 64, "encoder_stages": 4, "mask_ratio": 0.65}
+PAPER = {"encoder_depth": 50, "encoder_width": 64, "encoder_stages": 4, "drop_path": 0.05, "mask_ratio": 0.65}
 
 
 def build(**changes: object) -> SparK:

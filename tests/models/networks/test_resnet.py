@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from madad.models.networks.resnet import ResNetEncoder, transfer
+from madad.models.networks.resnet import BasicBlock, Bottleneck, DropPath, ResNetEncoder, transfer
 
 
 def encoder(depth: int = 18, width: int = 4, stages: int = 4, outputs: int | None = None) -> ResNetEncoder:
@@ -71,3 +71,32 @@ def test_an_encoder_of_another_size_is_refused_and_nothing_copied(other: dict) -
 def test_weights_under_another_prefix_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit"):
         transfer(torch.nn.ModuleDict({"backbone": encoder()}), encoder())
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_untrained_branches_add_nothing_and_an_ordinary_network_has_them(depth: int) -> None:
+    for network, zero in ((encoder(depth), True), (ResNetEncoder(depth=depth, width=4, stages=4, zero_branches=False), False)):
+        block = next(module for module in network.modules() if isinstance(module, BasicBlock | Bottleneck))
+        block.drop_path.register_forward_hook(lambda _, __, branch, zero=zero: pytest.fail() if branch.any() == zero else None)
+        network.eval()(torch.rand(1, 1, 32, 32))
+
+
+def test_drop_path_drops_whole_images_as_often_as_it_is_told_and_keeps_the_mean() -> None:
+    drop, branch = DropPath(), torch.ones(4000, 2, 3, 3)
+    drop.p = 0.3
+    torch.manual_seed(0)
+    dropped = drop(branch).flatten(1)
+    assert torch.equal(dropped.amin(1), dropped.amax(1))
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.03)
+    assert dropped.mean().item() == pytest.approx(1, abs=0.03)
+    assert drop.eval()(branch) is branch
+
+
+def test_probability_of_dropping_rises_to_the_last_block_and_acts_in_training_alone() -> None:
+    network = awake(ResNetEncoder(depth=18, width=4, stages=4, drop_path=0.7))
+    rates = [module.p for module in network.modules() if isinstance(module, DropPath)]
+    assert rates == pytest.approx([0.1 * index for index in range(8)])
+    images = torch.rand(8, 1, 32, 32)
+    assert torch.equal(network.eval()(images), network(images))
+    network.train()
+    assert not torch.equal(network(images), network(images))
