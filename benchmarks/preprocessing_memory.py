@@ -40,7 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         cohort, options = settings(arguments, Path(folder))
-        rows, _ = read(bids.find, Path(cohort["root"]), cohort, [arguments.modality])
+        rows = read(bids.find, Path(cohort["root"]), cohort, [arguments.modality]).rows
         if not arguments.root:
             rows = [{**rows[0], "subject": f"sub-{number:03d}"} for number in range(arguments.subjects)]
         used = [measure(row, number, options, Path(folder)) for number, row in enumerate(rows[: arguments.subjects], start=1)]

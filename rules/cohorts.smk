@@ -28,6 +28,8 @@ rule cohort:
     output:
         manifest="results/cohorts/{cohort}/manifest.tsv",
         excluded="results/cohorts/{cohort}/excluded.tsv",
+        passed_over="results/cohorts/{cohort}/passed_over.tsv",
+        summary="results/cohorts/{cohort}/summary.json",
     log:
         "results/logs/cohort/{cohort}.log",
     conda:
@@ -43,6 +45,6 @@ rule cohort:
         folder=lambda wildcards, output: paths.parent(output.manifest),
         code=lambda wildcards: cohorts.code(PLAN, wildcards.cohort),
     shell:
-        f"{MADAD} cohort"
+        f"{MADAD} manifest"
         " --name {wildcards.cohort} --options {params.options:q}"
         " --modalities {params.modalities:q} --folder {params.folder} --workers {threads} --log {log}"

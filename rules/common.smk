@@ -28,4 +28,8 @@ wildcard_constraints:
 
 onstart:
     # not in a dry run, where nothing is written
+    try:
+        logger.info(startup.cohort_summary(PLAN, workflow.dag.needrun_jobs()))
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
     logger.log(*startup.first_lines(PLAN))

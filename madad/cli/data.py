@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from pathlib import Path
 
 from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
 from madad.core import logs
 
+REASONS = ("subject", "path", "reason")
+
 
 def declare(commands: Commands) -> None:
     """Declare the commands of this stage."""
     command(commands, download, "options", "folder", "out")
-    command(commands, cohort, "options", "folder", name={}, modalities={"type": json.loads}, workers=INTEGER)
+    command(commands, manifest, "options", "folder", name={}, modalities={"type": json.loads}, workers=INTEGER)
+    shown = command(commands, cohort)
+    shown.add_argument("configuration", type=Path, help="configuration file, as for snakemake --configfile")
+    shown.add_argument("--names", action="store_true", help="look at names alone, without opening images and masks")
     command(commands, preprocess, "options", "manifest", "folder", "table", shard=INTEGER, shards=INTEGER)
     command(commands, verdicts, "options", "out", "record", tables=MANY, cohort={})
     command(commands, intensity, "options", "out", tables=MANY, modality={})
@@ -30,10 +34,12 @@ def download(arguments: Arguments) -> None:
     write_json(arguments.out, {"kind": options["kind"], "files": files})
 
 
-def cohort(arguments: Arguments) -> None:
+def manifest(arguments: Arguments) -> None:
     """List the images of a cohort; a phantom cohort is generated first."""
     from madad.core.io.manifest import write_manifest, write_table
-    from madad.data.cohorts.finding.manifest_rows import read
+    from madad.core.provenance import write_json
+    from madad.data.cohorts.finding import summary
+    from madad.data.cohorts.finding.understanding import read_cohort
 
     options, folder = arguments.options, arguments.folder
     root, kind = Path(options.get("root") or folder / "bids"), options["kind"]
@@ -42,19 +48,34 @@ def cohort(arguments: Arguments) -> None:
 
         phantom.build(root, options, arguments.workers)
         kind = "bids"
-    rows, excluded = read(import_module(f"madad.data.cohorts.{kind}").find, root, options, arguments.modalities)
-    for entry in excluded:
-        logs.warn(f"{arguments.name}: {entry['subject']} is left out: {entry['reason']}")
-    write_table(folder / "excluded.tsv", excluded, ("subject", "path", "reason"))
-    write_manifest(folder / "manifest.tsv", rows)
+    reading = read_cohort(kind, root, options, arguments.modalities)
+    found = summary.facts(reading, root, options["kind"], options.get("group", "auto"))
+    for line in summary.lines(arguments.name, found):
+        logs.say(line)
+    write_table(folder / "excluded.tsv", reading.excluded, REASONS)
+    write_table(folder / "passed_over.tsv", reading.passed, REASONS)
+    write_json(folder / "summary.json", found)
+    write_manifest(folder / "manifest.tsv", reading.rows)
+
+
+def cohort(arguments: Arguments) -> None:
+    """Show how the cohorts of a configuration are understood: groups, splits, sequences, masks, and what is not used."""
+    from madad.configuration import settings
+    from madad.configuration.files import read_configuration
+    from madad.data.cohorts.finding import understanding
+
+    config = settings.resolve(read_configuration(arguments.configuration))
+    understood = understanding.understand(config, "names" if arguments.names else "files")
+    print("\n".join(understanding.lines(understood)))
+    understanding.check(config, understood)
 
 
 def preprocess(arguments: Arguments) -> None:
     """Preprocess one shard of a cohort."""
-    from madad.core.io.manifest import read_manifest
+    from madad.core.io.manifest import NO_SPLIT, read_manifest
     from madad.data.preprocessing import shards
 
-    rows = read_manifest(arguments.manifest)
+    rows = [row for row in read_manifest(arguments.manifest) if row["split"] != NO_SPLIT]
     shards.run(rows, arguments.shard, arguments.shards, arguments.folder, arguments.options, arguments.table)
 
 

@@ -11,6 +11,7 @@ from madad.configuration.field_types import (
     Count,
     Distinct,
     DistinctAtLeastOne,
+    EntityValue,
     Fraction,
     Integer,
     Modality,
@@ -59,6 +60,16 @@ class PatientSplit(Section):
     test: Fraction = Field(0.7, description="fraction of the patients")
 
 
+class Columns(Section):
+    """Columns of participants.tsv, where they are not called as here."""
+
+    age: Text | None = Field(None, description="years")
+    sex: Text | None = Field(None, description="F, M or O, in words or letters")
+    site: Text | None = Field(None, description="scanner or hospital")
+    group: Text | None = Field(None, description="who is healthy and who is a patient")
+    lesion_kind: Text | None = Field(None, description="kind of lesion, by which patients are divided among the splits")
+
+
 class Cohort(Section):
     """One cohort: where its images come from, how its subjects are split, and how it is preprocessed."""
 
@@ -85,8 +96,21 @@ class Cohort(Section):
     dataset: Dataset = Field(
         None, description="public data set that the cohort is, to compare with published numbers (docs/published_numbers.md)"
     )
-    group: Literal["auto", "healthy", "patient"] = Field(
-        "auto", description="auto: from participants.tsv, otherwise subjects with a lesion mask are patients"
+    group: Literal["auto", "healthy", "patient", "by_mask"] = Field(
+        "auto",
+        description="auto: subjects with a lesion mask are patients, for others participants.tsv decides, and who is in neither "
+        "is unknown and not used; healthy, patient: all subjects are; by_mask: as auto, but who would be unknown is healthy",
+    )
+    columns: Columns = Field(default_factory=Columns, description="bids: columns of participants.tsv that have other names")
+    healthy_values: list[Text] = Field(
+        default=[],
+        description="bids: words that mean healthy in the column of the group; every other word means patient; empty: control, "
+        "healthy, HC, CN and the like",
+    )
+    filters: dict[str, dict[str, EntityValue]] = Field(
+        default={},
+        description="bids: which images and masks to use, by sequence, lesion_mask or brain_mask: BIDS entities such as acq, run "
+        "or desc with a value, several, or null for none, as in {T1w: {acq: highres, run: 1}}",
     )
     split: Split = Field(default_factory=Split, description="how the healthy subjects are split")
     patient_split: PatientSplit = Field(default_factory=PatientSplit, description="how the patients are split")
@@ -103,8 +127,12 @@ class Cohort(Section):
     )
     split_seed: Natural = Field(0, description="seed of the random splits")
     limit: OrNone[Count] = Field(None, description="largest number of subjects to use; null: all")
-    brain_masks: str = Field("derivatives/*/{subject}/**/*brain*mask.nii*", description="glob pattern below root")
-    lesion_masks: str = Field("derivatives/*/{subject}/**/*lesion*mask.nii*", description="glob pattern below root")
+    brain_masks: Text | None = Field(
+        None, description="bids: glob pattern below root for brain masks, with {subject}; null: recognised by their names"
+    )
+    lesion_masks: Text | None = Field(
+        None, description="bids: glob pattern below root for lesion masks, with {subject}; null: recognised by their names"
+    )
     shards: OrNone[Count] = Field(None, description="number of jobs that preprocess it; null: one per 40 subjects, at least two")
     healthy: Natural = Field(20, description="phantom: number of healthy subjects")
     patients: Natural = Field(8, description="phantom: number of patients")

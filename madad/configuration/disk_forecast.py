@@ -112,7 +112,7 @@ def _groups(cohort: Options) -> tuple[int, int]:
     total = subject_counts.subjects(cohort)
     if cohort["kind"] == "phantom":
         return cohort["healthy"], max(total - cohort["healthy"], 0)
-    if cohort["group"] != "auto":
+    if cohort["group"] in ("healthy", "patient"):
         return (total, 0) if cohort["group"] == "healthy" else (0, total)
     try:
         groups = [row.get("group", "").lower() for row in read_table(Path(cohort.get("root") or ".") / "participants.tsv")]

@@ -73,3 +73,5 @@ DistinctAtLeastOne = Annotated[
 ]
 # A sequence: a suffix of BIDS, such as T1w, or T1ce.
 Modality = Annotated[str, Field(pattern="^[A-Za-z0-9]+$")]
+# A value of a BIDS entity: a text or a number, several of which any will do, or null where the entity must be absent.
+EntityValue = str | int | list[str | int] | None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -12,6 +14,7 @@ from madad.configuration import disk_forecast, sequences, settings
 from madad.configuration.schema import Options, merge
 from madad.core.errors import UserError
 from madad.core.provenance import ROOT
+from madad.data.cohorts.finding import understanding
 from madad.workflow.plan import Plan
 
 # Variables that name folders in which libraries keep files for the next process, and the names of our folders.
@@ -20,6 +23,8 @@ CACHES = {"MPLCONFIGDIR": "matplotlib", "NUMBA_CACHE_DIR": "numba"}
 # next clone, and run again; a prefix for all commands, or PYTHONPATH itself, would reach the rules of a Snakefile that uses this
 # workflow as a module.
 PROGRAM = 'env PYTHONPATH="$MADAD_PATH" python -m madad'
+# Rules that need to know of nobody whether they are healthy.
+READING = {"all", "download", "cohort"}
 
 
 def plan(raw: Options, folder: str, module: bool = False) -> Plan:
@@ -59,6 +64,22 @@ def set_environment(folder: str) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for variable, name in CACHES.items():
         os.environ.setdefault(variable, os.path.abspath(f"results/.cache/{name}"))
+
+
+def cohort_summary(plan: Plan, jobs: Iterable[Any]) -> str:
+    """Return what is understood of the cohorts by the names of their files, in lines, before a run.
+
+    Args:
+        plan: of the run.
+        jobs: Snakemake's jobs that are going to run.
+
+    Raises:
+        UserError: a cohort cannot be read, or the run needs subjects of known group where there are none.
+    """
+    understood = understanding.understand(plan.config, "names")
+    if any(job.rule.name not in READING for job in jobs):
+        understanding.check(plan.config, understood)
+    return "\n".join(understanding.lines(understood))
 
 
 def first_lines(plan: Plan) -> tuple[int, str]:

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]
 
 CONFIG = """
 cohorts:
-  mine: {kind: bids, root: ROOT, shards: 2, skull_strip: given, split: {train: 0.4, validation: 0.2, test: 0.4}}
+  mine: {kind: bids, root: ROOT, group: by_mask, shards: 2, skull_strip: given, split: {train: 0.4, validation: 0.2, test: 0.4}}
 train_on: [mine]
 test_on: [mine-implanted]
 methods: [intensity]

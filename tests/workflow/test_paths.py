@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]
 ODD_NAME = "mein Ordner ü 脳 $HOME 'x' (1)"
 CONFIG = """
 cohorts:
-  mine: {kind: bids, root: "ROOT", shards: 1, skull_strip: given, split: {train: 0.4, validation: 0.2, test: 0.4}}
+  mine: {kind: bids, root: "ROOT", group: healthy, shards: 1, skull_strip: given, split: {train: 0.4, validation: 0.2, test: 0.4}}
 train_on: [mine]
 test_on: [mine-implanted]
 methods: [intensity]

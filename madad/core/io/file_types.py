@@ -11,6 +11,8 @@ from pathlib import Path
 from madad.core.errors import SubjectError
 
 GZIP = b"\x1f\x8b"
+# Endings of the images that are read; `.hdr` stands for itself and the `.img` beside it.
+IMAGE_ENDINGS = (".nii.gz", ".nii", ".mgz", ".mgh", ".hdr")
 # Enough for the longest magic number (tar, byte 257) and a NIfTI-2 header (540 bytes).
 START_BYTES = 1024
 DICOM_AT = 128
@@ -83,6 +85,12 @@ SUFFIXES = {
     ".hdr": ANALYZE,
     ".img": ANALYZE,
 }
+
+
+def image_ending(name: str) -> str:
+    """Return the ending of an image's name as it is written there, or an empty text for any other file."""
+    ending = next((ending for ending in IMAGE_ENDINGS if name.lower().endswith(ending)), "")
+    return name[len(name) - len(ending) :] if ending else ""
 
 
 def start_of(path: str | Path) -> tuple[bytes, bool]:

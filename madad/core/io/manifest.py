@@ -13,6 +13,8 @@ from madad.core.errors import UserError
 from madad.core.provenance import ROOT, complete
 
 SPLITS = ("train", "validation", "test")
+# Instead of a split: subjects of unknown group, who take no part.
+NO_SPLIT = "none"
 COLUMNS = (
     "subject",
     "session",
@@ -28,6 +30,7 @@ COLUMNS = (
     "age",
     "sex",
     "lesion_kind",
+    "evidence",
 )
 SCHEMA = ROOT / "schemas" / "manifest.schema.json"
 

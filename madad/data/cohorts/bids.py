@@ -1,15 +1,12 @@
-"""The cohort `bids`: any BIDS data set."""
+"""The cohort `bids`: any BIDS data set, and derivatives laid out like one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from madad.data.cohorts.finding.bids_files import images_of, mask_candidates, subject_folders
-from madad.data.cohorts.finding.file_layout import Image, Layout
+from madad.data.cohorts.finding.bids_files import read_tree
+from madad.data.cohorts.finding.file_layout import Layout
 from madad.data.cohorts.finding.participants import read_participants
-
-BRAIN_MASKS = "derivatives/*/{subject}/**/*brain*mask.nii*"
-LESION_MASKS = "derivatives/*/{subject}/**/*lesion*mask.nii*"
 
 
 def find(root: Path, options: dict) -> Layout:
@@ -17,26 +14,27 @@ def find(root: Path, options: dict) -> Layout:
 
     Args:
         root: the data set's folder.
-        options: brain_masks and lesion_masks, glob patterns below the root.
+        options: filters, brain_masks and lesion_masks, which choose files; columns and healthy_values, which explain
+            participants.tsv.
 
     Raises:
-        UserError: no such root, or no subject in it.
+        UserError: no such root, no subject in it, or a participants.tsv that cannot be understood.
     """
-    folders, misnamed = subject_folders(root)
-    known, conflicts = read_participants(root)
-
-    def masks(option: str, usual: str, image: Image) -> list[Path]:
-        return mask_candidates(root, options.get(option) or usual, image.subject)
-
+    tree = read_tree(root, options)
+    table = read_participants(root, list(tree.subjects), options)
     layout = Layout(
-        images={folder.name: images_of(folder) for folder in folders},
-        people=known,
-        conflicts=conflicts,
-        brain_masks=lambda image: masks("brain_masks", BRAIN_MASKS, image),
-        lesion_masks=lambda image: masks("lesion_masks", LESION_MASKS, image),
+        images={label: subject.images for label, subject in tree.subjects.items()},
+        people=table.known,
+        evidence=table.evidence,
+        notes=table.notes,
+        others={label: subject.others for label, subject in tree.subjects.items()},
+        brain_masks=lambda image: tree.subjects[image.subject].brain_masks,
+        lesion_masks=lambda image: tree.subjects[image.subject].lesion_masks,
     )
-    for folder in misnamed:
+    for folder in tree.misnamed:
         layout.exclude(folder.name, folder, "the folder's name is no BIDS label; use letters and digits after sub-")
-    for subject in sorted(known.keys() - layout.images.keys()):
+    for path, reason in tree.strangers:
+        layout.exclude(path.name.split("_")[0], path, reason)
+    for subject in sorted(table.known.keys() - layout.images.keys()):
         layout.exclude(subject, root / subject, "listed in participants.tsv but there is no such folder")
     return layout

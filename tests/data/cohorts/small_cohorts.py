@@ -35,4 +35,5 @@ def t1w(*labels: str) -> list[str]:
 
 def read_bids(root: Path, options: dict, modalities: list[str]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Rows and excluded rows of a BIDS data set."""
-    return read(bids.find, root, options, modalities)
+    reading = read(bids.find, root, options, modalities)
+    return reading.rows, reading.excluded

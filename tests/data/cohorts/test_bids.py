@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from madad.core.errors import UserError
 from madad.core.io.manifest import check_manifest
 from tests.data.cohorts.small_cohorts import PHANTOM, READ, read_bids, t1w
 
@@ -29,10 +30,10 @@ def test_a_subject_without_images_is_said(bids_root: Root) -> None:
     assert [(row["subject"], row["reason"]) for row in read_bids(root, READ, ["T1w"])[1]] == [("sub-02", "no T1w image")]
 
 
-def test_conflicting_rows_exclude_their_subject(bids_root: Root) -> None:
+def test_several_rows_of_a_subject_are_refused(bids_root: Root) -> None:
     root = bids_root(*t1w("01", "02"), participants="participant_id\tage\n01\t30\n02\t31\n01\t55\n")
-    rows, excluded = read_bids(root, READ, ["T1w"])
-    assert subjects(rows) == ["sub-02"] and "several rows that differ" in excluded[0]["reason"]
+    with pytest.raises(UserError, match="sub-01 in the lines 2, 4"):
+        read_bids(root, READ, ["T1w"])
 
 
 def test_participants_without_a_folder_are_said(bids_root: Root) -> None:

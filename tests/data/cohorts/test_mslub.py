@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from madad.core.errors import UserError
+from madad.data.cohorts.finding.manifest_rows import read
+from madad.data.cohorts.mslub import find
 from tests.data.cohorts.small_cohorts import write_image
-from tests.data.cohorts.small_trees import mslub
+from tests.data.cohorts.small_trees import mslub, options_of
 from tests.data.cohorts.test_public_layouts import read_kind
 
 VALIDATION = {"01", "03", "05", "15", "17", "18", "20", "22", "28", "29"}
@@ -32,9 +34,8 @@ def test_another_split_can_be_asked_for(tmp_path: Path, given: dict, validating:
     assert sum(row["split"] == "validation" for row in rows) == validating
 
 
-def test_named_patients_that_are_not_there_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    read_kind("mslub", mslub(tmp_path, 10))
-    said = capsys.readouterr().err
+def test_named_patients_that_are_not_there_are_said(tmp_path: Path) -> None:
+    said = "\n".join(read(find, mslub(tmp_path, 10), options_of("mslub"), ["FLAIR"]).notes)
     assert "validation_patients: sub-15 is not a patient of this cohort" in said and "sub-01" not in said
 
 

@@ -24,7 +24,8 @@ MODALITY = {"ixi": "T1w", "brats": "T2w", "atlas": "T1w", "mslub": "FLAIR", "wmh
 def read_kind(kind: str, root: Path, *modalities: str, **given: object) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Read the rows and excluded rows of a tree."""
     find = import_module(f"madad.data.cohorts.{kind}").find
-    return read(find, root, options_of(kind, **given), list(modalities or [MODALITY[kind]]))
+    reading = read(find, root, options_of(kind, **given), list(modalities or [MODALITY[kind]]))
+    return reading.rows, reading.excluded
 
 
 def contents(root: Path) -> list[tuple[str, int, int]]:
@@ -46,7 +47,7 @@ def test_spaces_and_other_alphabets_in_paths_work(kind: str, tmp_path: Path) -> 
     root, folder = TREES[kind](tmp_path / "Große Studie" / "数据 [1] {x}"), tmp_path / "résultats 1"
     before = contents(root)
     options = json.dumps(options_of(kind) | {"kind": kind, "root": str(root)})
-    arguments = ["cohort", "--name", kind, "--options", options, "--modalities", f'["{MODALITY[kind]}"]']
+    arguments = ["manifest", "--name", kind, "--options", options, "--modalities", f'["{MODALITY[kind]}"]']
     assert main([*arguments, "--folder", str(folder), "--workers", "1"]) == 0
     rows = read_manifest(folder / "manifest.tsv")
     assert len({row["subject"] for row in rows}) == 3

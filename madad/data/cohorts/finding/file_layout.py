@@ -9,6 +9,7 @@ from pathlib import Path
 from madad.configuration import cohort_cards, subject_counts
 from madad.core.errors import UserError
 from madad.core.io.manifest import Row
+from madad.data.cohorts.finding.bids_names import BidsName
 from madad.data.cohorts.finding.unrecognised_files import foreign_files
 
 UNKNOWN = {"age": "", "sex": "", "site": "", "group": "", "lesion_kind": ""}
@@ -16,13 +17,23 @@ UNKNOWN = {"age": "", "sex": "", "site": "", "group": "", "lesion_kind": ""}
 
 @dataclass(frozen=True, order=True)
 class Image:
-    """An image of a data set; `session` is empty where there are none, `frame` is the number of a volume in a 4D file."""
+    """An image of a data set.
+
+    Attributes:
+        subject: label with its prefix.
+        session: label with its prefix, empty where there are none.
+        modality: sequence, by BIDS suffix.
+        path: the file.
+        frame: number of the volume in a 4D file, counted from 0, or empty.
+        name: what the name says, in data sets that follow BIDS.
+    """
 
     subject: str
     session: str
     modality: str
     path: Path
     frame: str = ""
+    name: BidsName | None = field(default=None, compare=False)
 
 
 def no_masks(image: Image) -> list[Path]:
@@ -37,8 +48,10 @@ class Layout:
     Attributes:
         images: images of every subject, sorted.
         people: what is known about subjects: age, sex, site, group, lesion_kind; missing values are unknown.
+        evidence: where the group of a subject is written.
         excluded: subject, path and reason of everything that cannot be used whatever its content.
-        conflicts: reasons why subjects cannot be used.
+        others: path and reason of files that are no image and no mask of a subject, by subject.
+        notes: sentences about the whole data set that a person should read.
         brain_masks: returns the files that may be an image's brain mask.
         lesion_masks: returns the files that may be an image's lesion mask.
         lesions_known: whether every subject is a patient, who cannot be scored without a lesion mask.
@@ -47,7 +60,9 @@ class Layout:
     images: dict[str, list[Image]]
     people: dict[str, Row] = field(default_factory=dict)
     excluded: list[Row] = field(default_factory=list)
-    conflicts: dict[str, str] = field(default_factory=dict)
+    evidence: dict[str, str] = field(default_factory=dict)
+    others: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     brain_masks: Callable[[Image], Sequence[Path]] = no_masks
     lesion_masks: Callable[[Image], Sequence[Path]] = no_masks
     lesions_known: bool = False

@@ -2,77 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from madad.core import logs
 from madad.core.errors import SubjectError, UserError
-from madad.core.io.manifest import Row
-from madad.core.provenance import file_hash
+from madad.core.io.manifest import NO_SPLIT, Row
 from madad.core.seeds import seed_from
-from madad.data.cohorts.finding import splits
+from madad.data.cohorts.finding import groups, splits
 from madad.data.cohorts.finding.file_layout import UNKNOWN, Image, Layout
+from madad.data.cohorts.finding.image_choice import choose
 from madad.data.cohorts.finding.mask_files import best_mask, grid_of
 from madad.data.cohorts.finding.participants import label
+from madad.data.cohorts.finding.reading import Depth, Reading
 from madad.data.cohorts.finding.unrecognised_files import foreign_files
 
 Find = Callable[[Path, dict], Layout]
 
 
-@dataclass
-class Findings:
-    """Everything found so far while reading a cohort.
-
-    Attributes:
-        rows: rows of the manifest.
-        excluded: subject, path and reason of everything that cannot be used.
-        seen: images by size of their files, to find identical ones.
-        hashes: hashes of the files that had to be read for that.
-    """
-
-    rows: list[Row] = field(default_factory=list)
-    excluded: list[Row] = field(default_factory=list)
-    seen: dict[int, list[Image]] = field(default_factory=dict)
-    hashes: dict[Path, str] = field(default_factory=dict)
-
-    def exclude(self, subject: str, path: Path | str, reason: str) -> None:
-        """Record something that cannot be used."""
-        self.excluded.append({"subject": subject, "path": str(path), "reason": reason})
-
-
-def read(find: Find, root: Path, options: dict, modalities: list[str]) -> tuple[list[Row], list[Row]]:
+def read(find: Find, root: Path, options: dict, modalities: Sequence[str], depth: Depth = "all") -> Reading:
     """Read a data set.
 
     Args:
         find: the function of that name in the module of the data set's kind.
         root: the data set's folder; paths in the rows start with it.
         options: group ("auto", "healthy", "patient"), split, patient_split, validation_patients, split_seed, limit,
-            lesion_labels, and the options of `find`.
+            lesion_labels, filters, and the options of `find`.
         modalities: sequences to read, by BIDS suffix.
+        depth: "names": no image and no mask is opened, so that every file counts as usable and every lesion mask as marking
+            a lesion; "files": headers and lesion masks are read; "all": identical images are also looked for.
 
     Returns:
-        rows of a manifest, and excluded rows with subject, path and reason. A bad image excludes only that image.
+        Rows of a manifest, and everything that was left out or passed over. A bad image excludes only that image.
 
     Raises:
         UserError: no such root, no subjects, a modality that no subject has, or no usable image at all.
     """
     root = Path(root)
     layout = find(root, options)
-    findings = Findings(excluded=list(layout.excluded))
+    reading = Reading(depth, excluded=list(layout.excluded), notes=list(layout.notes))
     _check_modalities(root, layout.images, modalities)
-    for subject in logs.progress(_in_order(layout.images, options), f"reading {root.name}"):
-        if _is_full(findings, options):
+    in_order = _in_order(layout.images, options)
+    for subject in in_order if depth == "names" else logs.progress(in_order, f"reading {root.name}"):
+        if _is_full(reading, options):
             continue
-        if subject in layout.conflicts:
-            findings.exclude(subject, root, layout.conflicts[subject])
-        else:
-            _read_subject(root, subject, layout, options, modalities, findings)
-    if not findings.rows:
-        raise UserError(f"{root}: no usable image; {_first_reasons(findings.excluded)}")
-    _deal(findings.rows, options)
-    return sorted(findings.rows, key=lambda row: (row["subject"], row["session"], row["modality"])), findings.excluded
+        _read_subject(root, subject, layout, options, modalities, reading)
+    if not reading.rows:
+        raise UserError(f"{root}: no usable image; {_first_reasons(reading.excluded)}")
+    _deal(reading, options)
+    reading.rows.sort(key=lambda row: (row["subject"], row["session"], row["modality"]))
+    return reading
 
 
 def _in_order(found: dict[str, list[Image]], options: dict) -> list[str]:
@@ -82,55 +62,75 @@ def _in_order(found: dict[str, list[Image]], options: dict) -> list[str]:
     return sorted(found, key=lambda subject: seed_from(options["split_seed"], "limit", subject))
 
 
-def _is_full(findings: Findings, options: dict) -> bool:
+def _is_full(reading: Reading, options: dict) -> bool:
+    """Return whether the limit is reached; subjects of unknown group, who are not used, do not count."""
     limit = options.get("limit")
-    return limit is not None and len({row["subject"] for row in findings.rows}) >= limit
+    return limit is not None and len({row["subject"] for row in reading.rows if row["split"] != NO_SPLIT}) >= limit
 
 
-def _read_subject(root: Path, subject: str, layout: Layout, options: dict, modalities: list[str], findings: Findings) -> None:
+def _read_subject(root: Path, subject: str, layout: Layout, options: dict, modalities: Sequence[str], reading: Reading) -> None:
     """Add the subject's rows, unless one of its images is another subject's."""
-    images = layout.images[subject]
-    wanted = [image for image in images if image.modality in modalities]
-    if not wanted:
+    images, chosen = layout.images[subject], []
+    if not any(image.modality in modalities for image in images):
         folder = images[0].path.parent if images else root / subject
-        findings.exclude(subject, folder, f"no {' or '.join(modalities)} image")
-    chosen = []
-    for _, of_session in groupby(wanted, key=lambda image: image.session):
-        chosen += _one_per_modality(list(of_session), modalities, findings)
+        reading.exclude(subject, folder, f"no {' or '.join(modalities)} image")
+        images = []
+    for _, of_session in groupby(images, key=lambda image: image.session):
+        chosen += _one_per_modality(list(of_session), modalities, options, reading)
     for image in chosen:
-        twin = _twin(image, findings)
+        twin = reading.twin(image)
         if twin:
             reason = f"the same file as {twin.path}: two subjects with one image would leak between splits; remove the wrong one"
-            findings.exclude(image.subject, image.path, reason)
+            reading.exclude(image.subject, image.path, reason)
             return
-    for image in chosen:
-        findings.seen.setdefault(image.path.stat().st_size, []).append(image)
+    reading.remember(chosen)
     try:
-        findings.rows += _rows(chosen, layout, options)
+        rows = _rows(chosen, layout, options, reading)
     except SubjectError as error:
-        findings.exclude(subject, images[0].path, str(error))
+        reading.exclude(subject, chosen[0].path, str(error))
+        return
+    reading.rows += rows
+    _pass_over(subject, rows, layout, modalities, reading)
 
 
-def _one_per_modality(images: list[Image], modalities: list[str], findings: Findings) -> list[Image]:
+def _one_per_modality(images: list[Image], modalities: Sequence[str], options: dict, reading: Reading) -> list[Image]:
     """Return the first readable image of each modality of a session."""
-    chosen: dict[str, Image] = {}
+    chosen: list[Image] = []
+    filters = options.get("filters") or {}
+    wanted = [image for image in images if image.modality in modalities]
+    if not wanted:
+        reading.exclude(images[0].subject, images[0].path.parent, f"no {' or '.join(modalities)} image in this session")
+        return []
+    for modality in modalities:
+        own = [image for image in wanted if image.modality == modality]
+        if own:
+            choice = choose(own, modality, filters.get(modality))
+            reading.passed += [reading.row(own[0].subject, path, reason) for path, reason in choice.passed]
+            if choice.problem:
+                reading.exclude(own[0].subject, own[0].path.parent, choice.problem)
+            chosen += _first_readable(choice.kept, reading)
+        else:
+            reason = f"no {modality} image here; it takes part without {modality}"
+            reading.exclude(images[0].subject, images[0].path.parent, reason)
+    return chosen
+
+
+def _first_readable(images: Sequence[Image], reading: Reading) -> list[Image]:
+    used: list[Image] = []
     for image in images:
-        if image.modality in chosen:
-            reason = f"{chosen[image.modality].path.name} is used as the {image.modality} of this session; only one can be used"
-            findings.exclude(image.subject, image.path, reason)
+        if used:
+            reason = f"{used[0].path.name} is used as the {image.modality} of this session; only one can be used"
+            reading.passed.append(reading.row(image.subject, image.path, reason))
             continue
         try:
             _check_name(image.path)
-            grid_of(image.path, image.frame)
+            if reading.depth != "names":
+                grid_of(image.path, image.frame)
         except SubjectError as error:
-            findings.exclude(image.subject, ascii(str(image.path)) if _is_garbled(image.path) else image.path, str(error))
+            reading.exclude(image.subject, ascii(str(image.path)) if _is_garbled(image.path) else image.path, str(error))
         else:
-            chosen[image.modality] = image
-    for modality in modalities:
-        if modality not in {image.modality for image in images}:
-            reason = f"no {modality} image here; the subject is left out where it is needed"
-            findings.exclude(images[0].subject, images[0].path.parent, reason)
-    return list(chosen.values())
+            used.append(image)
+    return used
 
 
 def _is_garbled(path: Path) -> bool:
@@ -143,68 +143,81 @@ def _check_name(path: Path) -> None:
         raise SubjectError(f"{str(path)!a}: the name is not valid UTF-8, so no table can contain it; rename the file or folder")
 
 
-def _twin(image: Image, findings: Findings) -> Image | None:
-    """Return an image of another subject with the same bytes, if any. Only files of equal size are read."""
-    for other in findings.seen.get(image.path.stat().st_size, []):
-        if other.subject != image.subject and _hash(other.path, findings) == _hash(image.path, findings):
-            return other
-    return None
+def _rows(images: Sequence[Image], layout: Layout, options: dict, reading: Reading) -> list[Row]:
+    if not images:
+        return []
+    subject = images[0].subject
+    person = {**UNKNOWN, **layout.people.get(subject, {})}
+    lesion = _lesion_of(subject, layout, reading)
+    group = groups.decide(options.get("group", "auto"), person["group"], layout.evidence.get(subject, "kind"), lesion)
+    if group.conflict:
+        reading.notes.append(
+            f"{subject} is listed as healthy but has a lesion mask, {lesion}; it is used as "
+            f"{'healthy' if group.name == groups.HEALTHY else 'a patient'}"
+        )
+    split = NO_SPLIT if group.name == groups.UNKNOWN else ""
+    shared = {**person, "group": group.name, "evidence": group.evidence, "split": split}
+    return [_row(image, layout, options, reading) | shared for image in images]
 
 
-def _hash(path: Path, findings: Findings) -> str:
-    """Return the hash of a file's bytes; each file is read once, as all uncompressed images of a data set have one size."""
-    if path not in findings.hashes:
-        findings.hashes[path] = file_hash(path)
-    return findings.hashes[path]
-
-
-def _rows(images: list[Image], layout: Layout, options: dict) -> list[Row]:
-    rows = []
+def _row(image: Image, layout: Layout, options: dict, reading: Reading) -> Row:
+    grid = None if reading.depth == "names" else grid_of(image.path, image.frame)
+    brain = best_mask(layout.brain_masks(image), image, grid)
+    lesion = best_mask(layout.lesion_masks(image), image, grid, one="lesion_masks")
+    if layout.lesions_known and not lesion:
+        raise SubjectError(f"{image.path}: no lesion mask beside it; a patient without one cannot be scored")
+    if lesion and not layout.lesions_known and not reading.shows(Path(lesion)):
+        reading.passed.append(reading.row(image.subject, lesion, "the lesion mask is all zero, so it shows no lesion"))
+        lesion = ""
     labels = " ".join(str(value) for value in options.get("lesion_labels") or ())
-    for image in images:
-        grid = grid_of(image.path, image.frame)
-        brain = best_mask(layout.brain_masks(image), image, grid)
-        lesion = best_mask(layout.lesion_masks(image), image, grid, one="lesion_masks")
-        if layout.lesions_known and not lesion:
-            raise SubjectError(f"{image.path}: no lesion mask beside it; a patient without one cannot be scored")
-        identity = {"subject": image.subject, "session": image.session, "modality": image.modality, "path": str(image.path)}
-        masks = {"brain_mask": brain, "lesion_mask": lesion, "lesion_labels": labels if lesion else ""}
-        person = {**UNKNOWN, **layout.people.get(image.subject, {})}
-        rows.append({**person, **identity, **masks, "frame": image.frame, "split": ""})
-    group = _group(rows, options)
-    return [{**row, "group": group} for row in rows]
+    identity = {"subject": image.subject, "session": image.session, "modality": image.modality, "path": str(image.path)}
+    return {
+        **identity,
+        "brain_mask": brain,
+        "lesion_mask": lesion,
+        "lesion_labels": labels if lesion else "",
+        "frame": image.frame,
+    }
 
 
-def _group(rows: list[Row], options: dict) -> str:
-    """Return the option, else patient if there is a lesion mask, else what is known about the person."""
-    if not rows:
-        return ""
-    asked, known = options.get("group", "auto"), rows[0]["group"]
-    marked = any(row["lesion_mask"] for row in rows)
-    if marked and "healthy" in (asked, known):
-        taken = "healthy" if asked == "healthy" else "a patient"
-        logs.warn(f"{rows[0]['subject']} is listed as healthy but has a lesion mask; it is used as {taken}")
-    if asked != "auto":
-        return asked
-    return "patient" if marked else known or "healthy"
+def _lesion_of(subject: str, layout: Layout, reading: Reading) -> str:
+    """Return a mask that marks a lesion of the subject, in any session and on any grid, or an empty text."""
+    found = dict.fromkeys(path for image in layout.images[subject] for path in layout.lesion_masks(image))
+    return next((str(path) for path in found if layout.lesions_known or reading.shows(path)), "")
 
 
-def _deal(rows: list[Row], options: dict) -> None:
+def _pass_over(subject: str, rows: Sequence[Row], layout: Layout, modalities: Sequence[str], reading: Reading) -> None:
+    """Record every image and mask of a subject that no row uses and that nothing was said about."""
+    used = {row[key] for row in rows for key in ("path", "lesion_mask", "brain_mask")}
+    used |= {row["path"] for row in (*reading.passed, *reading.excluded) if row["subject"] == subject}
+    images = layout.images[subject]
+    others = [
+        (image.path, f"a {image.modality} image; the run uses {', '.join(modalities)}")
+        for image in images
+        if image.modality not in modalities
+    ]
+    masks = dict.fromkeys(p for image in images for of in (layout.lesion_masks, layout.brain_masks) for p in of(image))
+    others += [(path, "a mask of another image, session or space, or a second one") for path in masks]
+    for path, reason in [*others, *layout.others.get(subject, [])]:
+        if str(path) not in used:
+            reading.passed.append(reading.row(subject, path, reason))
+
+
+def _deal(reading: Reading, options: dict) -> None:
+    """Assign every subject of known group to a split."""
     keys = ("subject", "group", "age", "sex", "lesion_kind")
-    people = {row["subject"]: splits.Person(*(row[key] for key in keys)) for row in rows}
-    unmarked = {s for s, p in people.items() if p.group == "patient"} - {row["subject"] for row in rows if row["lesion_mask"]}
-    if unmarked:
-        logs.warn(f"{len(unmarked)} patient(s) without a lesion mask, such as {min(unmarked)}; set lesion_masks if there are any")
+    known = [row for row in reading.rows if row["split"] != NO_SPLIT]
+    people = {row["subject"]: splits.Person(*(row[key] for key in keys)) for row in known}
     named = {label(name) for name in options.get("validation_patients") or ()}
     if options.get("limit") is None:
-        for subject in sorted(named - {s for s, p in people.items() if p.group == "patient"}):
-            logs.warn(f"validation_patients: {subject} is not a patient of this cohort")
+        strangers = sorted(named - {s for s, p in people.items() if p.group == groups.PATIENT})
+        reading.notes += [f"validation_patients: {subject} is not a patient of this cohort" for subject in strangers]
     chosen = splits.assign(list(people.values()), options["split"], options["patient_split"], options["split_seed"], named)
-    for row in rows:
+    for row in known:
         row["split"] = chosen[row["subject"]]
 
 
-def _check_modalities(root: Path, found: dict[str, list[Image]], modalities: list[str]) -> None:
+def _check_modalities(root: Path, found: dict[str, list[Image]], modalities: Sequence[str]) -> None:
     there = sorted({image.modality for images in found.values() for image in images})
     for modality in modalities:
         if modality not in there:

@@ -4,15 +4,24 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from madad.core.errors import UserError
 from madad.core.io.manifest import check_manifest
-from madad.data.cohorts.finding import manifest_rows
+from madad.data.cohorts import bids
+from madad.data.cohorts.finding import reading
+from madad.data.cohorts.finding.manifest_rows import read
+from madad.data.cohorts.finding.reading import Reading
 from tests.data.cohorts.small_cohorts import READ, read_bids, t1w, write_image
 
 Root = Callable[..., Path]
+
+
+def read_all(root: Path, depth: str = "all", **options: object) -> Reading:
+    """Everything found in a data set of T1w images."""
+    return read(bids.find, root, READ | options, ["T1w"], depth)
 
 
 def subjects(rows: list[dict[str, str]]) -> list[str]:
@@ -58,8 +67,6 @@ def spoil(path: Path, how: str) -> None:
 
 
 def _flatten_affine(path: Path) -> None:
-    import nibabel as nib
-
     image = nib.load(path)
     image = nib.Nifti1Image(np.asarray(image.dataobj), None, image.header)
     image.header.set_sform(np.diag([1.0, 1.0, 0.0, 1.0]), code=1)
@@ -92,47 +99,99 @@ def test_one_image_under_two_subjects_is_used_once(bids_root: Root) -> None:
 
 
 def test_files_of_one_size_are_read_once_each(bids_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, original = [], manifest_rows.file_hash
-    monkeypatch.setattr(manifest_rows, "file_hash", lambda path: read.append(path) or original(path))
+    read, original = [], reading.file_hash
+    monkeypatch.setattr(reading, "file_hash", lambda path: read.append(path) or original(path))
     rows, _ = read_bids(bids_root(*(name.removesuffix(".gz") for name in t1w(*"abcdef"))), READ, ["T1w"])
     assert len(rows) == len(read) == 6
 
 
-def test_the_first_of_several_images_is_taken(bids_root: Root) -> None:
+def test_the_first_of_several_images_is_taken_and_the_next_named(bids_root: Root) -> None:
+    found = read_all(bids_root("sub-01/anat/sub-01_run-1_T1w.nii", "sub-01/anat/sub-01_run-2_T1w.nii"))
+    assert found.rows[0]["path"].endswith("run-1_T1w.nii") and found.excluded == []
+    assert found.passed[0]["path"].endswith("run-2_T1w.nii") and "run-1_T1w.nii is used" in found.passed[0]["reason"]
+
+
+def test_the_second_run_serves_if_the_first_cannot_be_read(bids_root: Root) -> None:
     root = bids_root("sub-01/anat/sub-01_run-1_T1w.nii", "sub-01/anat/sub-01_run-2_T1w.nii")
-    rows, excluded = read_bids(root, READ, ["T1w"])
-    assert rows[0]["path"].endswith("run-1_T1w.nii") and excluded[0]["path"].endswith("run-2_T1w.nii")
+    spoil(root / "sub-01/anat/sub-01_run-1_T1w.nii", "garbage")
+    found = read_all(root)
+    assert found.rows[0]["path"].endswith("run-2_T1w.nii") and "not a readable NIfTI" in found.excluded[0]["reason"]
+
+
+MASK = "derivatives/manual/sub-02/anat/sub-02_label-lesion_mask.nii.gz"
 
 
 @pytest.mark.parametrize(
-    ("asked", "groups"), [("auto", ["healthy", "patient"]), ("healthy", ["healthy"] * 2), ("patient", ["patient"] * 2)]
+    ("asked", "groups"),
+    [
+        ("auto", ["unknown", "patient"]),
+        ("healthy", ["healthy"] * 2),
+        ("patient", ["patient"] * 2),
+        ("by_mask", ["healthy", "patient"]),
+    ],
 )
-def test_a_lesion_mask_makes_a_patient_unless_told_otherwise(bids_root: Root, asked: str, groups: list[str]) -> None:
-    root = bids_root(*t1w("01", "02"), "derivatives/manual/sub-02/anat/sub-02_label-lesion_mask.nii.gz")
-    rows, _ = read_bids(root, READ | {"group": asked}, ["T1w"])
+def test_a_lesion_mask_makes_a_patient_and_nothing_makes_anybody_healthy_unasked(
+    bids_root: Root, asked: str, groups: list[str]
+) -> None:
+    rows, _ = read_bids(bids_root(*t1w("01", "02"), MASK), READ | {"group": asked}, ["T1w"])
     assert [row["group"] for row in rows] == groups
+    assert [row["split"] == "none" for row in rows] == [group == "unknown" for group in groups]
+    assert all(bool(row["evidence"]) == (row["group"] != "unknown") for row in rows)
+    check_manifest("manifest.tsv", rows)
 
 
-def test_no_one_with_a_lesion_mask_is_learnt_from_as_healthy(bids_root: Root, capsys: pytest.CaptureFixture) -> None:
-    mask = "derivatives/manual/sub-01/anat/sub-01_label-lesion_mask.nii.gz"
-    root = bids_root(*t1w("01"), mask, participants="participant_id\tgroup\nsub-01\tcontrol\n")
-    assert read_bids(root, READ, ["T1w"])[0][0]["group"] == "patient"
-    assert "sub-01 is listed as healthy but has a lesion mask" in capsys.readouterr().err
+def test_no_one_with_a_lesion_mask_is_learnt_from_as_healthy(bids_root: Root) -> None:
+    root = bids_root(*t1w("02"), MASK, participants="participant_id\tgroup\nsub-02\tcontrol\n")
+    found = read_all(root)
+    assert found.rows[0]["group"] == "patient" and "sub-02 is listed as healthy but has a lesion mask" in found.notes[0]
 
 
-def test_patients_without_lesion_masks_are_said(bids_root: Root, capsys: pytest.CaptureFixture) -> None:
-    read_bids(bids_root(*t1w("01")), READ | {"group": "patient"}, ["T1w"])
-    assert "1 patient(s) without a lesion mask" in capsys.readouterr().err
+@pytest.mark.parametrize(("written", "group"), [("control", "healthy"), ("patient", "patient"), ("n/a", "unknown")])
+def test_an_all_zero_mask_makes_nobody_a_patient_and_nobody_healthy(bids_root: Root, written: str, group: str) -> None:
+    root = bids_root(*t1w("02"), participants=f"participant_id\tgroup\nsub-02\t{written}\n")
+    nib.save(nib.Nifti1Image(np.zeros((6, 7, 8), np.uint8), np.eye(4)), write_image(root / MASK, 1))
+    found = read_all(root)
+    assert (found.rows[0]["group"], found.rows[0]["lesion_mask"]) == (group, "")
+    assert found.passed[0]["path"] == str(root / MASK) and "all zero" in found.passed[0]["reason"]
+
+
+def test_a_mask_of_one_session_makes_a_patient_in_all(bids_root: Root) -> None:
+    mask = "derivatives/m/sub-1/ses-b/sub-1_ses-b_label-lesion_mask.nii.gz"
+    rows, _ = read_bids(bids_root(*(f"sub-1/ses-{s}/anat/sub-1_ses-{s}_T1w.nii" for s in "ab"), mask), READ, ["T1w"])
+    assert [(row["group"], bool(row["lesion_mask"])) for row in rows] == [("patient", False), ("patient", True)]
+
+
+def test_a_session_without_the_sequence_is_named(bids_root: Root) -> None:
+    found = read_all(bids_root("sub-1/ses-a/anat/sub-1_ses-a_T1w.nii", "sub-1/ses-b/anat/sub-1_ses-b_T2w.nii"))
+    assert "ses-b" in found.excluded[0]["path"] and "no T1w image" in found.excluded[0]["reason"]
+    assert found.passed[0]["path"].endswith("ses-b_T2w.nii")
+
+
+def test_names_alone_open_no_file(bids_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = bids_root(*t1w("01", "02"), MASK)
+    for path in root.rglob("*.nii.gz"):
+        path.write_bytes(b"")
+    found = read_all(root, depth="names")
+    assert [row["group"] for row in found.rows] == ["unknown", "patient"] and not found.excluded
 
 
 def test_a_limit_takes_the_same_few_each_time(bids_root: Root) -> None:
     root = bids_root(*t1w(*"abcdefgh"))
-    few = [subjects(read_bids(root, READ | {"limit": 3, "split_seed": seed}, ["T1w"])[0]) for seed in (0, 0, 1)]
+    few = [
+        subjects(read_bids(root, READ | {"group": "healthy", "limit": 3, "split_seed": seed}, ["T1w"])[0]) for seed in (0, 0, 1)
+    ]
     assert few[0] == few[1] != few[2]
     assert len(few[0]) == 3
+
+
+def test_a_limit_does_not_count_subjects_of_unknown_group(bids_root: Root) -> None:
+    rows = "".join(f"sub-{one}\t{'control' if one in 'ah' else 'n/a'}\n" for one in "abcdefgh")
+    root = bids_root(*t1w(*"abcdefgh"), participants=f"participant_id\tgroup\n{rows}")
+    found = read_bids(root, READ | {"limit": 2}, ["T1w"])[0]
+    assert {row["subject"] for row in found if row["split"] != "none"} == {"sub-a", "sub-h"}
 
 
 def test_a_limit_counts_usable_subjects(bids_root: Root) -> None:
     root = bids_root(*t1w("01", "02"))
     spoil(root / t1w("01")[0], "garbage")
-    assert subjects(read_bids(root, READ | {"limit": 1}, ["T1w"])[0]) == ["sub-02"]
+    assert subjects(read_bids(root, READ | {"group": "healthy", "limit": 1}, ["T1w"])[0]) == ["sub-02"]

@@ -1,0 +1,34 @@
+"""Read a configuration file as Snakemake does with `--configfile`: on top of config.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from madad.configuration.schema import Options, merge
+from madad.core.errors import UserError
+from madad.core.provenance import ROOT
+
+DEFAULTS = ROOT / "config.yaml"
+
+
+def read_configuration(path: Path) -> Options:
+    """Return the options of a file over those of config.yaml, as the user wrote them.
+
+    Raises:
+        UserError: no such file, or no mapping in YAML.
+    """
+    return merge(_read(DEFAULTS), _read(path)) if DEFAULTS.exists() else _read(path)
+
+
+def _read(path: Path) -> Options:
+    try:
+        options = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; give a configuration file, as for snakemake --configfile") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read as YAML: {error}") from None
+    if not isinstance(options, dict):
+        raise UserError(f"{path}: no options in it; it holds keys such as cohorts, train_on and test_on")
+    return options
