@@ -48,7 +48,11 @@ def test_section_tells_what_the_card_says(page: str, name: str) -> None:
 
 def test_only_own_training_options_are_told(page: str) -> None:
     told = section(page, "ddpm")
-    assert "| `steps` | `19000` |" in told and "`checkpoint_every_s`" not in told and "training option" not in section(page, "intensity")
+    assert (
+        "| `steps` | `19000` |" in told
+        and "`checkpoint_every_s`" not in told
+        and "training option" not in section(page, "intensity")
+    )
 
 
 def test_default_of_a_sequence_is_told(page: str) -> None:

@@ -1,0 +1,281 @@
+"""From the folder of a run to a model file: what the run, its configuration and its evaluations know of the model."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from madad.configuration import cards, cohort_cards
+from madad.core.errors import UserError, did_you_mean
+from madad.core.io.hdf5 import Maps, Pack
+from madad.core.logs import warn
+from madad.core.provenance import environment, file_hash
+from madad.data import template
+from madad.detection import model_archive, scoring, seen_images
+from madad.evaluation.results.long_table import read
+from madad.evaluation.results.metric_table import THRESHOLD
+from madad.evaluation.results.protocol_table import PROTOCOLS, VALIDATION
+
+# Protocols by how well they suit an image of which nothing is known; the first that has a threshold is the model's own.
+PREFERRED = (VALIDATION.name, "conformal_fpr_1", "healthy_fpr_1", "one_fp_per_scan", "healthy_fpr_5")
+NO_LICENCE = "not stated; ask whoever gave you this file"
+USE = "research use only; no medical device, no diagnosis"
+POSTPROCESSING = ("erosion", "median", "min_component")
+GRID = ("template", "template_brain", "spacing_mm", "shape")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The folder of a finished training, and what belongs to it.
+
+    Attributes:
+        folder: of the run.
+        results: the results that it lies in.
+        record: its `train.json`.
+        config: the configuration of the results.
+    """
+
+    folder: Path
+    results: Path
+    record: dict[str, Any]
+    config: dict[str, Any]
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Cohort, modality, method and seed."""
+        return self.record["identity"]
+
+    @property
+    def cohort(self) -> dict[str, Any]:
+        """Options of the training cohort."""
+        return self.config["cohorts"][self.identity["cohort"]]
+
+    def pack(self, testset: str, split: str) -> Path:
+        """Return a pack of the run's sequence."""
+        return self.results / "packs" / testset / self.identity["modality"] / f"{split}.h5"
+
+
+def export(folder: Path, out: Path, licence: str = "", testset: str = "") -> dict[str, Any]:
+    """Write the model of a run as one file and return its description.
+
+    Args:
+        folder: `results/runs/<cohort>/<modality>/<method>/seed<n>` with a finished training.
+        out: the zip file.
+        licence: of the model; those of its training data come from the cards of the cohorts.
+        testset: test set whose thresholds the model takes; empty for the training cohort's own, or else the first by name.
+
+    Raises:
+        UserError: the run is not finished, its record is missing or of another configuration, or there is no such test set.
+    """
+    run = _open(folder)
+    options = _options(run)
+    about = {
+        **_of_method(run, options),
+        **_of_images(run),
+        **_of_evaluations(run, testset),
+        "weights": {key: run.record.get(key) for key in ("parameter_count", "image_shape", "fingerprint", "steps", "best_step")},
+        "code": {**run.record["environment"], "exported by": environment()},
+        "licence": licence or NO_LICENCE,
+        "intended_use": USE,
+    }
+    model_archive.write(out, _finite(about), folder / "model.safetensors")
+    if not licence:
+        warn(f"{out}: no licence is stated; name one with --licence, so that others know what they may do")
+    if about["threshold"] is None:
+        warn(f"{out}: no threshold, because no evaluation of the run has one; predictions will have maps and no masks")
+    return model_archive.read_about(out)
+
+
+def _open(folder: Path) -> _Run:
+    results = folder.resolve().parents[4]
+    record = _json(folder / "train.json", "name the folder of a run whose training is finished")
+    known = _json(results / "provenance.json", "run `snakemake results/provenance.json` with the options of the run")
+    return _Run(folder, results, record, known["configuration"])
+
+
+def _options(run: _Run) -> dict[str, Any]:
+    """Return what the method was built from, after comparing it with the record of its training."""
+    from madad.methods import registry
+
+    method, modality = run.identity["method"], run.identity["modality"]
+    entries = {**run.config["methods"], **run.config["parts"]}
+    if method not in entries or modality not in entries[method]["options"]:
+        raise UserError(
+            f"{run.results}/provenance.json: knows no {method} for {modality}{did_you_mean(method, entries)}; make it again with "
+            "the options of the run"
+        )
+    if entries[method]["base"] in cards.elsewhere():
+        raise UserError(f"{run.folder}: the maps of {method} are made outside madad, so that there is no model to export")
+    options = entries[method]["options"][modality]
+    if registry.trained_with(options) != run.record["parameters"]:
+        raise UserError(
+            f"{run.results}/provenance.json: {method} has other hyper-parameters there than in {run.folder}/train.json; run "
+            "`snakemake` with the options of the run, so that both are of one configuration"
+        )
+    return options
+
+
+def _of_method(run: _Run, options: dict[str, Any]) -> dict[str, Any]:
+    card, base = cards.load(options["base"]), options["base"]
+    trained = cards.of_training(base, options["parameters"])
+    return {
+        "name": run.identity["method"],
+        "base": base,
+        "title": card["title"],
+        "description": card["summary"],
+        "authors": card["authors"],
+        "doi": card["doi"],
+        "track": card["track"],
+        "modality": run.identity["modality"],
+        "seed": int(run.identity["seed"]),
+        "build": {key: options[key] for key in ("base", "parameters", "parts")},
+        "training_options": options["training"],
+        "inference_parameters": sorted(set(options["parameters"]) - set(trained)),
+    }
+
+
+def _of_images(run: _Run) -> dict[str, Any]:
+    cohort, modality = run.identity["cohort"], run.identity["modality"]
+    pipeline = run.cohort["pipeline"]
+    chain = run.config["pipelines"][pipeline]
+    grid = template.target(chain)
+    files = {key: file_hash(chain[key]) for key in GRID[:2] if chain.get(key) and Path(str(chain[key])).is_file()}
+    strip = {key: run.cohort[key] for key in ("skull_strip", "skull_strip_command")}
+    table = run.results / "quality" / cohort / f"{pipeline}.tsv"
+    return {
+        "preprocessing": {**{key: value for key, value in chain.items() if key not in ("intensity", "reference")}, **strip},
+        "grid": {
+            **{key: chain.get(key) for key in GRID},
+            "files": files,
+            "voxels": list(grid.t1w.array.shape),
+            "affine": grid.t1w.affine.tolist(),
+        },
+        "intensity_model": _json(run.results / "intensity" / pipeline / f"{modality}.json", "run the preprocessing again"),
+        "training_data": [_data(run)],
+        "seen": seen_images.of_training(run.pack(cohort, "train"), table, grid),
+    }
+
+
+def _data(run: _Run) -> dict[str, Any]:
+    kind = run.cohort["kind"]
+    card = cohort_cards.card(kind)
+    counts = {}
+    for split in ("train", "validation"):
+        with Pack(run.pack(run.identity["cohort"], split)) as pack:
+            healthy = pack.healthy()
+            subjects = {str(pack.covariates[index].get("subject") or pack.names[index]) for index in healthy}
+            counts[split] = {"images": len(healthy), "subjects": len(subjects), "content": pack.content}
+    return {"name": run.identity["cohort"], "kind": kind, "title": card["title"], "licence": card["licence"], **counts}
+
+
+def _of_evaluations(run: _Run, testset: str) -> dict[str, Any]:
+    tables = sorted(run.folder.glob("eval/*/metrics.tsv"))
+    thresholds = [row for path in tables for row in _thresholds(path)]
+    names = sorted({row["testset"] for row in thresholds})
+    if testset and testset not in names:
+        close = did_you_mean(testset, names)
+        raise UserError(
+            f"--testset: {testset} has no thresholds in {run.folder}/eval{close}; there are {', '.join(names) or 'none'}"
+        )
+    chosen = _own_threshold(thresholds, [testset] if testset else _by_nearness(names, run.identity["cohort"]))
+    options = run.config["evaluation"]
+    return {
+        "postprocessing": {key: int(options.get(key) or 0) for key in POSTPROCESSING},
+        "thresholds": thresholds,
+        "threshold": chosen,
+        "metrics": {
+            "best_validation_loss": run.record.get("best_validation_loss"),
+            "validation": {name: _validation(run, name, thresholds) for name in names},
+        },
+    }
+
+
+def _thresholds(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the thresholds of an evaluation that have not seen the labels of its test images."""
+    protocols = {protocol.name: protocol for protocol in PROTOCOLS if protocol.kind == "threshold" and not protocol.oracle}
+    for row in read(path):
+        protocol = protocols.get(row["protocol"])
+        if row["metric"] == THRESHOLD.name and protocol and math.isfinite(float(row["value"])):
+            yield {
+                "testset": row["testset"],
+                "protocol": protocol.name,
+                "title": protocol.title,
+                "meaning": protocol.note,
+                "value": float(row["value"]),
+            }
+
+
+def _by_nearness(names: list[str], cohort: str) -> list[str]:
+    """Return test sets: the training cohort's own patients, its scans with implanted lesions, then all others."""
+    return sorted(names, key=lambda name: (name != cohort, not name.startswith(f"{cohort}-"), name))
+
+
+def _own_threshold(thresholds: list[dict[str, Any]], testsets: list[str]) -> dict[str, Any] | None:
+    for testset in testsets:
+        known = {row["protocol"]: row for row in thresholds if row["testset"] == testset}
+        for protocol in PREFERRED:
+            if protocol in known:
+                return known[protocol]
+    return None
+
+
+def _validation(run: _Run, testset: str, thresholds: list[dict[str, Any]]) -> dict[str, float]:
+    """Return means over the validation samples of a test set, at the threshold of their best pooled Dice where there is one."""
+    cut = {row["protocol"]: row["value"] for row in thresholds if row["testset"] == testset}.get(VALIDATION.name)
+    scored: list[dict[str, float]] = []
+    with Maps(run.folder / "eval" / testset / "maps.h5") as maps, Pack(run.pack(testset, "validation")) as pack:
+        for index, name in enumerate(pack.names):
+            anomaly_map = maps.anomaly_map(maps.row(pack.split, name))
+            own = (pack.lesion(index), pack.brain(index), pack.spacing_mm)
+            scored.append({**scoring.score(anomaly_map, *own, threshold=cut), "healthy": float(pack.groups[index] == "healthy")})
+    healthy = [one for one in scored if one["healthy"]]
+    lesioned = [one for one in scored if one["prevalence"] > 0]
+    found = {"healthy": float(len(healthy)), "with_lesion": float(len(lesioned))}
+    wanted = [("auprc", lesioned), ("auroc", lesioned), ("dice", lesioned), ("false_positive_rate", healthy)]
+    for key, group in wanted:
+        values = [one[key] for one in group if math.isfinite(one.get(key, math.nan))]
+        found |= {key: float(np.mean(values))} if values else {}
+    return found
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with null for every number that JSON cannot write."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _json(path: Path, remedy: str) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {remedy}") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}); {remedy}") from None
+
+
+def describe(about: dict[str, Any]) -> str:
+    """Return what a person wants to know of a model, some lines of text."""
+    data = about["training_data"][0]
+    cut, grid = about["threshold"], about["grid"]
+    lines = [
+        f"{about['name']}: {about['title']} ({about['base']}, doi:{about['doi'] or 'none'})",
+        f"sequence: {about['modality']}, {' x '.join(map(str, grid['voxels']))} voxels of {grid['spacing_mm']:g} mm",
+        f"trained on: {data['train']['subjects']} healthy subjects of {data['name']} ({data['title']}; {data['licence']})",
+        f"preprocessing: skull_strip {about['preprocessing']['skull_strip']}, bias_field {about['preprocessing']['bias_field']}, "
+        f"registration {about['preprocessing']['registration']} to {about['grid']['template']}, "
+        f"intensities {about['intensity_model']['method']}",
+        f"threshold: {cut['value']:.4g} ({cut['title']}: {cut['meaning']}; {cut['testset']})" if cut else "threshold: none",
+    ]
+    for testset, found in about["metrics"]["validation"].items():
+        lines.append(f"validation, {testset}: " + ", ".join(f"{key} {value:.3g}" for key, value in found.items()))
+    lines += [f"code: commit {about['code'].get('commit', 'unknown')}", f"licence: {about['licence']}", about["intended_use"]]
+    return "\n".join(lines)
