@@ -13,7 +13,6 @@ from madad.configuration.field_types import (
     DistinctAtLeastOne,
     EntityValue,
     Fraction,
-    Integer,
     Modality,
     Name,
     Natural,
@@ -164,7 +163,7 @@ class Pipeline(Section):
         None, description="brain mask of a template file; needed unless the file shows the brain alone"
     )
     spacing_mm: Annotated[Number, Field(ge=0.8, le=6)] = Field(2.0, description="voxel size in template space")
-    shape: OrNone[Annotated[list[Annotated[Integer, Field(ge=8)]], Field(min_length=3, max_length=3)]] = Field(
+    shape: OrNone[Annotated[list[Count], Field(min_length=3, max_length=3)]] = Field(
         None,
         description="voxels from left to right, back to front and bottom to top, centred on the template's brain, which they may "
         "crop; null: the whole brain, slices square",
@@ -186,7 +185,10 @@ class Pipeline(Section):
         "B-splines; null: spacing_mm",
     )
     bias_field: Literal["n4", "none"] = Field("n4", description="correction of the bias field")
-    registration: Literal["affine", "rigid"] = Field("affine", description="transform to the template")
+    registration: Literal["affine", "rigid", "none"] = Field(
+        "affine",
+        description="transform to the template; none: volumes or single slices in one common space keep their grid",
+    )
     intensity: Intensity = Field(default_factory=Intensity, description="intensity normalisation")
     reference: str | None = Field(
         None,
@@ -225,6 +227,18 @@ class ReferenceDiceLimit(Limit):
     flag: Interval = Field(default=[0.9, None], description=FLAG)
 
 
+class ScalpShareLimit(Limit):
+    """Limits of the part of the brain mask's border that lies below air instead of scalp."""
+
+    flag: Interval = Field(default=[None, 0.05], description=FLAG)
+
+
+class VisitRatioLimit(Limit):
+    """Limits of the brain volume relative to the same person's other visits."""
+
+    flag: Interval = Field(default=[0.87, 1.15], description=FLAG)
+
+
 class LesionOutsideLimit(Limit):
     """Limits of the fraction of the lesion outside the brain."""
 
@@ -243,6 +257,13 @@ class Limits(Section):
     reference_dice: ReferenceDiceLimit = Field(
         default_factory=ReferenceDiceLimit,
         description="overlap of the brain mask found here with the one supplied with the image",
+    )
+    scalp_share: ScalpShareLimit = Field(
+        default_factory=ScalpShareLimit,
+        description="part of the upper border of the brain mask with air instead of skull and scalp above it: a mask that leaked",
+    )
+    visit_ratio: VisitRatioLimit = Field(
+        default_factory=VisitRatioLimit, description="brain volume divided by the median of the same person's other visits"
     )
     registration_nmi: Limit = Field(default_factory=Limit, description="normalised mutual information of image and template")
     alignment_nmi: Limit = Field(

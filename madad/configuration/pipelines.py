@@ -12,6 +12,10 @@ from madad.core.provenance import ROOT
 
 PRESETS = ROOT / "presets" / "pipelines"
 ICBM152 = "icbm152"
+# The choice of `registration` for images that lie in one common space already.
+UNREGISTERED = "none"
+# Fewest slices of a volume.
+FEWEST_SLICES = 8
 # Templates that published chains use and that only their authors may distribute.
 ELSEWHERE = {
     "sri24": "SRI24 is not shipped; download sri24_spm8.zip from https://www.nitrc.org/projects/sri24 and give the path of its "
@@ -73,6 +77,7 @@ def problems(name: str, pipeline: Options) -> Iterator[str]:
         yield unknown(f"{where}.base", "published chain", pipeline["base"], names())
     yield from _template_problems(where, pipeline["template"], pipeline["template_brain"])
     yield from _grid_problems(where, pipeline)
+    yield from _unregistered_problems(where, pipeline)
     times = pipeline["spacing_mm"] / (pipeline["denoise_at_mm"] or pipeline["spacing_mm"])
     if pipeline["denoise"] != "none" and (times < 1 or abs(times - round(times)) > 1e-6):
         yield (
@@ -96,6 +101,14 @@ def _template_problems(where: str, template: str, brain: str | None) -> Iterator
             yield f"{where}.{key}: there is no file '{path}'; correct the path or mount the disk"
 
 
+def _unregistered_problems(where: str, pipeline: Options) -> Iterator[str]:
+    if pipeline["registration"] != UNREGISTERED:
+        return
+    for key, usual in (("template", ICBM152), ("template_brain", None), ("denoise_at_mm", None)):
+        if pipeline[key] != usual:
+            yield f"{where}.{key}: with registration none images keep their own grid and nothing is carried; leave {key} out"
+
+
 def _grid_problems(where: str, pipeline: Options) -> Iterator[str]:
     shape, spacing_mm = pipeline["shape"], pipeline["spacing_mm"]
     if not shape:
@@ -104,6 +117,8 @@ def _grid_problems(where: str, pipeline: Options) -> Iterator[str]:
         below = side // IN_PLANE_MULTIPLE * IN_PLANE_MULTIPLE
         near = " or ".join(str(n) for n in (below, below + IN_PLANE_MULTIPLE) if n)
         yield f"{where}.shape: {side} is not a multiple of {IN_PLANE_MULTIPLE}, and networks halve slices; use {near}"
+    if shape[2] < FEWEST_SLICES and pipeline["registration"] != UNREGISTERED:
+        yield f"{where}.shape: {shape[2]} slices are no volume; use {FEWEST_SLICES} or more, or registration none for slices"
     if min(shape[:2]) * spacing_mm < LEAST_EXTENT_MM:
         extent = " x ".join(f"{side * spacing_mm:g}" for side in shape)
         yield f"{where}.shape: {shape} voxels of {spacing_mm:g} mm cover {extent} mm of a head; use more voxels, or null for all"

@@ -63,6 +63,7 @@ def resolve(raw: Options) -> Options:
     problems = list(_inconsistencies(config))
     entries = experiments.resolve(config, preset.get("sizes", {}), problems)
     problems += exchange_checks.problems(entries, config["test_on"], config["cohorts"])
+    problems += _unregistered_problems(config, entries)
     if problems:
         raise _refusal(problems)
     for name in used_cohorts(config):
@@ -193,6 +194,23 @@ def _testset_problems(testsets: list[str], cohorts: Options) -> Iterator[str]:
             yield f"test_on: {name} is scored with the thresholds of {base_of(name)}; add {base_of(name)} to test_on"
         if IMPLANTED in name and cohorts.get(cohort_of(name), {}).get("group") == "patient":
             yield f"test_on: {name} needs healthy subjects, and {cohort_of(name)} has none (group: patient); leave it out"
+
+
+def _unregistered_problems(config: Options, entries: Options) -> Iterator[str]:
+    """Yield what needs the anatomy of a template, although the images of a pipeline are not registered to one."""
+
+    def unregistered(cohort: str) -> bool:
+        pipeline = config["pipelines"].get(config["cohorts"].get(cohort, {}).get("pipeline"), {})
+        return pipeline.get("registration") == pipelines.UNREGISTERED
+
+    why = "are placed by the template's tissue, and with registration none there is none; leave it out, or register"
+    for name in config["test_on"]:
+        if IMPLANTED in name and unregistered(cohort_of(name)):
+            yield f"test_on: the lesions of {name} {why}"
+    for name in config["methods"]:
+        used = [entries[part]["base"] for part in (name, *entries[name]["parts"].values())] if name in entries else []
+        if any(cards.load(base)["training_data"]["pairs"] for base in used) and any(map(unregistered, config["train_on"])):
+            yield f"methods: the lesions that {name} learns from {why}"
 
 
 def _anomaly_problems(anomalies: Options) -> Iterator[str]:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from madad.configuration import sequences, settings
+from madad.configuration.pipelines import UNREGISTERED
 from madad.core.provenance import content_hash
 from madad.reporting.deliverables.registry import DELIVERABLES
 from madad.reporting.deliverables.row import Deliverable, Output
@@ -270,6 +271,10 @@ def _of_training_sets(plan: Plan) -> list[Run]:
     ]
 
 
+def _is_registered(plan: Plan, cohort: str) -> bool:
+    return plan.config["pipelines"][plan.pipeline_of(cohort)]["registration"] != UNREGISTERED
+
+
 # What there is one deliverable for: the values of its wildcards, one combination each.
 EACH: dict[str, Callable[[Plan], list[Run]]] = {
     "run": lambda plan: [{}],
@@ -277,6 +282,7 @@ EACH: dict[str, Callable[[Plan], list[Run]]] = {
     "run with several noise laws": lambda plan: [{}] if plan.noise_laws else [],
     "sequence": lambda plan: [{"modality": modality} for modality in plan.sequences],
     "training set": _of_training_sets,
+    "training set on a template": lambda plan: [run for run in _of_training_sets(plan) if _is_registered(plan, run["cohort"])],
     "training set with several noise laws": lambda plan: _of_training_sets(plan) if plan.noise_laws else [],
     "test set": lambda plan: plan.first_seeds(),
     "method on a test set": lambda plan: plan.first_seeds(),

@@ -146,12 +146,31 @@ def test_resolving_leaves_the_input_alone() -> None:
             "method_options.mine.parameters: unknown key 'noise'",
         ),
         ({"evaluation": {"median": 4}}, "evaluation.median: 4 is even"),
+        (
+            {"pipelines": {"standard": {"registration": "none", "template": "/a.nii"}}},
+            "pipelines.standard.template: with registration none images keep their own grid",
+        ),
+        ({"pipelines": {"standard": {"shape": [96, 96, 1]}}}, "pipelines.standard.shape: 1 slices are no volume; use 8 or more"),
+        (
+            {"pipelines": {"standard": {"registration": "none"}}, "test_on": ["phantom", "phantom-implanted"]},
+            "test_on: the lesions of phantom-implanted are placed by the template's tissue",
+        ),
+        (
+            {"pipelines": {"standard": {"registration": "none"}}, "methods": ["disyre"]},
+            "methods: the lesions that disyre learns from are placed by the template's tissue",
+        ),
         ({"pipelines": {"standard": {"reference": "other"}}}, "pipelines.standard.reference: no cohort in use"),
         ({"method_options": {"ddpn": {"training": {"steps": 1}}}}, "no method is called 'ddpn', did you mean 'ddpm'?"),
     ],
 )
 def test_bad_value_is_named_with_what_is_allowed(values: dict, says: str) -> None:
     assert says in problems(**values)
+
+
+def test_slices_of_one_space_need_no_template() -> None:
+    own = {"registration": "none", "shape": [96, 96, 1]}
+    config = configuration.resolve(changed(pipelines={"standard": own}, test_on=["phantom"], methods=["intensity"]))
+    assert config["pipelines"]["standard"]["shape"] == [96, 96, 1]
 
 
 def bids(**options: object) -> dict:

@@ -11,7 +11,7 @@ from madad.core.io.volumes import Volume
 from madad.data import template
 from madad.data.preprocessing.session_log import SessionLog
 from madad.data.preprocessing.skull_stripping import strippers
-from madad.data.preprocessing.steps import bias_field, coregistration, orientation, registration
+from madad.data.preprocessing.steps import bias_field, coregistration, orientation, own_space, registration
 from madad.data.preprocessing.steps.session_images import Head
 
 # The contrast of the template, and the sequence that shows brain and skull best.
@@ -103,7 +103,7 @@ def _attempted(head: Head, options: dict, log: SessionLog) -> Reference | None:
 def _locate(head: Head, reference: Reference | None, options: dict) -> Location:
     if reference is None:
         return Location(head, _reference(head, options), np.eye(4))
-    if head is reference.head:
+    if head is reference.head or own_space.is_kept(options):
         return Location(head, reference, np.eye(4))
     try:
         found = coregistration.align(reference.head.flat, reference.brain, head.flat)
@@ -114,9 +114,11 @@ def _locate(head: Head, reference: Reference | None, options: dict) -> Location:
 
 
 def _reference(head: Head, options: dict) -> Reference:
-    """Find the brain of one image and register it to the template."""
+    """Find the brain of one image and register it to the template, unless the images keep their own space."""
     found = strippers.strip(head, options)
     brain = registration.carry_label(found.mask, np.eye(4), head.working)
+    if own_space.is_kept(options):
+        return Reference(head, found.mask, np.eye(4), brain > 0)
     corrected = bias_corrected(head.working, field_in(head.working, brain, options))
     return Reference(head, found.mask, _registered(corrected, brain, found.start, options), brain > 0)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -65,8 +66,47 @@ def judge(tables: Sequence[Path], options: dict, cohort: str, out: Path, record:
 
 def verdicts(rows: Sequence[Row], options: dict) -> list[Row]:
     """Return the rows in their order, each with its verdict and the reasons for it."""
+    rows = _with_visits(rows)
+    rows = [_alone(row, common) for row, common in zip(rows, _common_grids(rows), strict=True)]
     far = outliers(rows, options["outlier_z"]) if options["outlier_z"] else {}
     return [{**row, **_verdict(row, options, far.get(number, []))} for number, row in enumerate(rows)]
+
+
+def _with_visits(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows with `visit_ratio`: the brain volume divided by the median of the same person's other visits.
+
+    The volume within the skull is that of the person, so that a mask that leaked at one visit differs from those of the others.
+    """
+    own: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row["status"] == "ok" and not math.isnan(number(row, "brain_volume_ml")):
+            own.setdefault((row["subject"], row["modality"]), []).append(row)
+    compared = []
+    for row in rows:
+        visits = own.get((row["subject"], row["modality"]), []) if row["status"] == "ok" else []
+        others = [number(other, "brain_volume_ml") for other in visits if other["session"] != row["session"]]
+        known = bool(others) and not math.isnan(number(row, "brain_volume_ml"))
+        ratio = {"visit_ratio": f"{number(row, 'brain_volume_ml') / float(np.median(others)):.4f}"} if known else {}
+        compared.append({**row, **ratio})
+    return compared
+
+
+def _common_grids(rows: Sequence[Row]) -> list[str]:
+    """Return the commonest grid of the images of each row's sequence; empty for images on the template's grid."""
+    counts: dict[str, Counter[str]] = {}
+    for row in rows:
+        if row["status"] == "ok" and row.get("grid"):
+            counts.setdefault(row["modality"], Counter())[row["grid"]] += 1
+    # Of two grids that are equally common the first by name is taken, whatever the order of the rows.
+    common = {modality: min(own, key=lambda grid: (-own[grid], grid)) for modality, own in counts.items()}
+    return [common.get(row["modality"], "") for row in rows]
+
+
+def _alone(row: Row, common: str) -> Row:
+    """Return a row as failed if its image does not lie on the grid that the others have, as no pack can hold both."""
+    if row["status"] != "ok" or row.get("grid", "") == common:
+        return row
+    return {**row, "status": "failed", "reason": f"the image has {row['grid']}, the common space of the others {common}"}
 
 
 def _verdict(row: Row, options: dict, far: list[str]) -> Row:

@@ -17,6 +17,8 @@ MEASURES = (
     "alignment_nmi",
     "template_dice",
     "reference_dice",
+    "scalp_share",
+    "visit_ratio",
     *(f"intensity_p{percentile}" for percentile in PERCENTILES),
     "lesion_native_ml",
     "lesion_expected_ml",
@@ -25,9 +27,11 @@ MEASURES = (
 )
 FILES = ("image", "brain", "lesion", "picture", "transform")
 # `aligned_to`: the sequence of the session to which the image was aligned, empty for that sequence itself; `lesion_from`: the
-# sequence on which its lesion mask was drawn. Memory is the peak of the whole session.
+# sequence on which its lesion mask was drawn; `grid`: of an image that keeps its own, empty for one on the template's. Memory is
+# the peak of the whole session.
 SPENT = ("seconds", "peak_memory_mb")
-COLUMNS = (*MANIFEST_COLUMNS, "status", "reason", "warning", *FILES, *MEASURES, "aligned_to", "lesion_from", *SPENT)
+FACTS = ("aligned_to", "lesion_from", "grid")
+COLUMNS = (*MANIFEST_COLUMNS, "status", "reason", "warning", *FILES, *MEASURES, *FACTS, *SPENT)
 
 
 def dice(first: np.ndarray, second: np.ndarray) -> float:
@@ -37,18 +41,20 @@ def dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2.0 * int((first & second).sum()) / total if total else 1.0
 
 
-def measure(image: Volume, brain: np.ndarray, template: Template) -> Row:
+def measure(image: Volume, brain: np.ndarray, template: Template | None) -> Row:
     """Measure the similarity to the template and intensity landmarks of one registered image.
 
     Args:
         image: intensities in template space, 0 outside the brain.
         brain: (I, J, K) mask.
-        template: the template on the same grid.
+        template: the template on the same grid; None for an image that was not registered.
     """
     inside = brain > 0
     landmarks = np.percentile(image.array[inside], PERCENTILES)
-    compared = (template.brain.array > 0) | inside
     row = {f"intensity_p{p}": f"{value:.5g}" for p, value in zip(PERCENTILES, landmarks, strict=True)}
+    if template is None:
+        return row
+    compared = (template.brain.array > 0) | inside
     row["registration_nmi"] = f"{normalised_mutual_information(image.array, template.t1w.array, compared):.4f}"
     row["template_dice"] = f"{dice(brain, template.brain.array):.4f}"
     return row

@@ -38,7 +38,7 @@ def draw(
     matrix: np.ndarray,
     image: Volume,
     brain: np.ndarray,
-    template: Template,
+    template: Template | None,
     head_lesion: Volume | None = None,
     lesion: np.ndarray | None = None,
 ) -> None:
@@ -53,21 +53,23 @@ def draw(
         matrix: (4, 4) from template to image points.
         image: result on the template's grid.
         brain: brain mask on the template's grid.
-        template: the template.
+        template: the template; None for an image that was not registered.
         head_lesion: lesion mask on any grid of the head's space.
         lesion: lesion mask on the template's grid.
     """
-    carried = Volume(template.brain.array.astype(np.float32), matrix @ template.brain.affine)
+    carried = None if template is None else _moved(template.brain, matrix, head)
+    registered = None if template is None else template.brain.array > 0
     marked = None if head_lesion is None else _onto(head_lesion, head)
     rows = (
-        _Row(head.array, head_brain, _onto(carried, head), marked),
-        _Row(image.array, brain > 0, template.brain.array > 0, None if lesion is None else lesion > 0),
+        _Row(head.array, head_brain, carried, marked),
+        _Row(image.array, brain > 0, registered, None if lesion is None else lesion > 0),
     )
-    size = (TILE_INCHES * len(CUTS), TILE_INCHES * len(rows))
+    cuts = CUTS if image.array.shape[2] > 1 else CUTS[:1]
+    size = (TILE_INCHES * len(cuts), TILE_INCHES * len(rows))
     figure = Figure(size, DPI, facecolor="black")
     figure.set_layout_engine("none")
     canvas = FigureCanvasAgg(figure)
-    grid = figure.subplots(len(rows), len(CUTS), gridspec_kw={"wspace": 0.02, "hspace": 0.02})
+    grid = figure.subplots(len(rows), len(cuts), squeeze=False, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
     figure.subplots_adjust(0, 0, 1, 1)
     for tiles, row in zip(grid, rows, strict=True):
         _draw_row(tiles, row)
@@ -82,17 +84,17 @@ class _Row(NamedTuple):
 
     array: np.ndarray
     brain: np.ndarray
-    template: np.ndarray
+    template: np.ndarray | None
     lesion: np.ndarray | None
 
 
 def _draw_row(tiles: Sequence[Axes], row: _Row) -> None:
-    """Draw the cuts of one row; one of the axial cuts shows the slice with most of the lesion."""
+    """Draw the cuts of one row, as many as there are tiles; one of the axial cuts shows the slice with most of the lesion."""
     array, brain, template, lesion = row
     top = float(np.percentile(array[brain], 99.5)) if brain.any() else float(array.max())
     outlines = ((template, TEMPLATE_COLOUR), (brain, BRAIN_COLOUR), (lesion, LESION_COLOUR))
-    for number, (axes, (axis, part)) in enumerate(zip(tiles, CUTS, strict=True)):
-        if lesion is not None and number == LESION_CUT and lesion.any():
+    for number, (axes, (axis, part)) in enumerate(zip(tiles, CUTS, strict=False)):
+        if lesion is not None and number == min(LESION_CUT, len(tiles) - 1) and lesion.any():
             index = int(lesion.sum(axis=(0, 1)).argmax())
         else:
             index = _cut(brain, axis, part)
@@ -118,6 +120,11 @@ def _cut(mask: np.ndarray, axis: int, part: float) -> int:
     found = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
     low, high = (found[0], found[-1]) if found.size else (0, mask.shape[axis] - 1)
     return round(low + part * (high - low))
+
+
+def _moved(mask: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
+    """Resample a mask of the template to the grid of a head."""
+    return _onto(Volume(mask.array, matrix @ mask.affine), grid)
 
 
 def _onto(mask: Volume, grid: Volume) -> np.ndarray:

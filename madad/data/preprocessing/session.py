@@ -20,8 +20,8 @@ from madad.data import template
 from madad.data.preprocessing import quality_measures, quality_picture
 from madad.data.preprocessing.alignment_chain import Location, bias_corrected, field_in, locate
 from madad.data.preprocessing.session_log import SessionLog
-from madad.data.preprocessing.skull_stripping import brain_mask
-from madad.data.preprocessing.steps import denoising, lesion_resampling, registration, session_images
+from madad.data.preprocessing.skull_stripping import brain_mask, leak
+from madad.data.preprocessing.steps import denoising, lesion_resampling, own_space, registration, session_images
 from madad.data.template import Template
 
 # An image that shows less than this part of the template's brain shows none: it lies elsewhere.
@@ -75,14 +75,16 @@ class _Drawn:
 
 def _finish(one: Location, lesions: _Drawn | None, files: Mapping[str, Path], options: dict) -> Row:
     """Transform one image and the lesions of its session into template space, write the files and measure the result."""
-    target = template.target(options)
+    target = None if own_space.is_kept(options) else template.target(options)
+    grid = own_space.grid(one.head.image, options) if target is None else target.brain
     working_brain = one.brain_on(one.head.working)
     bias = field_in(one.head.working, working_brain, options)
     corrected = bias_corrected(one.head.image, bias)
-    image, brain = _carried(one, corrected, target, options)
+    image, brain = _carried(one, corrected, grid, options)
     _check_content(brain, target, one.head.row["path"])
-    lesion = None if lesions is None else lesion_resampling.carry(lesions.mask, lesions.on.to_template, target.brain)
+    lesion = None if lesions is None else lesion_resampling.carry(lesions.mask, lesions.on.to_template, grid)
     row = quality_measures.measure(image, brain, target)
+    row |= {"grid": own_space.description(image)} if target is None else {}
     row |= _measures(one, lesions, lesion, image, brain, options)
     row["warning"] = "; ".join(filter(None, [one.warning, *one.head.notes, quality_measures.warnings(row)]))
     shown = bias_corrected(one.head.working, bias)
@@ -97,15 +99,17 @@ def _moved(volume: Volume, matrix: np.ndarray) -> Volume:
     return Volume(volume.array, matrix @ volume.affine)
 
 
-def _carried(one: Location, corrected: Volume, target: Template, options: dict) -> tuple[Volume, np.ndarray]:
-    """Return the image on the template's grid, 0 outside the brain, and the brain mask, uint8."""
+def _carried(one: Location, corrected: Volume, grid: Volume, options: dict) -> tuple[Volume, np.ndarray]:
+    """Return the image on a grid, 0 outside the brain, and the brain mask, uint8."""
 
-    def stripped(grid: Volume) -> np.ndarray:
-        return np.where(_brain(one, grid, options) > 0, registration.carry_image(corrected, one.to_template, grid), 0)
+    brain = _brain(one, grid, options)
 
-    brain = _brain(one, target.brain, options)
-    smooth = denoising.denoised(stripped, target.brain, options)
-    return target.t1w.with_array(np.where(brain > 0, smooth, 0).astype(np.float32)), brain
+    def stripped(finer: Volume) -> np.ndarray:
+        inside = brain if finer is grid else _brain(one, finer, options)
+        return np.where(inside > 0, registration.carry_image(corrected, one.to_template, finer), 0)
+
+    smooth = denoising.denoised(stripped, grid, options)
+    return grid.with_array(np.where(brain > 0, smooth, 0).astype(np.float32)), brain
 
 
 def _brain(one: Location, grid: Volume, options: dict) -> np.ndarray:
@@ -145,12 +149,16 @@ def _lesion_source(one: Location, locations: Sequence[Location], rows: Sequence[
     raise SubjectError(f"{path}: the lesion mask of {names} cannot be carried here, since the images were not aligned")
 
 
-def _check_content(brain: np.ndarray, target: Template, path: str) -> None:
+def _check_content(brain: np.ndarray, target: Template | None, path: str) -> None:
     """Refuse a result that no later step could use, where it would make the whole split fail.
 
     Raises:
         SubjectError: the image shows hardly any brain.
     """
+    if target is None:
+        if not brain.any():
+            raise SubjectError(f"{path}: no voxel of a brain lies on its grid; look at the image, and at `shape` of the pipeline")
+        return
     part = float(brain.sum()) / float(target.brain.array.sum())
     if part < LEAST_BRAIN:
         raise SubjectError(
@@ -164,11 +172,15 @@ def _measures(
 ) -> Row:
     head = one.head
     native = one.brain_on(head.image)
-    row = {"brain_volume_ml": f"{float(native.sum()) * head.image.voxel_ml:.1f}", "aligned_to": one.aligned_to}
+    # The volume of a single slice says nothing about the brain.
+    volume = f"{float(native.sum()) * head.image.voxel_ml:.1f}" if native.shape[2] > 1 else ""
+    row = {"brain_volume_ml": volume, "aligned_to": one.aligned_to}
     if one.nmi is not None:
         row["alignment_nmi"] = f"{one.nmi:.4f}"
     if head.given is not None and options["skull_strip"] != "given":
         row["reference_dice"] = f"{quality_measures.dice(native, head.given.array):.4f}"
+    if (leaked := _scalp_share(one, options)) is not None:
+        row["scalp_share"] = f"{leaked:.4f}"
     if lesions is not None and lesion is not None:
         drawn = lesions.mask
         row["lesion_from"] = lesions.on.head.row["modality"]
@@ -177,6 +189,15 @@ def _measures(
         row["lesion_ml"] = f"{float(lesion.sum()) * image.voxel_ml:.4g}"
         row["lesion_outside"] = f"{float(lesion[brain == 0].sum()) / max(float(lesion.sum()), 1.0):.3f}"
     return row
+
+
+def _scalp_share(one: Location, options: dict) -> float | None:
+    """Return how much of the brain mask lies below air instead of scalp; None unless the mask was found on this whole head."""
+    if one.aligned_to or options["skull_strip"] == "none":
+        return None
+    # The strategies of `brain_mask` have corrected the bias field of the whole head already.
+    head = one.head.flat if options["skull_strip"] in brain_mask.WAYS else one.head.working
+    return leak.scalp_share(head, one.brain_on(head) > 0)
 
 
 def _save(files: Mapping[str, Path], image: Volume, brain: np.ndarray, lesion: np.ndarray | None, matrix: np.ndarray) -> None:

@@ -13,6 +13,7 @@ from madad.core.provenance import content_hash, file_hash, fingerprint, write_js
 from madad.data import template
 from madad.data.preprocessing import derivative_names, peak_memory, quality_measures, session
 from madad.data.preprocessing.skull_stripping import strippers
+from madad.data.preprocessing.steps import own_space
 
 # Options of later steps, which must not cause a new registration.
 LATER = ("intensity", "reference")
@@ -62,7 +63,7 @@ def _session(rows: Sequence[Row], folder: Path, options: dict) -> list[Row]:
 
 def _together(rows: Sequence[Row], folder: Path, options: dict) -> list[Row]:
     """Return the rows of images that are processed together, from their records if nothing has changed."""
-    space = template.space(options)
+    space = own_space.SPACE if own_space.is_kept(options) else template.space(options)
     files = {row["modality"]: derivative_names.derivatives(folder, row, space) for row in rows}
     identity = _identity(rows, options)
     recorded = [_recorded(files[row["modality"]], identity) for row in rows]

@@ -201,7 +201,7 @@ FIGURES = (
         ),
         section="6 Anomaly maps",
         subsection="synthetic lesions",
-        each="training set",
+        each="training set on a template",
         heavy=True,
     ),
     Deliverable(

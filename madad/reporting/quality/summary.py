@@ -21,6 +21,8 @@ NUMBERS = {
     "brain_volume_ml": "Brain (ml)",
     "template_dice": "Dice with template",
     "reference_dice": "Dice with given mask",
+    "scalp_share": "Border below air (share)",
+    "visit_ratio": "Volume relative to other visits",
     "registration_nmi": "NMI with template",
     "alignment_nmi": "NMI with reference sequence",
     "intensity_p50": "Median intensity",

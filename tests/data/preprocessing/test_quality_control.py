@@ -152,3 +152,33 @@ def test_table_and_record_tell_what_was_decided(tmp_path: Path, capsys: pytest.C
     said = capsys.readouterr().err
     assert "quality.exclude.mine: no image belongs to 'sub-30', did you mean 'sub-03'?" in said
     assert "mine: sub-03 T1w is excluded" in said
+
+
+def visits(*volumes: str, subject: str = "sub-01") -> list[Row]:
+    return [
+        image(subject=subject, session=f"ses-{number}", brain_volume_ml=volume) for number, volume in enumerate(volumes, start=1)
+    ]
+
+
+def test_volumes_of_one_person_are_compared_between_visits() -> None:
+    rows = quality_control.verdicts([*visits("1320", "2172"), *visits("1400", "1450", subject="sub-02")], options())
+    assert [row["visit_ratio"] for row in rows] == ["0.6077", "1.6455", "0.9655", "1.0357"]
+    assert [row["verdict"] for row in rows] == ["flagged", "flagged", "ok", "ok"]
+    assert "visit_ratio 1.6455 is above 1.15" in rows[1]["verdict_reason"]
+
+
+def test_one_visit_has_no_ratio() -> None:
+    (row,) = quality_control.verdicts(visits("1320"), options())
+    assert not row.get("visit_ratio") and row["verdict"] == "ok"
+
+
+def test_a_leak_to_the_scalp_is_flagged_although_the_template_fits() -> None:
+    assert verdict(image(template_dice="0.954", scalp_share="0.31")) == ("flagged", "scalp_share 0.31 is above 0.05")
+
+
+def test_an_image_on_another_grid_than_the_others_of_its_space_fails() -> None:
+    rows = [image(subject=f"sub-0{number}", grid="160 x 192 x 1") for number in (1, 2)]
+    rows += [image(subject="sub-03", grid="128 x 192 x 1"), image(subject="sub-04", modality="FLAIR", grid="9 x 9 x 1")]
+    found = quality_control.verdicts(rows, options())
+    assert [row["verdict"] for row in found] == ["ok", "ok", "failed", "ok"]
+    assert "128 x 192 x 1, the common space of the others 160 x 192 x 1" in found[2]["verdict_reason"]

@@ -69,11 +69,13 @@ def _closer(head: Volume, mask: np.ndarray, start: np.ndarray) -> np.ndarray:
 
 
 def check_volume(mask: np.ndarray, grid: Volume) -> None:
-    """Refuse a mask that cannot hold a brain.
+    """Refuse a mask that cannot hold a brain; of a single slice, an empty one.
 
     Raises:
         SubjectError: the mask is far too small or too large.
     """
+    if mask.shape[2] == 1 and mask.any():
+        return
     volume_ml = float(mask.sum()) * grid.voxel_ml
     if not PLAUSIBLE_ML[0] < volume_ml < PLAUSIBLE_ML[1]:
         raise SubjectError(f"no brain was found: the mask holds {volume_ml:.0f} ml; {ADVICE}")

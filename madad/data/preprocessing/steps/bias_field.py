@@ -14,6 +14,8 @@ from madad.data.preprocessing.steps import ants_images, orientation
 GRID_MM = 4.0
 ITERATIONS = (50, 50, 50, 50)
 TOLERANCE = 1e-5
+# A single slice is repeated as often, since the splines of the field need some extent along every axis.
+THICKNESS = 8
 
 
 def estimate(volume: Volume, mask: np.ndarray | None = None, shrink: int = 2) -> Volume:
@@ -30,15 +32,21 @@ def estimate(volume: Volume, mask: np.ndarray | None = None, shrink: int = 2) ->
     spacing_mm = max(GRID_MM, *volume.spacing_mm)
     coarse = orientation.isotropic(volume, spacing_mm)
     inside = orientation.isotropic(volume.with_array(mask.astype(np.float32)), spacing_mm).array > 0.5
+    thick = THICKNESS if coarse.array.shape[2] == 1 else 1
     field = ants.n4_bias_field_correction(
-        ants_images.to_ants(coarse.with_array(np.maximum(coarse.array, 0))),
-        mask=ants_images.to_ants(coarse.with_array(inside.astype(np.float32))),
+        _for_ants(coarse.with_array(np.maximum(coarse.array, 0)), thick),
+        mask=_for_ants(coarse.with_array(inside.astype(np.float32)), thick),
         shrink_factor=shrink,
         convergence={"iters": list(ITERATIONS), "tol": TOLERANCE},
         return_bias_field=True,
-    ).numpy()
+    ).numpy()[..., : coarse.array.shape[2]]
     field = field / field[inside].mean()
     return volume.with_array(carry_field(coarse.with_array(field), volume))
+
+
+def _for_ants(volume: Volume, thick: int) -> ants.ANTsImage:
+    """Return a volume for ANTs, every slice repeated."""
+    return ants_images.to_ants(volume.with_array(np.repeat(volume.array, thick, axis=2)))
 
 
 def carry_field(field: Volume, grid: Volume) -> np.ndarray:

@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from madad.core.io.volumes import Volume
 from madad.core.shapes import Box3, box3
-from madad.data.preprocessing.steps.registration import field_of_view, index_map
+from madad.data.preprocessing.steps.registration import copied, field_of_view, index_map, same_voxels
 
 # A lesion of at least this many target voxels keeps one.
 LEAST_KEPT = 0.5
@@ -35,8 +35,10 @@ def carry(lesion: Volume, matrix: np.ndarray, grid: Volume) -> np.ndarray:
     Args:
         lesion: binary mask.
         matrix: (4, 4), points of the grid to points of the mask in RAS+ mm.
-        grid: target grid.
+        grid: target grid. Where its voxels are those of the mask they stay as they are.
     """
+    if (start := same_voxels(lesion, matrix, grid)) is not None:
+        return copied((lesion.array > 0).astype(np.uint8), start, grid.array.shape)
     filled, rank = (np.zeros(grid.array.shape, dtype=np.float32) for _ in range(2))
     # For the whole image: a voxel beyond the border of a piece may still contain some of it.
     seen = field_of_view(lesion, matrix, grid)

@@ -13,7 +13,9 @@ def largest(mask: np.ndarray) -> np.ndarray:
 
 
 def clean(mask: np.ndarray) -> np.ndarray:
-    """Return the largest piece with its holes filled."""
+    """Return the largest piece with its holes filled. A single slice (I, J, 1) of a brain may have several, which are kept."""
+    if mask.shape[2] == 1:
+        return ndimage.binary_fill_holes(mask[..., 0])[..., None]
     return ndimage.binary_fill_holes(largest(mask))
 
 

@@ -13,7 +13,7 @@ from madad.core.errors import SubjectError
 from madad.core.io.manifest import Row
 from madad.core.io.volumes import Volume, check_header, grid_difference, load_image, load_mask
 from madad.data import background
-from madad.data.preprocessing.steps import bias_field, orientation
+from madad.data.preprocessing.steps import bias_field, orientation, own_space
 
 # Bias field, brain mask and registration are computed on a grid no finer than this; results are interpolated from the file.
 WORKING_GRID_MM = 2.0
@@ -57,7 +57,9 @@ def load(row: Row, options: dict) -> Head:
     """
     frame = int(row["frame"]) if row.get("frame") else None
     image = load_image(row["path"], frame)
-    orientation.check_extent(image, row["path"])
+    ras = orientation.to_ras(image)
+    own_space.check_slice(ras, row["path"], options)
+    orientation.check_extent(image, row["path"], 0 if own_space.is_kept(options) else orientation.SMALLEST_EXTENT_MM)
     labels = [int(label) for label in row.get("lesion_labels", "").split()]
     lesion = load_mask(row["lesion_mask"], image, "lesion mask", labels) if row["lesion_mask"] else None
     given, notes = None, []
@@ -69,7 +71,7 @@ def load(row: Row, options: dict) -> Head:
                 raise
             notes.append(f"not compared: {error}")
     masks = [None if mask is None else orientation.to_ras(mask) for mask in (lesion, given)]
-    return Head(row, background.from_zero(orientation.to_ras(image)), masks[0], masks[1], notes)
+    return Head(row, background.from_zero(ras), masks[0], masks[1], notes)
 
 
 def with_own_masks(rows: Sequence[Row]) -> list[Row]:
