@@ -281,7 +281,6 @@ EACH: dict[str, Callable[[Plan], list[Run]]] = {
     "run with corrupted test sets": lambda plan: [{}] if plan.corrupted else [],
     "run with several noise laws": lambda plan: [{}] if plan.noise_laws else [],
     "sequence": lambda plan: [{"modality": modality} for modality in plan.sequences],
-    "training set": _of_training_sets,
     "training set on a template": lambda plan: [run for run in _of_training_sets(plan) if _is_registered(plan, run["cohort"])],
     "training set with several noise laws": lambda plan: _of_training_sets(plan) if plan.noise_laws else [],
     "test set": lambda plan: plan.first_seeds(),
