@@ -821,123 +821,78 @@ def mad_ad_chain(item):
     return {"z_clean": cleaned, "flagged": np.packbits(torch.stack(flags).numpy())}
 
 
-def kl_names(state, levels, blocks, side):
-    """CompVis encoder or decoder to MONAI's list of blocks, with madad's middle block."""
+def rombach_names(state, levels, blocks, side):  # noqa: C901
+    """CompVis encoder or decoder to madad.models.networks.autoencoder.RombachAutoencoder."""
     out, at = {}, 0
+    block = [
+        ("norm1.", "norm1."),
+        ("norm2.", "norm2."),
+        ("conv1.", "conv1.conv."),
+        ("conv2.", "conv2.conv."),
+        ("nin_shortcut.", "nin_shortcut.conv."),
+    ]
 
-    def residual(old):
+    def layer(old, rules):
         nonlocal at
-        put(
-            out,
-            f"{side}.blocks.{at}.",
-            part(state, f"{side}.{old}."),
-            [
-                ("norm1.", "norm1."),
-                ("norm2.", "norm2."),
-                ("conv1.", "conv1.conv."),
-                ("conv2.", "conv2.conv."),
-                ("nin_shortcut.", "nin_shortcut.conv."),
-            ],
-        )
+        put(out, f"{side}.blocks.{at}.", part(state, f"{side}.{old}."), rules)
         at += 1
 
     def middle():
         nonlocal at
-        names = [("norm1.", "norm1."), ("norm2.", "norm2."), ("conv1.", "conv1.conv."), ("conv2.", "conv2.conv.")]
-        put(out, f"{side}.blocks.{at}.0.", part(state, f"{side}.mid.block_1."), names)
-        put(out, f"{side}.blocks.{at}.2.", part(state, f"{side}.mid.block_2."), names)
+        for index, name in ((0, "block_1"), (2, "block_2")):
+            put(out, f"{side}.blocks.{at}.{index}.", part(state, f"{side}.mid.{name}."), block)
         attention, new = part(state, f"{side}.mid.attn_1."), f"{side}.blocks.{at}.1."
         put(out, f"{new}norm.", part(attention, "norm."), [("", "")])
         for kind in ("weight", "bias"):
-            out[f"{new}qkv.{kind}"] = torch.cat([attention[f"{name}.{kind}"] for name in "qkv"]).flatten(
-                2 if kind == "weight" else 0
-            )
-            out[f"{new}out.{kind}"] = attention[f"proj_out.{kind}"].flatten(2 if kind == "weight" else 0)
+            flat = 2 if kind == "weight" else 0
+            out[f"{new}qkv.{kind}"] = torch.cat([attention[f"{name}.{kind}"] for name in "qkv"]).flatten(flat)
+            out[f"{new}out.{kind}"] = attention[f"proj_out.{kind}"].flatten(flat)
         at += 1
 
-    put(out, f"{side}.blocks.{at}.conv.", part(state, f"{side}.conv_in."), [("", "")])
-    at += 1
-    order = range(levels) if side == "encoder" else reversed(range(levels))
-    if side == "decoder":
+    layer("conv_in", [("", "conv.")])
+    down = side == "encoder"
+    if not down:
         middle()
-    for index, level in enumerate(order):
-        for block in range(blocks):
-            residual(f"{'down' if side == 'encoder' else 'up'}.{level}.block.{block}")
-        if index < levels - 1 and side == "encoder":
-            put(out, f"{side}.blocks.{at}.conv.conv.", part(state, f"{side}.down.{level}.downsample.conv."), [("", "")])
-            at += 1
-        elif index < levels - 1:
-            put(out, f"{side}.blocks.{at}.postconv.conv.", part(state, f"{side}.up.{level}.upsample.conv."), [("", "")])
-            at += 1
-    if side == "encoder":
+    for level in range(levels) if down else reversed(range(levels)):
+        for index in range(blocks):
+            layer(f"{'down' if down else 'up'}.{level}.block.{index}", block)
+        if down and level < levels - 1:
+            layer(f"down.{level}.downsample", [("conv.", "conv.conv.")])
+        elif not down and level:
+            layer(f"up.{level}.upsample", [("conv.", "postconv.conv.")])
+    if down:
         middle()
-    put(out, f"{side}.blocks.{at}.", part(state, f"{side}.norm_out."), [("", "")])
-    return out, at + 1
-
-
-def as_published(half, last):
-    """Put the activation and the epsilon of the authors' code into an encoder or a decoder."""
-    from madad.models.networks.unet import SelfAttention
-
-    half.blocks.insert(last, nn.SiLU())
-    for module in half.modules():
-        if isinstance(module, SelfAttention):
-            module.norm.eps = 1e-6
+    layer("norm_out", [("", "")])
+    at += 1  # a SiLU
+    layer("conv_out", [("", "conv.")])
+    return out
 
 
 @check("mad_ad.autoencoder")
 def mad_ad_autoencoder(item):
     from madad.models.networks.autoencoder import autoencoder
 
-    c, state, x = item.config, item.weights("autoencoder"), item.tensor("x")
-    levels, out = len(c["ch_mult"]), {}
-
-    def network(blocks):
-        return autoencoder(
-            spatial_dims=2,
-            base_channels=c["ch"],
-            channel_multipliers=c["ch_mult"],
-            blocks_per_level=blocks,
-            latent_channels=c["z_channels"],
-            norm_groups=c["groups"],
-            middle_attention=True,
-        )
-
-    def encode(rows, as_is):
-        """One of the two moments: of theirs, both come from eight features of the last convolution, here from four."""
-        net = network(c["num_res_blocks"])
-        names, last = kl_names(state, levels, c["num_res_blocks"], "encoder")
-        mix, bias = state["quant_conv.weight"][rows, :, 0, 0], state["quant_conv.bias"][rows]
-        names[f"encoder.blocks.{last}.conv.weight"] = torch.einsum("oc,cikl->oikl", mix, state["encoder.conv_out.weight"])
-        names[f"encoder.blocks.{last}.conv.bias"] = mix @ state["encoder.conv_out.bias"] + bias
-        for head in ("mu", "log_sigma"):
-            names[f"quant_conv_{head}.conv.weight"], names[f"quant_conv_{head}.conv.bias"] = (
-                torch.eye(4)[:, :, None, None],
-                torch.zeros(4),
-            )
-        missing, unexpected = net.load_state_dict(names, strict=False)
-        assert not unexpected and all(name.startswith(("decoder", "post")) for name in missing), (missing, unexpected)
-        if not as_is:
-            as_published(net.encoder, last)
-        return net.encode(x)
-
-    def decode(z, as_is):
-        net = network(c["num_res_blocks"] + 1)
-        names, last = kl_names(state, levels, c["num_res_blocks"] + 1, "decoder")
-        put(names, f"decoder.blocks.{last}.conv.", part(state, "decoder.conv_out."), [("", "")])
-        put(names, "post_quant_conv.conv.", part(state, "post_quant_conv."), [("", "")])
-        missing, unexpected = net.load_state_dict(names, strict=False)
-        assert not unexpected and all(name.startswith(("encoder", "quant")) for name in missing), (missing, unexpected)
-        if not as_is:
-            as_published(net.decoder, last)
-        return net.decode(z)
-
+    c, state = item.config, item.weights("autoencoder")
+    levels = len(c["ch_mult"])
+    network = autoencoder(
+        spatial_dims=2,
+        base_channels=c["ch"],
+        channel_multipliers=c["ch_mult"],
+        blocks_per_level=c["num_res_blocks"],
+        latent_channels=c["z_channels"],
+        norm_groups=c["groups"],
+        middle_attention=True,
+        layout="rombach",
+    )
+    names = rombach_names(state, levels, c["num_res_blocks"], "encoder")
+    names |= rombach_names(state, levels, c["num_res_blocks"] + 1, "decoder")
+    put(names, "moments.", part(state, "quant_conv."), [("", "")])
+    put(names, "post_quant_conv.", part(state, "post_quant_conv."), [("", "")])
+    load(network, names)
     with torch.no_grad():
-        for suffix, as_is in (("", False), ("@as_is", True)):
-            out[f"mean{suffix}"] = encode(slice(0, 4), as_is)[0]
-            out[f"log_variance{suffix}"] = encode(slice(4, 8), as_is)[0].clamp(-30, 20)
-            out[f"decoded{suffix}"] = decode(torch.from_numpy(item.expected("mean")), as_is)
-    return out
+        mean, sigma = network.encode(item.tensor("x"))
+        decoded = network.decode(torch.from_numpy(item.expected("mean")))
+    return {"mean": mean, "log_variance": 2 * sigma.log(), "decoded": decoded}
 
 
 @check("mad_ad.map")

@@ -20,7 +20,7 @@ from torch.nn import functional
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
 from madad.models.diffusion.forward import from_signed, to_signed
-from madad.models.networks.autoencoder import Discriminator, autoencoder, kl_divergence
+from madad.models.networks.autoencoder import Discriminator, autoencoder, kl_divergence, last_layer
 
 LOSSES = {"l1": functional.l1_loss, "l2": functional.mse_loss}
 POOL = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
@@ -58,8 +58,11 @@ class KLAutoencoder(nn.Module):
         latent_channels: int,
         norm_groups: int,
         middle_attention: bool,
+        layout: str,
         reconstruction_loss: str,
+        learnt_variance: bool,
         kl_weight: float,
+        adversarial_loss: str,
         adversarial_weight: float,
         adversarial_start: int,
         discriminator_channels: int,
@@ -75,12 +78,15 @@ class KLAutoencoder(nn.Module):
             latent_channels=latent_channels,
             norm_groups=norm_groups,
             middle_attention=middle_attention,
+            layout=layout,
         )
-        self.discriminator = (
-            Discriminator(spatial_dims=spatial_dims, channels=discriminator_channels, layers=discriminator_layers)
-            if adversarial_weight > 0
-            else None
-        )
+        self.discriminator = None
+        if adversarial_weight > 0:
+            self.discriminator = Discriminator(
+                spatial_dims=spatial_dims, channels=discriminator_channels, layers=discriminator_layers, loss=adversarial_loss
+            )
+        self.log_variance = nn.Parameter(torch.zeros(())) if learnt_variance else None
+        self.balanced = adversarial_loss == "hinge"
         self.spatial_dims = spatial_dims
         self.latent_channels = latent_channels
         self.downsampling = 2 ** (len(channel_multipliers) - 1)
@@ -106,7 +112,7 @@ class KLAutoencoder(nn.Module):
         return self.errors[0] / self.errors[1].clamp(min=1e-12)
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the loss of images (B, 1, H, W) or (B, 1, S, H, W); Rombach et al. 2022, eq. 25, with fixed weights.
+        """Return the loss of images (B, 1, H, W) or (B, 1, S, H, W); Rombach et al. 2022, eq. 25.
 
         In training both players' losses are in it. In evaluation, where it chooses the model, the adversarial ones are
         left out: they depend on the opponent and do not fall as the images get better.
@@ -116,13 +122,26 @@ class KLAutoencoder(nn.Module):
         z = mean + sigma * torch.randn(mean.shape, generator=generator).to(mean)
         reconstruction = self.network.decode(z)
         losses = {"reconstruction": self.reconstruction_loss(reconstruction, x), "kl": kl_divergence(mean, sigma)}
-        loss = losses["reconstruction"] + self.kl_weight * losses["kl"]
+        likelihood = losses["reconstruction"]
+        if self.log_variance is not None:
+            likelihood = likelihood * (-self.log_variance).exp() + self.log_variance
+        loss = likelihood + self.kl_weight * losses["kl"]
         self._measure(x, reconstruction, mean, batch["brain"])
         if self.training and self.discriminator is not None and self.steps > self.adversarial_start:
             deceiving, deceived = self.discriminator.losses(x, reconstruction)
             losses |= {"deceiving": deceiving, "deceived": deceived}
-            loss = loss + self.adversarial_weight * (deceiving + deceived)
+            balance = self._balance(likelihood, deceiving, x[0].numel()) if self.balanced else 1.0
+            loss = loss + self.adversarial_weight * (balance * deceiving + deceived)
         return {"loss": loss, **losses}
+
+    def _balance(self, likelihood: Tensor, deceiving: Tensor, voxels: int) -> Tensor:
+        """Return how much larger the likelihood's gradient is at the last layer; Esser et al. 2021 (arXiv 2012.09841), eq. 7.
+
+        The released code sums the likelihood over the voxels of an image, here it is their mean.
+        """
+        weight = last_layer(self.network)
+        kept, added = (torch.autograd.grad(loss, weight, retain_graph=True)[0].norm() for loss in (likelihood, deceiving))
+        return (voxels * kept / (added + 1e-4)).clamp(max=1e4).detach() / voxels
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the scaled latents; see `madad.core.interfaces.Autoencoder`.

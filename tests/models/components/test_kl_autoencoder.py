@@ -11,6 +11,7 @@ from madad.configuration import cards
 from madad.core.errors import UserError
 from madad.engine.ema import averaged
 from madad.models.components.kl_autoencoder import KLAutoencoder
+from madad.models.networks.autoencoder import last_layer
 
 
 def build(**changes: object) -> KLAutoencoder:
@@ -78,6 +79,27 @@ def test_loss_is_the_sum_of_its_terms() -> None:
     assert losses["loss"].item() == pytest.approx(expected.item())
 
 
+def test_learnt_variance_settles_at_the_error() -> None:
+    network = build(learnt_variance=True, adversarial_weight=0.0, kl_weight=0.0).train()
+    losses = network.training_loss(batch(), generator())
+    assert losses["loss"].item() == pytest.approx(losses["reconstruction"].item())
+    with torch.no_grad():
+        network.log_variance.copy_(losses["reconstruction"].log())
+    settled = network.training_loss(batch(), generator())["loss"]
+    (slope,) = torch.autograd.grad(settled, network.log_variance)
+    assert settled.item() == pytest.approx(1 + losses["reconstruction"].log().item()) and slope.item() == pytest.approx(
+        0, abs=1e-5
+    )
+
+
+def test_published_adversarial_loss_pulls_half_as_hard_as_the_error_at_the_last_layer() -> None:
+    network = build(adversarial_loss="hinge", adversarial_weight=0.5, kl_weight=0.0).train()
+    losses = network.training_loss(batch(), generator())
+    weight = last_layer(network.network)
+    whole, error = (torch.autograd.grad(losses[name], weight, retain_graph=True)[0] for name in ("loss", "reconstruction"))
+    assert (whole - error).norm().item() == pytest.approx(0.5 * error.norm().item(), rel=0.05)
+
+
 def test_model_is_chosen_without_the_adversarial_terms() -> None:
     losses = build(kl_weight=0.01).eval().training_loss(batch(), generator())
     assert set(losses) == {"loss", "reconstruction", "kl"}
@@ -122,8 +144,8 @@ def test_without_validation_the_scale_is_that_of_the_last_steps() -> None:
     with torch.no_grad():
         for _ in range(3):
             network.training_loss(data, generator())
-        network.network.quant_conv_mu.conv.weight *= 3
-        network.network.quant_conv_mu.conv.bias *= 3
+        network.network.moments.weight *= 3
+        network.network.moments.bias *= 3
         before = network.scale.item()
         for _ in range(100):
             network.training_loss(data, generator())
