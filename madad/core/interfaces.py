@@ -2,7 +2,7 @@
 
 Axes: B batch, C channel (one per modality), S slice (inferior to superior), H row (posterior to anterior),
 W column (left to right). A volume in memory is the RAS+ array (I, J, K) transposed to (S, H, W) = (K, J, I).
-Intensities are in [0, 1] inside the brain and exactly 0 outside.
+Intensities are in [0, 1] inside the brain and exactly 0 outside; packs keep what is above 1 (`madad.core.intensity_scale`).
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ class Method(Trainable, Protocol):
     It never opens a file, never picks a threshold and never sees a lesion mask unless its track allows it.
     Trained parts that its card `requires` arrive as frozen modules under the names of their roles; a part that is kept as a
     submodule is saved in the method's own model file.
+
+    A method without a network may have a class attribute `whole_scale = True`: its `anomaly_map` then gets intensities above 1.
     """
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from madad.core.errors import SubjectError, UserError
+from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Pack
 from madad.core.io.manifest import read_table
 from madad.core.io.volumes import Volume, check_header
@@ -46,7 +47,7 @@ def of_training(pack: Path, table: Path, template: Template) -> dict[str, Any]:
         modality, healthy = images.modality, images.healthy()
         chosen = healthy[:: max(1, len(healthy) // MOST_IMAGES)]
         for index in chosen:
-            image, brain = images.image(index).transpose(2, 1, 0), images.brain(index).transpose(2, 1, 0)
+            image, brain = seen(images.image(index)).transpose(2, 1, 0), images.brain(index).transpose(2, 1, 0)
             _add(collected, look(image, brain, template))
     for row in read_table(table):
         used = row["verdict"] in quality_control.USABLE and (row["split"], row["modality"]) == ("train", modality)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from madad.core.errors import UserError
+from madad.core.intensity_scale import HIGHEST, LOWEST
 from madad.core.interfaces import Method, conforming
 from madad.core.io.hdf5 import Pack, Prediction, write_maps
 from madad.core.logs import progress
@@ -77,7 +78,8 @@ def _predictions(method: Method, packs: list[Pack], seed: int, device: torch.dev
 @torch.inference_mode()
 def _predict(method: Method, pack: Pack, index: int, seed: int, device: torch.device) -> Prediction:
     name = pack.names[index]
-    volume = torch.from_numpy(pack.image(index)).unsqueeze(1).to(device)
+    whole = torch.from_numpy(pack.image(index)).unsqueeze(1).to(device)
+    volume = whole.clamp(LOWEST, HIGHEST)
     brain = torch.from_numpy(pack.brain(index)).to(device)
     # A corrupted sample is given the noise of its base sample, so that their maps differ only by the artefact.
     draws = str(pack.covariates[index].get("base", name))
@@ -87,7 +89,8 @@ def _predict(method: Method, pack: Pack, index: int, seed: int, device: torch.de
     devices.synchronise(device)
     begun = time.perf_counter()
     reconstruction = method.reconstruct(volume, generator)
-    anomaly_map = method.anomaly_map(volume, reconstruction, brain, generator)
+    scored = whole if getattr(method, "whole_scale", False) else volume
+    anomaly_map = method.anomaly_map(scored, reconstruction, brain, generator)
     devices.synchronise(device)
     seconds = time.perf_counter() - begun
     stored = None if reconstruction is None else reconstruction.reshape(-1, *volume.shape).mean(dim=0)[:, 0].float().cpu().numpy()

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Maps, Pack
 from madad.core.io.volumes import Volume, save_volume
 from madad.core.logs import progress
 
 
 def export_maps(maps: Path, packs: list[Path], folder: Path) -> None:
-    """Write map, reconstruction, image and lesion mask of every subject.
+    """Write map, reconstruction, image as methods see it, and lesion mask of every subject.
 
     Files are named `<split>/<name>_desc-{map,reconstruction,image}.nii.gz` and `…_label-lesion_mask.nii.gz`.
 
@@ -34,7 +35,7 @@ def _export(pack: Pack, index: int, predictions: Maps, folder: Path) -> None:
     arrays = {
         "desc-map": predictions.anomaly_map(row),
         "desc-reconstruction": predictions.reconstruction(row),
-        "desc-image": pack.image(index),
+        "desc-image": seen(pack.image(index)),
         "label-lesion_mask": pack.lesion(index).astype(np.uint8),
     }
     for kind, array in arrays.items():

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from madad.core.intensity_scale import seen
 from madad.core.interfaces import Batch
 from madad.core.io.hdf5 import Pack
 from madad.core.provenance import content_hash
@@ -75,7 +76,7 @@ def read_images(path: str | Path, device: torch.device, kind: str = "slices") ->
         grid = pack.shape if kind == "volumes" else pack.shape[1:]
         images, brains = [np.zeros((0, *grid), np.float32)], [np.zeros((0, *grid), bool)]
         for index in healthy:
-            image, brain = pack.image(index), pack.brain(index)
+            image, brain = seen(pack.image(index)), pack.brain(index)
             inside = brain.any(axis=(1, 2))
             images.append(image[None] if kind == "volumes" else image[inside])
             brains.append(brain[None] if kind == "volumes" else brain[inside])

@@ -8,6 +8,8 @@ Meissen, Kaissis & Rueckert 2021, doi:10.1007/978-3-031-08999-2_5.
 4. Both tails: the distance from the median, 2 |u - 1/2|.
 5. Outside the brain the map is 0.
 
+The ranks are those of the whole scale: voxels above the normal range are not cut to one value before they are ranked.
+
 Deviations from the paper: see `deviations` in the card.
 """
 
@@ -27,6 +29,8 @@ TAILS = {
 
 class Intensity(nn.Module):
     """Equalised intensity; hyper-parameters as in the card."""
+
+    whole_scale = True
 
     def __init__(self, *, tail: str) -> None:
         super().__init__()

@@ -70,6 +70,27 @@ def test_a_map_does_not_depend_on_the_other_subjects(tmp_path: Path, packs: list
         assert np.array_equal(many.anomaly_map(1), one.anomaly_map(0))
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_networks_see_the_normal_range_and_a_method_of_the_whole_scale_all(tmp_path: Path, whole: bool) -> None:
+    """A pack keeps what is above 1; to the networks it looks as if it had been cut there."""
+    bright = replace(toy.sample("sub-1"), image=3 * toy.sample("sub-1").image)
+    cut = replace(bright, image=bright.image.clip(0, 1))
+    maps = []
+    for name, sample in (("bright", bright), ("cut", cut)):
+        path = tmp_path / f"{name}.h5"
+        write_pack(path, iter([sample]), affine=np.eye(4), modality="FLAIR", cohort="toy", split="test")
+        method = toy.denoiser()
+        method.whole_scale = whole
+        with Maps(run(tmp_path, [path], method, out=f"{name}_maps.h5")) as store:
+            maps.append((store.reconstruction(0), store.anomaly_map(0)))
+    (reconstruction, shown), (as_cut, shown_cut) = maps
+    assert np.array_equal(reconstruction, as_cut)
+    assert np.array_equal(shown, shown_cut) != whole
+    if whole:
+        expected = np.abs(bright.image - reconstruction) * bright.brain
+        np.testing.assert_allclose(shown, expected, atol=2e-3)
+
+
 def test_a_corrupted_sample_meets_the_noise_of_its_base(tmp_path: Path, packs: list[Path]) -> None:
     with Pack(packs[0]) as pack:
         base = pack.sample(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,13 @@ def test_only_healthy_subjects(tmp_path: Path) -> None:
     slices = read_images(tmp_path / "mixed.h5", CPU)
     assert slices.subjects == 1
     assert torch.equal(slices.image[:, 0], torch.from_numpy(mixed[0].image[1:-1]))
+
+
+def test_networks_are_trained_on_the_normal_range(tmp_path: Path) -> None:
+    bright = replace(toy.sample("sub-1"), image=3 * toy.sample("sub-1").image)
+    write_pack(tmp_path / "bright.h5", iter([bright]), affine=np.eye(4), modality="FLAIR", cohort="toy", split="train")
+    image = read_images(tmp_path / "bright.h5", CPU, "volumes").image[0, 0]
+    assert bright.image.max() > 1 and torch.equal(image, torch.from_numpy(bright.image.clip(0, 1)))
 
 
 def test_a_batch_holds_no_lesion_mask(slices: Images) -> None:

@@ -62,6 +62,7 @@ def _samples(number: int):
     for place, (volume, contrast) in enumerate(product(VOLUMES, CONTRASTS)):
         lesion = {
             "volume_ml": volume,
+            "asked_contrast": contrast,
             "contrast": contrast,
             "lesion_ml": 0.97 * volume,
             "place": ("deep_grey", "cortical")[place % 2],

@@ -32,7 +32,8 @@ class Sample:
     Attributes:
         name: unique within the pack; `sub-01`, `sub-01_ses-2`, or `sub-01_lesion-03` for implanted ones.
         group: one of `GROUPS`.
-        image: (S, H, W) float32 in [0, 1], exactly 0 outside the brain.
+        image: (S, H, W) float32, not below 0 and exactly 0 outside the brain; above 1 where an image is brighter than the
+            normal range (`madad.core.intensity_scale`: methods see what lies in [0, 1]).
         brain: (S, H, W) bool.
         lesion: (S, H, W) bool, all False for healthy subjects.
         covariates: what is known about the subject (subject, session, age, sex, site, lesion kind …), serialisable as JSON.

@@ -11,6 +11,7 @@ import torch
 from scipy import ndimage
 
 from madad.core.errors import UserError
+from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Pack
 from madad.core.provenance import complete
 from madad.core.seeds import numpy_generator, torch_generator
@@ -49,7 +50,7 @@ def make_examples(pack: Path, banks: Sequence[Path], out: Path, options: dict) -
         subjects = opened.healthy()[:SAMPLES]
         if not subjects:
             raise UserError(f"{pack}: no healthy subject to show synthetic lesions in")
-        images = np.stack([opened.image(index) for index in subjects])
+        images = np.stack([seen(opened.image(index)) for index in subjects])
         brains = np.stack([opened.brain(index) for index in subjects])
         bank = Bank(banks)
         sign, spacing_mm = pack_sign(opened, bank.to_mni), opened.spacing_mm[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from madad.core.errors import UserError
+from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Pack, Sample, write_pack
 from madad.core.io.manifest import write_table
 from madad.core.logs import progress, warn
@@ -27,6 +28,8 @@ NUMBERS = (
     "measured_volume_ml",
     "contrast",
     "measured_contrast",
+    "seen_contrast",
+    "saturated",
     "sign",
     "mirrored",
     "time",
@@ -121,7 +124,7 @@ def _samples(pack: Pack, plan: Plan, rows: list[dict[str, str]]) -> Iterator[Sam
         sample = pack.sample(index)
         yield sample
         region = describe_region(sample.brain, pack.spacing_mm[0], options["generator"]["boundary"], plan.affine)
-        tissue = without_fluid(sample.image, sample.brain, plan.grey, plan.white)
+        tissue = without_fluid(seen(sample.image), sample.brain, plan.grey, plan.white)
         for copy in range(copies):
             recipe = wanted[position * copies + copy]
             generator = numpy_generator(seed, "implant", pack.cohort, pack.split, sample.name, copy)
@@ -149,6 +152,8 @@ def _row(name: str, sample: Sample, recipe: Recipe, made: Implant, pack: Pack) -
         "measured_volume_ml": f"{made.lesion.sum() * voxel_ml:.4g}",
         "contrast": f"{recipe.contrast:g}",
         "measured_contrast": f"{made.measured_contrast:.4g}",
+        "seen_contrast": f"{made.seen_contrast:.4g}",
+        "saturated": f"{made.saturated:.4g}",
         "sign": f"{recipe.sign:+d}",
         "mirrored": f"{made.mirrored:d}",
         "time": f"{made.time:.3f}",

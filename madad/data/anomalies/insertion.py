@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from scipy import ndimage
 
+from madad.core.intensity_scale import LOWEST, saturated, seen
 from madad.data.anomalies import lesion_masks
-from madad.data.anomalies.appearance import encode, smooth_noise
+from madad.data.anomalies.appearance import smooth_noise
 from madad.data.anomalies.generator import RIM, Region, describe_region, flow_map
 from madad.data.anomalies.lesion_masks import Lesion
 from madad.data.anomalies.shapes import blob, exact_share
@@ -27,6 +27,8 @@ RIM_MM = 3.0
 FAINT = 0.05
 # A real mask that fills no voxel of the grid by more than this share is replaced by a random shape.
 VANISHED = 0.1
+# Halvings of the interval in which the level of a lesion is sought, which leave less than 1e-6 of it.
+HALVINGS = 24
 # Smallest distance of a lesion's centre from the brain's surface, or half its radius if that is less.
 DEPTH_MM = 8.0
 
@@ -37,7 +39,7 @@ class Recipe:
 
     Attributes:
         volume_ml: lesion volume.
-        contrast: mean change of intensity in the lesion, in units of the normalised range [0, 1].
+        contrast: mean change of intensity in the lesion, on the scale of the pack, where the normal range is [0, 1].
         sign: +1 brighter, -1 darker.
         site: name of the region in which its centre is drawn.
     """
@@ -56,7 +58,9 @@ class Implant:
         image: (S, H, W) float32; equal to the healthy image wherever the lesion has no share.
         lesion: (S, H, W) bool, voxels of which the lesion fills at least half.
         centre: voxel index of its centre of mass, (3,).
-        measured_contrast: mean change inside the lesion after clipping to [0, 1].
+        measured_contrast: mean change inside the lesion, signed, on the scale of the pack.
+        seen_contrast: the same of what methods see (`madad.core.intensity_scale.seen`).
+        saturated: share of the lesion's voxels that lie at an end of what methods see.
         source: name of the real mask that it started from, or "perlin".
         mirrored: whether the mask was reflected.
         time: duration of the flow.
@@ -66,6 +70,8 @@ class Implant:
     lesion: np.ndarray
     centre: np.ndarray
     measured_contrast: float
+    seen_contrast: float
+    saturated: float
     source: str
     mirrored: bool
     time: float
@@ -84,7 +90,7 @@ def implant(
     """Implant one lesion into a copy of the image. Returns None if the site has no room for a centre.
 
     Args:
-        image: healthy image, (S, H, W) in [0, 1].
+        image: healthy image, (S, H, W), on the scale of a pack.
         tissue: voxels that a lesion may occupy, bool: the brain without its fluid.
         region: the brain, which the flow cannot leave.
         site: weight of every voxel as a centre.
@@ -109,23 +115,42 @@ def implant(
     if not lesion.any():
         return None
     lesioned = show(image, share, recipe, region.spacing_mm, generator)
-    measured = float((lesioned - image)[lesion].mean())
-    return Implant(lesioned, lesion, np.array(ndimage.center_of_mass(lesion)), measured, source, mirrored, time)
+    centre = np.array(ndimage.center_of_mass(lesion))
+    contrasts = [float((after - before)[lesion].mean()) for before, after in ((image, lesioned), (seen(image), seen(lesioned)))]
+    return Implant(lesioned, lesion, centre, *contrasts, saturated(lesioned, lesion), source, mirrored, time)
 
 
 def show(image: np.ndarray, share: np.ndarray, recipe: Recipe, spacing_mm: float, generator: np.random.Generator) -> np.ndarray:
-    """Return the image with a lesion whose mean contrast before clipping is exactly that of the recipe, float32.
+    """Return the image with a lesion whose mean contrast is that of the recipe, float32.
 
     The lesion replaces half of the anatomy, so that grey and white matter lose contrast inside it, as they do in disease,
-    and has a smooth texture of its own.
+    and has a smooth texture of its own. Nothing is cut at the upper end of the normal range; at 0 there is no darker value, and
+    the rest of the lesion is made darker for what is cut off there. Only a contrast larger than the tissue's own intensity
+    cannot be had: then the lesion is black.
     """
     lesion = share >= 0.5
     wanted = recipe.sign * recipe.contrast
     texture = smooth_noise(image.shape, TEXTURE_MM / spacing_mm, generator).numpy()
     change = wanted * (1 + TEXTURE * texture) + BLEND * (image[lesion].mean() - image)
-    change += (wanted - (share * change)[lesion].mean()) / share[lesion].mean()
-    tensors = [torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32))[None] for a in (image, share, change)]
-    return encode(*tensors)[0].numpy()
+    change += _level(image[lesion], share[lesion], change[lesion], wanted)
+    return np.where(share > 0, np.maximum(image + share * change, LOWEST), image).astype(np.float32)
+
+
+def _level(image: np.ndarray, share: np.ndarray, change: np.ndarray, wanted: float) -> float:
+    """Return what to add to the change of every lesion voxel (V,), so that its mean is as wanted although nothing is below 0."""
+
+    def missing(level: float) -> float:
+        return float((np.maximum(image + share * (change + level), LOWEST) - image).mean()) - wanted
+
+    # exact where nothing is cut off; cutting can only make the lesion brighter
+    high = (wanted - float((share * change).mean())) / float(share.mean())
+    if missing(high) <= 0:
+        return high
+    low = float((-image / share - change).min())  # everything black
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if missing(middle) > 0 else (middle, high)
+    return low
 
 
 def draw_centre(region: Region, weights: np.ndarray, depth_mm: float, generator: np.random.Generator) -> np.ndarray | None:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from madad.core.errors import UserError
+from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Pack
 from madad.core.shapes import Shape3, shape3
 from madad.data.template import native_template, resample
@@ -138,7 +139,7 @@ def pack_sign(pack: Pack, to_mni: np.ndarray) -> int:
     """
     grey, white = tissue_maps(to_mni @ pack.affine, pack.shape, str(pack.path))
     voters = pack.healthy()[:VOTERS]
-    votes = sum(tissue_sign(tissue_levels(pack.image(index), pack.brain(index), grey, white)) for index in voters)
+    votes = sum(tissue_sign(tissue_levels(seen(pack.image(index)), pack.brain(index), grey, white)) for index in voters)
     return 1 if votes > 0 else -1
 
 

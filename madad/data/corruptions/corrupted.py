@@ -9,6 +9,7 @@ from itertools import cycle
 from pathlib import Path
 
 from madad.core.errors import UserError
+from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Pack, Sample, write_pack
 from madad.core.io.manifest import write_table
 from madad.core.logs import progress
@@ -106,7 +107,7 @@ def _row(sample: Sample, subject: str, kind: str, severity: int) -> dict[str, st
 def _corrupted(sample: Sample, row: dict[str, str], spacing_mm: Vector3, options: dict) -> Sample:
     # The severity is no coordinate of the seed: a subject's severities share the noise, the field and the movement.
     generator = numpy_generator(options["seed"], "corrupt", row["corruption"], sample.name)
-    changed = corrupt(row["corruption"], int(row["severity"]), sample.image, sample.brain, spacing_mm, generator)
+    changed = corrupt(row["corruption"], int(row["severity"]), seen(sample.image), sample.brain, spacing_mm, generator)
     image = intensity.apply(options["intensity"], changed, sample.brain)
     known = {"base": row["base"], "corruption": row["corruption"], "severity": float(row["severity"])}
     return replace(sample, name=row["name"], image=image, covariates={**sample.covariates, **known})

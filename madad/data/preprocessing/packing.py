@@ -88,7 +88,7 @@ def _sample(row: Row, model: intensity.Model, grid: Volume) -> Sample:
     return Sample(
         name=image_name(row),
         group=row["group"],
-        image=_slices(intensity.apply(model, image.array, brain)),
+        image=_slices(intensity.apply(model, image.array, brain, whole=True)),
         brain=_slices(brain > 0),
         lesion=_slices(lesion),
         covariates=_covariates(row, float(lesion.sum()) * image.voxel_ml),

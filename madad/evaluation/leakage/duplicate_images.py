@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Pack
 from madad.core.logs import progress
 from madad.evaluation.leakage import duplicates
@@ -107,7 +108,7 @@ def _pair(likeness: float, one: Image, other: Image) -> str:
 @lru_cache(maxsize=KEPT)
 def _view(path: Path, index: int) -> duplicates.View:
     with Pack(path) as pack:
-        return duplicates.view(pack.image(index), pack.brain(index), pack.spacing_mm[0])
+        return duplicates.view(seen(pack.image(index)), pack.brain(index), pack.spacing_mm[0])
 
 
 def rest(words: Sequence[str]) -> list[str]:

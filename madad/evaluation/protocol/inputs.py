@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from madad.core.errors import UserError
+from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Maps, Pack
 from madad.core.io.volumes import AFFINE_TOLERANCE_MM
 from madad.core.logs import say
@@ -157,6 +158,6 @@ def load(job: Job, *, images: bool) -> Loaded:
             raise UserError(f"{found}; delete the file and run again")
     if not np.isfinite(anomaly_map).all():
         raise UserError(f"{maps.path}: the map of {name} holds NaN or infinite values and cannot be ranked; the method diverged")
-    image = pack.image(job.index) if reconstruction is not None else None
+    image = seen(pack.image(job.index)) if reconstruction is not None else None
     cost = float(maps.seconds[row]), float(maps.peak_memory_mb[row])
     return Loaded(anomaly_map, brain, pack.lesion(job.index), image, reconstruction, *cost)

@@ -9,29 +9,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from madad.core.intensity_scale import saturated, seen
 from madad.core.io.hdf5 import Pack, Sample
 from madad.core.io.manifest import Row, read_table, write_table
 from madad.core.provenance import complete
+from madad.core.shapes import Vector3
+from madad.evaluation.metrics.lesion_contrast import lesion_contrast
 from madad.evaluation.metrics.lesion_detection import label
 
 TEXTS = ("testset", "modality", "sample", "subject", "group", "site", "sex", "place", "base", "corruption", "severity")
-NUMBERS = ("age", "lesion_ml", "lesions", "volume_ml", "contrast")
+NUMBERS = ("age", "lesion_ml", "lesions", "volume_ml", "asked_contrast", "contrast", "saturated")
 COLUMNS = (
     *("testset", "modality", "sample", "subject", "group", "site", "age", "sex", "lesion_ml", "lesions"),
-    *("volume_ml", "contrast", "place", "base", "corruption", "severity"),
+    *("volume_ml", "asked_contrast", "contrast", "saturated", "place", "base", "corruption", "severity"),
 )
 # Columns of the tables beside derived packs, and what they are called here: a lesion's `site` is a place in the brain,
 # while `site` here is where the image was acquired.
 DERIVED = {
     "volume_ml": "volume_ml",
-    "contrast": "contrast",
+    "contrast": "asked_contrast",
+    "seen_contrast": "contrast",
+    "saturated": "saturated",
     "site": "place",
     "base": "base",
     "corruption": "corruption",
     "severity": "severity",
 }
 # The same facts as a lesioned sample carries them.
-CARRIED = {"implant_volume_ml": "volume_ml", "implant_contrast": "contrast", "implant_site": "place"}
+CARRIED = {f"implant_{key}": column for key, column in DERIVED.items() if key not in ("base", "corruption", "severity")}
 
 
 def write_samples(test_pack: Path, derivation_tables: Iterable[Path], testset: str, out: Path) -> None:
@@ -39,8 +44,10 @@ def write_samples(test_pack: Path, derivation_tables: Iterable[Path], testset: s
 
     Columns: `testset`, `modality`, `sample`, `subject`, `group` (healthy, patient or implanted), `site` (of acquisition),
     `age` (years), `sex`, `lesion_ml` and `lesions` (volume inside the brain, and number as the lesion-wise measures count),
-    `volume_ml`, `contrast` and `place` (as ordered for an implanted lesion), `base`, `corruption` and `severity` (of a
-    corrupted copy). What is unknown stays empty.
+    `volume_ml`, `asked_contrast` and `place` (as ordered for an implanted lesion), `contrast` (signed, of what methods see:
+    measured against the healthy image for an implanted lesion, against the tissue around all lesions for real ones),
+    `saturated` (share of the lesion at an end of what methods see), `base`, `corruption` and `severity` (of a corrupted
+    copy). What is unknown stays empty.
 
     Args:
         test_pack: of one sequence.
@@ -75,13 +82,13 @@ def _rows(pack: Pack, done: dict[str, Row]) -> Iterator[Row]:
     voxel_ml = float(np.prod(pack.spacing_mm)) / 1000
     for index in range(len(pack)):
         sample = pack.sample(index)
-        yield {**_known(sample, done), **_lesions(sample, voxel_ml)}
+        yield {**_measured(sample, pack.spacing_mm), **_known(sample, done), **_lesions(sample, voxel_ml)}
 
 
 def _known(sample: Sample, done: dict[str, Row]) -> Row:
     """Identity of a sample, and what was done to it; the tables go before its own covariates."""
     carried, row = sample.covariates, done.get(sample.name, {})
-    own = {column: _text(carried.get(key)) for key, column in CARRIED.items()}
+    own = {column: _text(carried[key]) for key, column in CARRIED.items() if carried.get(key) is not None}
     own |= {column: row[key] for key, column in DERIVED.items() if row.get(key)}
     person = {key: _text(carried.get(key)) for key in ("site", "age", "sex")}
     return {
@@ -91,6 +98,16 @@ def _known(sample: Sample, done: dict[str, Row]) -> Row:
         **person,
         **own,
     }
+
+
+def _measured(sample: Sample, spacing_mm: Vector3) -> Row:
+    """Contrast and saturation of a sample's lesions; nothing for one without."""
+    inside = sample.lesion & sample.brain
+    if not inside.any():
+        return {}
+    image = seen(sample.image)
+    found = {"contrast": lesion_contrast(image, inside, sample.brain, spacing_mm), "saturated": saturated(image, inside)}
+    return {key: f"{value:.4g}" for key, value in found.items() if np.isfinite(value)}
 
 
 def _lesions(sample: Sample, voxel_ml: float) -> Row:

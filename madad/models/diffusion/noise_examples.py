@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Pack
 from madad.core.provenance import complete
 from madad.core.seeds import torch_generator
@@ -26,7 +27,7 @@ def write_noised(train_pack: Path, noise_laws: Mapping[str, Mapping], out: Path)
         healthy = data.healthy()
         sample = data.sample(int(healthy[0]) if len(healthy) else 0)
     height = int(sample.brain.sum(axis=(1, 2)).argmax())
-    image, brain = (torch.from_numpy(array[height].astype(np.float32)) for array in (sample.image, sample.brain))
+    image, brain = (torch.from_numpy(array[height].astype(np.float32)) for array in (seen(sample.image), sample.brain))
     shown = {"clean": image.numpy()}
     for method, law in noise_laws.items():
         noise = _law(law)(image[None, None], torch_generator("noise study"))[0, 0]

@@ -14,7 +14,7 @@ from madad.evaluation.results.collected import block_title
 from madad.evaluation.statistics import method_order
 from madad.evaluation.statistics.detectability import ABOVE_ALL, BELOW_ALL, WANTED, Psychometric, observed
 from madad.reporting.layout import style
-from madad.reporting.tables.detectability import NOTHING_IMPLANTED, Detection, contrasts_of, detections
+from madad.reporting.tables.detectability import NOTHING_IMPLANTED, Detection, contrasts_of, detections, nearest
 
 # Where the axis ends beyond the volumes tried, and where a mark says "further".
 MARGIN, BEYOND = 2.2, 1.55
@@ -142,7 +142,8 @@ def _alarms_panel(axes: plt.Axes, own: Sequence[Detection], colour: dict[str, st
 def draw_curves(metrics: Path, samples: Path, resamples: int, png: Path, pdf: Path) -> None:
     """Draw the probability of being found over the volume: a panel per method and test set, a curve with its band per contrast.
 
-    Points are shares of the lesions tried, with Wilson intervals.
+    Points are shares of the lesions whose measured contrast is nearest to the curve's, with Wilson intervals as of independent
+    lesions.
 
     Args:
         metrics, samples, resamples: see `madad.reporting.tables.detectability.detections`.
@@ -177,7 +178,7 @@ def _curves(grid: np.ndarray, own: Sequence[Detection], looks: dict[float, tuple
     volumes, shown = _volumes(own), _shown_contrasts(own)
     for axes, one in zip(grid.flat, own, strict=False):
         for place, contrast in enumerate(shown):
-            _curve(axes, one, contrast, looks[contrast], 1.07 ** (place - (len(shown) - 1) / 2))
+            _curve(axes, one, shown, contrast, looks[contrast], 1.07 ** (place - (len(shown) - 1) / 2))
         axes.axhline(WANTED, color=style.GREY, lw=1, ls=":")
         axes.set_title(one.method, fontsize=9 if len(one.method) <= LONG_NAME else 6.5)
         if isinstance(one.curve, str):
@@ -195,7 +196,7 @@ def _curves(grid: np.ndarray, own: Sequence[Detection], looks: dict[float, tuple
         lowest.tick_params(labelbottom=True)
 
 
-def _curve(axes: plt.Axes, one: Detection, contrast: float, look: tuple, shift: float) -> None:
+def _curve(axes: plt.Axes, one: Detection, shown: Sequence[float], contrast: float, look: tuple, shift: float) -> None:
     colour, marker = look
     if isinstance(one.curve, Psychometric):
         line = np.geomspace(*one.curve.tried_ml, 80)
@@ -203,7 +204,7 @@ def _curve(axes: plt.Axes, one: Detection, contrast: float, look: tuple, shift: 
         axes.plot(line, value, color=colour, lw=1.4)
         if np.isfinite(low).all():
             axes.fill_between(line, low, high, color=colour, alpha=0.13, lw=0)
-    points = np.array(observed(one.trials, contrast))
+    points = np.array(observed(one.trials, nearest(one.trials, contrast, shown)))
     if len(points):
         volume, share, low, high, _ = points.T
         axes.errorbar(

@@ -27,6 +27,8 @@ MOST_LEVELS = 6
 AGES = ((0, 40, "< 40 y"), (40, 60, "40–59 y"), (60, np.inf, "≥ 60 y"))
 NOTE = (
     "Mean over the subjects of a stratum with its 95 % bootstrap interval over subjects; test samples with a lesion alone. "
+    "Contrast is measured on what methods see, its sign taken off: against the healthy image for implanted lesions, against the "
+    "tissue around them for real ones. "
     "Strata differ in more than what they are named after, and few subjects make wide intervals: read them as questions."
 )
 
@@ -84,7 +86,7 @@ def _volumes(samples: pd.DataFrame) -> np.ndarray:
 # Name, whether its levels have an order, and how samples are divided by it.
 FACTORS: tuple[tuple[str, bool, Callable[[pd.DataFrame], Levels]], ...] = (
     ("Lesion volume", True, lambda samples: _by_number(_volumes(samples), " ml")),
-    ("Contrast", True, lambda samples: _by_number(samples["contrast"].to_numpy(), "")),
+    ("Contrast", True, lambda samples: _by_number(np.abs(samples["contrast"].to_numpy()), "")),
     ("Place", False, lambda samples: _by_text(samples["place"].to_numpy())),
     ("Site", False, lambda samples: _by_text(samples["site"].to_numpy())),
     ("Age", True, lambda samples: _by_age(samples["age"].to_numpy())),

@@ -52,6 +52,21 @@ def test_table_says_what_was_implanted(implanted: Path) -> None:
             assert pack.covariates[index]["implant_site"] == row["site"] and pack.covariates[index]["implant_sign"] == 1
 
 
+def test_lesion_brighter_than_the_normal_range_keeps_its_contrast(packs: dict[str, Path], tmp_path: Path) -> None:
+    implant_pack(packs["FLAIR"], tmp_path / "test.h5", tmp_path / "test.tsv", {**OPTIONS, "contrasts": [0.5]})
+    rows = read_table(tmp_path / "test.tsv")
+    with Pack(tmp_path / "test.h5") as pack:
+        for row in rows:
+            index, base = pack.names.index(row["name"]), pack.names.index(row["subject"])
+            lesion, image, healthy = pack.lesion(index), pack.image(index), pack.image(base)
+            assert (image - healthy)[lesion].mean() == pytest.approx(0.5, abs=2e-3)
+            assert float(row["measured_contrast"]) == pytest.approx(0.5, abs=2e-3)
+            shown = (image.clip(0, 1) - healthy.clip(0, 1))[lesion].mean()
+            assert float(row["seen_contrast"]) == pytest.approx(shown, abs=1e-3) and shown < 0.45
+            assert float(row["saturated"]) == pytest.approx((image[lesion] >= 1).mean(), abs=1e-3)
+            assert pack.covariates[index]["implant_seen_contrast"] == float(row["seen_contrast"])
+
+
 def test_lesions_lie_in_the_brain_and_images_are_healthy_elsewhere(implanted: Path) -> None:
     with Pack(implanted / "test.h5") as pack:
         for index in (1, 2):

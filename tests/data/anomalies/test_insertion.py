@@ -20,9 +20,17 @@ SITE = np.zeros(BRAIN.shape)
 SITE[10:14, 10:14, 7:10] = 1
 
 
-def made(recipe: Recipe, options: dict, seed: int = 0, lesions: tuple = (), tissue: np.ndarray = BRAIN, boundary: str = "brain"):
+def made(
+    recipe: Recipe,
+    options: dict,
+    seed: int = 0,
+    lesions: tuple = (),
+    tissue: np.ndarray = BRAIN,
+    boundary: str = "brain",
+    image: np.ndarray = IMAGE,
+):
     region = describe_region(BRAIN, SPACING, boundary, AFFINE)
-    return implant(IMAGE, tissue, region, SITE, recipe, lesions, options, np.random.default_rng(seed))
+    return implant(image, tissue, region, SITE, recipe, lesions, options, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("boundary", ["brain", "box"])
@@ -43,9 +51,22 @@ def test_healthy_image_is_untouched_and_kept_away_from_the_lesion(options: dict)
     assert changed[result.lesion].all() and changed.sum() < 6 * result.lesion.sum()
 
 
-def test_intensities_stay_in_range(options: dict) -> None:
-    result = made(Recipe(8.0, 1.0, 1, "here"), options)
-    assert result.image.max() <= 1 and result.image.min() >= 0 and result.measured_contrast < 1
+def test_bright_lesion_keeps_its_contrast_above_the_normal_range_and_says_what_is_seen_of_it(options: dict) -> None:
+    """As in FLAIR, whose tissue is near the upper end: ordered 0.5, seen at most 0.2."""
+    result = made(Recipe(8.0, 0.5, 1, "here"), options, image=np.where(BRAIN, 0.8, 0).astype(np.float32))
+    assert result.measured_contrast == pytest.approx(0.5, abs=1e-3)
+    assert 0.15 < result.seen_contrast <= 0.2 and result.saturated > 0.5 and result.image.max() > 1
+    shown = result.image.clip(0, 1)[result.lesion]
+    assert result.seen_contrast == pytest.approx(shown.mean() - 0.8, abs=1e-5)
+    assert result.saturated == pytest.approx((shown == 1).mean())
+
+
+@pytest.mark.parametrize(("contrast", "measured"), [(0.3, 0.3), (0.48, 0.48), (0.9, 0.5)])
+def test_dark_lesion_keeps_its_contrast_until_it_is_black(options: dict, contrast: float, measured: float) -> None:
+    result = made(Recipe(8.0, contrast, -1, "here"), options)
+    assert result.measured_contrast == pytest.approx(-measured, abs=1e-3)
+    assert result.seen_contrast == pytest.approx(result.measured_contrast) and result.image.min() == 0
+    assert (result.saturated == 1) == (contrast > 0.5)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -8,7 +8,7 @@ import pytest
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import Pack
 from madad.core.io.manifest import Row, write_table
-from madad.core.io.volumes import Volume
+from madad.core.io.volumes import Volume, load_image, load_mask
 from madad.data.preprocessing import packing, quality_control
 from tests.data.preprocessing.conftest import row, written
 
@@ -50,6 +50,16 @@ def test_pack_holds_images_masks_and_what_is_known(tmp_path: Path) -> None:
         np.testing.assert_allclose(pack.affine, AFFINE)
         assert pack.brain(0)[2, 3, 4] and not pack.brain(0)[0].any()
         assert not pack.image(0)[~pack.brain(0)].any()
+
+
+def test_pack_keeps_what_is_brighter_than_the_normal_range(tmp_path: Path) -> None:
+    known = ready(tmp_path, "sub-01")
+    with Pack(packed(tmp_path, [known])) as pack:
+        values = pack.image(0)[pack.brain(0)]
+    original = load_image(known["image"]).array.transpose(2, 1, 0)[load_mask(known["brain"]).array.transpose(2, 1, 0) > 0]
+    low, high = np.percentile(original, (1, 99))
+    np.testing.assert_allclose(values, np.maximum((original - low) / (high - low), 0), atol=1e-5)
+    assert values.max() > 1 and values.min() == 0
 
 
 def test_lesion_and_its_volume_travel(tmp_path: Path) -> None:

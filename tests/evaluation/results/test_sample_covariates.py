@@ -39,7 +39,7 @@ def test_covariates_lesions_and_identity(tmp_path) -> None:
     first, second = written(tmp_path, sample("sub-1_ses-2", "patient", spots, **told), sample("sub-9", age=None, site=""))
     assert tuple(first) == COLUMNS
     expected = {"testset": "ixi", "modality": "FLAIR", "sample": "sub-1_ses-2", "subject": "sub-1", "group": "patient"}
-    expected |= {"site": "Guys", "age": "41", "sex": "F", "lesion_ml": "0.04", "lesions": "1"}
+    expected |= {"site": "Guys", "age": "41", "sex": "F", "lesion_ml": "0.04", "lesions": "1", "contrast": "0", "saturated": "1"}
     assert first == {**dict.fromkeys(COLUMNS, ""), **expected}
     unknown = {"sample": "sub-9", "subject": "sub-9", "group": "healthy", "lesion_ml": "0", "lesions": "0"}
     assert {key: value for key, value in second.items() if value} == {"testset": "ixi", "modality": "FLAIR", **unknown}
@@ -49,31 +49,44 @@ def test_derived_tables_fill_in_what_was_ordered(tmp_path) -> None:
     implanted, corrupted = tmp_path / "i.tsv", tmp_path / "c.tsv"
     write_table(
         implanted,
-        [{"name": "a_lesion-01", "volume_ml": "3", "contrast": "0.2", "site": "cortical"}],
-        ("name", "volume_ml", "contrast", "site"),
+        [
+            {
+                "name": "a_lesion-01",
+                "volume_ml": "3",
+                "contrast": "0.2",
+                "seen_contrast": "0.15",
+                "saturated": "0.4",
+                "site": "cortical",
+            }
+        ],
+        ("name", "volume_ml", "contrast", "seen_contrast", "saturated", "site"),
     )
     write_table(
         corrupted,
         [{"name": "b", "base": "a_lesion-01", "corruption": "noise", "severity": "3"}],
         ("name", "base", "corruption", "severity"),
     )
-    carried = {"implant_volume_ml": 10.0, "implant_contrast": 0.4, "implant_site": "deep_grey", "site": "HH"}
+    carried = {"implant_volume_ml": 10.0, "implant_contrast": 0.4, "implant_seen_contrast": -0.3, "site": "HH"}
+    carried |= {"implant_site": "deep_grey", "implant_saturated": 0.0}
     first, second = written(
         tmp_path,
         sample("a_lesion-01", "implanted", site="HH"),
         sample("b", "implanted", **carried),
         tables=(implanted, corrupted),
     )
-    assert (first["volume_ml"], first["contrast"], first["place"], first["site"], first["corruption"]) == (
-        "3",
-        "0.2",
-        "cortical",
-        "HH",
-        "",
-    )
+    told = ("volume_ml", "asked_contrast", "contrast", "saturated", "place", "site", "corruption")
+    assert [first[key] for key in told] == ["3", "0.2", "0.15", "0.4", "cortical", "HH", ""]
     # a corrupted copy keeps what its base carried
-    assert (second["volume_ml"], second["contrast"], second["place"], second["site"]) == ("10", "0.4", "deep_grey", "HH")
+    assert [second[key] for key in told] == ["10", "0.4", "-0.3", "0", "deep_grey", "HH", "noise"]
     assert (second["base"], second["corruption"], second["severity"]) == ("a_lesion-01", "noise", "3")
+
+
+def test_contrast_of_a_real_lesion_is_measured_against_the_tissue_around_it_as_methods_see_it(tmp_path) -> None:
+    one = sample("sub-1", "patient", ((3, 4, 4), (3, 4, 5), (3, 5, 4)))
+    image = np.where(one.brain, 0.7, 0).astype(np.float32)
+    image[one.lesion] = [1.6, 1.2, 0.9]  # 1.6 and 1.2 are shown as 1
+    (row,) = written(tmp_path, replace(one, image=image))
+    assert (row["asked_contrast"], row["contrast"], row["saturated"]) == ("", "0.2667", "0.6667")
 
 
 def test_all_test_sets_as_one_table(tmp_path) -> None:

@@ -42,9 +42,10 @@ def said(monkeypatch) -> list[str]:
     return texts
 
 
-def test_table_has_a_column_for_every_contrast_and_ranks_as_simulated(implanted, tmp_path) -> None:
+def test_table_has_a_column_for_every_round_contrast_that_was_seen_and_ranks_as_simulated(implanted, tmp_path) -> None:
     rows, page = table(implanted, tmp_path)
     assert [row["Method"] for row in rows] == ["weak", "strong"]
+    assert [name for name in rows[0] if name.startswith("V80")] == [f"V80 at contrast {c} (ml) ↓" for c in ("0.2", "0.3", "0.4")]
     for contrast in ("0.2", "0.4"):
         weak, strong = (row[f"V80 at contrast {contrast} (ml) ↓"] for row in rows)
         assert weak.startswith("> 30")
@@ -101,10 +102,21 @@ def test_no_healthy_scan_and_no_threshold_are_said(tmp_path) -> None:
     assert all(draw(name, made, tmp_path)[0].exists() for name in DRAW)
 
 
-def test_one_subject_has_no_interval(tmp_path) -> None:
-    made = implanted_results.build(tmp_path, subjects=1, seeds=("0",))
-    rows, _ = table(made, tmp_path)
-    assert all("[" not in row["V80 at contrast 0.4 (ml) ↓"] + row["FP/scan"] for row in rows)
+def test_few_subjects_have_no_interval(tmp_path) -> None:
+    made = implanted_results.build(tmp_path, subjects=5)
+    rows, page = table(made, tmp_path)
+    values = [row["V80 at contrast 0.4 (ml) ↓"] for row in rows]
+    assert "–" not in values and all("[" not in value for value in values)
+    assert "No interval with fewer than 6 subjects" in page
+    assert all(draw(name, made, tmp_path)[0].exists() for name in DRAW)
+
+
+def test_few_lesions_have_no_v80_and_the_table_says_so(tmp_path) -> None:
+    made = implanted_results.build(tmp_path, subjects=3, seeds=("0",))
+    rows, page = table(made, tmp_path)
+    assert {row[name] for row in rows for name in row if name.startswith("V80")} == {"–"}
+    assert {row["Lesions"] for row in rows} == {"24"}
+    assert "weak, strong: 24 lesions, at least 30 are needed for a curve; raise implanted.per_subject." in page
     assert all(draw(name, made, tmp_path)[0].exists() for name in DRAW)
 
 
@@ -119,19 +131,40 @@ def test_one_method_and_one_volume_are_said(tmp_path) -> None:
     assert all(draw(name, made, tmp_path)[0].exists() for name in DRAW)
 
 
-def test_many_contrasts_are_all_in_the_table(tmp_path) -> None:
+def test_curve_is_read_at_the_contrast_that_was_seen_and_not_at_the_one_ordered(tmp_path) -> None:
+    """As in FLAIR, whose tissue is near the upper end of the normal range: 0.4 became 0.15 to 0.21; dark lesions count alike."""
+
     def known(samples: pd.DataFrame) -> pd.DataFrame:
-        return samples.assign(contrast=samples["contrast"] + samples["subject"].str[1:].astype(int) / 100)
+        shown = samples["asked_contrast"].map({0.2: 0.1, 0.4: 0.18}) * (1 + (samples["subject"].str[1:].astype(float) - 2.5) / 15)
+        return samples.assign(contrast=-shown)
+
+    made = implanted_results.build(tmp_path, known=known)
+    rows, page = table(made, tmp_path)
+    assert [name for name in rows[0] if name.startswith("V80")] == [f"V80 at contrast {c} (ml) ↓" for c in ("0.1", "0.15", "0.2")]
+    assert "own-implanted, T1w: of the contrasts that were ordered, 0.2 was seen as 0.1 (0.083 to 0.12)" in page
+    assert "0.4 was seen as 0.18 (0.15 to 0.21)" in page
+    assert all(draw(name, made, tmp_path)[0].exists() for name in DRAW)
+
+
+def test_contrast_of_no_lesion_is_not_read(tmp_path) -> None:
+    def known(samples: pd.DataFrame) -> pd.DataFrame:
+        return samples.assign(contrast=samples["contrast"].where(samples["contrast"].isna(), 0.37))
 
     made = implanted_results.build(tmp_path, known=known)
     rows, _ = table(made, tmp_path)
-    assert sum(name.startswith("V80") for name in rows[0]) == 12
-    assert all(draw(name, made, tmp_path)[0].exists() for name in DRAW)
+    assert [name for name in rows[0] if name.startswith("V80")] == ["V80 at contrast 0.37 (ml) ↓"]
+
+
+def test_real_lesions_are_no_trials(tmp_path) -> None:
+    def known(samples: pd.DataFrame) -> pd.DataFrame:
+        return samples.assign(asked_contrast=np.nan)
+
+    assert detections(*(lambda made: (made.metrics, made.samples))(implanted_results.build(tmp_path, known=known)), 20) == {}
 
 
 def test_test_set_without_implanted_lesions_is_said(tmp_path, monkeypatch) -> None:
     texts = said(monkeypatch)
-    made = implanted_results.build(tmp_path, known=lambda samples: samples.assign(volume_ml=np.nan, contrast=np.nan))
+    made = implanted_results.build(tmp_path, known=lambda samples: samples.assign(volume_ml=np.nan, asked_contrast=np.nan))
     rows, page = table(made, tmp_path)
     assert rows == []
     assert "No test set has lesions of known volume and contrast" in page
@@ -149,7 +182,7 @@ def test_figures_have_the_same_bytes_each_time(name: str, implanted, tmp_path) -
 @pytest.mark.parametrize("name", DRAW)
 def test_twelve_methods_with_long_names_are_legible(name: str, tmp_path, monkeypatch) -> None:
     abilities = {f"method_number_{place:02d}_with_a_name": (place - 4.0, 3.0, 3.0) for place in range(12)}
-    made = implanted_results.build(tmp_path, abilities, subjects=3, seeds=("0",))
+    made = implanted_results.build(tmp_path, abilities, seeds=("0",))
     figures = seen.caught(monkeypatch)
     draw(name, made, tmp_path)
     assert not seen.collisions(figures[0])
@@ -161,8 +194,11 @@ def test_evaluated_maps_of_known_samples_make_a_table(toy, tmp_path) -> None:
     write_samples(pack, [], "phantom-implanted", tmp_path / "bare.tsv")
     rows = pd.read_csv(tmp_path / "bare.tsv", sep="\t", dtype=str)
     lesions = list(rows.loc[rows["group"] == "implanted", "sample"])
-    ordered = [{"name": name, "volume_ml": str(1 + place % 2), "contrast": "0.3"} for place, name in enumerate(lesions)]
-    write_table(tmp_path / "test.tsv", ordered, ("name", "volume_ml", "contrast"))
+    ordered = [
+        {"name": name, "volume_ml": str(1 + place % 2), "contrast": "0.3", "seen_contrast": "0.28"}
+        for place, name in enumerate(lesions)
+    ]
+    write_table(tmp_path / "test.tsv", ordered, ("name", "volume_ml", "contrast", "seen_contrast"))
     write_samples(pack, [tmp_path / "test.tsv"], "phantom-implanted", tmp_path / "samples.tsv")
     join_samples([tmp_path / "samples.tsv"], tmp_path / "samples.csv")
     toy.samples = tmp_path / "samples.csv"

@@ -1,4 +1,4 @@
-"""Normalisation of intensities: float32 in [0, 1] inside the brain, exactly 0 outside.
+"""Normalisation of intensities: float32 from 0 to 1 inside the brain, exactly 0 outside; above 1 where the whole scale is wanted.
 
 Every method is a monotone map of one image's values, described by a model that JSON can hold. Whatever is learned from several
 images is learned only from the training split. Landmarks are percentiles, so that a lesion, which is a small part of a brain,
@@ -16,6 +16,7 @@ import numpy as np
 from skimage import exposure
 
 from madad.core.errors import SubjectError, UserError
+from madad.core.intensity_scale import HIGHEST, LOWEST
 
 METHODS = ("percentile", "nyul", "histogram_matching", "zscore", "equalisation", "maximum")
 # Landmarks between the outer percentiles (Nyúl et al. 2000, table 1).
@@ -69,16 +70,18 @@ def fit(
     return model
 
 
-def apply(model: Model, image: np.ndarray, brain: np.ndarray) -> np.ndarray:
+def apply(model: Model, image: np.ndarray, brain: np.ndarray, *, whole: bool = False) -> np.ndarray:
     """Normalise one image.
 
     Args:
         model: from `fit`.
         image: intensities, any shape.
         brain: mask of the same shape.
+        whole: keep what is above 1, as packs do (`madad.core.intensity_scale`). Beyond their last landmark "nyul" and
+            "histogram_matching" go on with the mean slope between the first and the last; "equalisation" ends at 1.
 
     Returns:
-        float32 of the same shape, in [0, 1] inside the brain and 0 outside.
+        float32 of the same shape, in [0, 1] (with `whole` in [0, ∞)) inside the brain and 0 outside.
 
     Raises:
         SubjectError: the brain has no voxel, or all have the same value.
@@ -86,7 +89,7 @@ def apply(model: Model, image: np.ndarray, brain: np.ndarray) -> np.ndarray:
     inside = np.asarray(brain) > 0
     values = _values(image, inside)
     result = np.zeros(image.shape, dtype=np.float32)
-    result[inside] = np.clip(_APPLY[model["method"]](model, values), 0.0, 1.0)
+    result[inside] = np.clip(_APPLY[model["method"]](model, values), LOWEST, None if whole else HIGHEST)
     return result
 
 
@@ -171,6 +174,9 @@ def _outer(values: np.ndarray, model: Model) -> tuple[float, float]:
 
 
 def _piecewise(values: np.ndarray, percentiles: Iterable[float], scale: list[float]) -> np.ndarray:
-    """Map values linearly between landmarks; beyond the outermost ones the result is constant."""
+    """Map values linearly between landmarks; below the first the result is constant, above the last it has the mean slope."""
     landmarks, index = np.unique(np.percentile(values, list(percentiles)), return_index=True)
-    return np.interp(values, landmarks, np.asarray(scale)[index])
+    ends = np.asarray(scale)[index]
+    span = landmarks[-1] - landmarks[0]
+    beyond = np.maximum(values - landmarks[-1], 0)
+    return np.interp(values, landmarks, ends) + (beyond * (ends[-1] - ends[0]) / span if span > 0 else 0)

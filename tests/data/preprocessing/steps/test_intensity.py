@@ -32,6 +32,20 @@ def test_result_is_float32_in_the_unit_interval_and_zero_outside(method: str) ->
     assert not result[brain == 0].any()
 
 
+@pytest.mark.parametrize("method", intensity.METHODS)
+def test_whole_scale_goes_on_above_the_normal_range_and_is_the_same_below(method: str) -> None:
+    image, brain = brain_image(9, 3.0)
+    inside = brain > 0
+    bright = inside & (np.arange(image.size).reshape(image.shape) == np.flatnonzero(inside)[7])
+    image = np.where(bright, 5 * image.max(), image).astype(np.float32)
+    model = fitted(method)
+    cut, whole = intensity.apply(model, image, brain), intensity.apply(model, image, brain, whole=True)
+    np.testing.assert_array_equal(whole.clip(0, 1), cut)
+    order = np.argsort(image[inside], kind="stable")
+    assert (np.diff(whole[inside][order]) >= -1e-6).all() and not whole[~inside].any()
+    assert whole.max() == 1 if method == "equalisation" else whole[bright] > 3
+
+
 @settings(max_examples=15, deadline=None)
 @given(method=st.sampled_from(intensity.METHODS), seed=st.integers(0, 1000), scale=st.floats(0.01, 1000))
 def test_apply_is_monotone(method: str, seed: int, scale: float) -> None:
