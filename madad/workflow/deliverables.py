@@ -163,6 +163,7 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
     "derivation_tables": _derivation_tables,
     "examples": _path("results/banks/examples/{cohort}/{modality}.npz"),
     "excluded": lambda plan, _: plan.available(map(paths.excluded_table, plan.cohorts)),
+    "summaries": lambda plan, _: plan.available(map(paths.cohort_summary, plan.cohorts)),
     "histories": lambda plan, _: paths.histories(plan.trainings),
     "intensity_models": lambda plan, wildcards: plan.available(
         paths.intensity_model(pipeline, wildcards["modality"]) for pipeline in plan.pipelines

@@ -119,6 +119,11 @@ def excluded_table(cohort: str) -> str:
     return f"results/cohorts/{cohort}/excluded.tsv"
 
 
+def cohort_summary(cohort: str) -> str:
+    """Return the record of how a cohort was understood."""
+    return f"results/cohorts/{cohort}/summary.json"
+
+
 def intensity_model(pipeline: str, modality: str) -> str:
     """Return the fitted intensity normalisation of a pipeline."""
     return f"results/intensity/{pipeline}/{modality}.json"

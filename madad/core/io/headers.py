@@ -1,4 +1,4 @@
-"""Strict reading of the headers of NIfTI files.
+"""Strict reading of the headers of NIfTI files, alone (.nii, .nii.gz) or in pairs (.hdr with the voxels in .img).
 
 Readers of NIfTI files guess where a header makes no sense, each in its own way: nibabel sets a voxel size of 0 to 1, assumes
 that an image of unknown orientation is radiological, and accepts negative voxel sizes. Here nothing is guessed: a header has
@@ -48,7 +48,9 @@ class Header:
         slope: factor of the stored values.
         inter: number added to the scaled values.
         affine: voxel index to RAS+ world coordinates in mm, (4, 4).
-        compressed: whether the file is gzipped.
+        compressed: whether the file with the voxels is gzipped.
+        voxels: the file with the voxels, where it is another one than that of the header.
+        has_tail: whether something other than voxels may follow them.
     """
 
     shape: tuple[int, ...]
@@ -58,6 +60,8 @@ class Header:
     inter: float
     affine: np.ndarray
     compressed: bool
+    voxels: Path | None = None
+    has_tail: bool = False
 
     @property
     def frame_bytes(self) -> int:
@@ -82,8 +86,11 @@ def read_header(path: str | Path) -> Header:
         SubjectError: no readable NIfTI file, or its header has no meaning or an ambiguous one.
     """
     start, compressed = file_types.start_of(path)
-    raw = _parse(path, start)
-    _check_name(path, compressed)
+    voxels = Path(path).with_suffix(".img") if str(path).lower().endswith(".hdr") else None
+    raw = _parse(path, start, paired=voxels is not None)
+    check_name(path, compressed, ".nii.gz", ".nii" if voxels is None else ".hdr")
+    if voxels is not None and not voxels.is_file():
+        raise SubjectError(f"{path}: there is no {voxels.name} with its voxels; copy both files of the pair")
     shape, dtype = _shape(path, raw), _dtype(path, raw)
     unit = UNITS.get(int(raw["xyzt_units"]) & 7)
     if unit:
@@ -92,12 +99,13 @@ def read_header(path: str | Path) -> Header:
             "store them in millimetres and set xyzt_units to mm"
         )
     slope, inter = _scale(path, raw)
-    header = Header(shape, dtype, _offset(path, raw), slope, inter, _affine(path, raw), compressed)
-    _check_size(path, header)
+    offset = _offset(path, raw, least=0 if voxels else int(raw["sizeof_hdr"]) + 4)
+    header = Header(shape, dtype, offset, slope, inter, _affine(path, raw), compressed, voxels)
+    check_size(path, header)
     return header
 
 
-def _parse(path: str | Path, start: bytes) -> nib.Nifti1Header:
+def _parse(path: str | Path, start: bytes, paired: bool) -> nib.Nifti1Header:
     kind = file_types.kind_of(start)
     if kind:
         raise SubjectError(f"{path}: not a readable NIfTI file but {kind.name}; {kind.remedy}")
@@ -106,10 +114,12 @@ def _parse(path: str | Path, start: bytes) -> nib.Nifti1Header:
     magic = next((word for word in MAGIC if word in (start[344:348], start[4:12])), None)
     if magic is None:
         raise SubjectError(f"{path}: not a readable NIfTI file (no NIfTI header at its start); copy or convert it again")
-    if magic.startswith(b"ni"):
+    if magic.startswith(b"ni") != paired:
+        if paired:
+            raise SubjectError(f"{path}: header and voxels are in one file; rename it to end in .nii")
         raise SubjectError(
             f"{path}: the header of a pair of files (.hdr and .img); join them to one .nii.gz, for example with nibabel "
-            "or `fslchfiletype NIFTI_GZ`"
+            "or `fslchfiletype NIFTI_GZ`, or give the header its name back"
         )
     size = MAGIC[magic]
     orders = [order for order in ("little", "big") if start[:4] == size.to_bytes(4, order)]
@@ -119,9 +129,17 @@ def _parse(path: str | Path, start: bytes) -> nib.Nifti1Header:
     return make(start[:size], "<" if orders[0] == "little" else ">", check=False)
 
 
-def _check_name(path: str | Path, compressed: bool) -> None:
-    if compressed != str(path).lower().endswith(".gz"):
-        is_, wanted = ("gzipped", ".nii.gz") if compressed else ("not gzipped", ".nii")
+def check_name(path: str | Path, compressed: bool, packed: str, plain: str) -> None:
+    """Refuse a file that is gzipped against its name, or the other way round.
+
+    Args:
+        path: the file.
+        compressed: whether it is gzipped.
+        packed: ending of gzipped files of this format.
+        plain: ending of others.
+    """
+    if compressed != str(path).lower().endswith(packed[-3:]):
+        is_, wanted = ("gzipped", packed) if compressed else ("not gzipped", plain)
         raise SubjectError(f"{path}: the file is {is_}, against its name; rename it to end in {wanted}")
 
 
@@ -161,16 +179,16 @@ def _scale(path: str | Path, raw: nib.Nifti1Header) -> tuple[float, float]:
     return slope, inter
 
 
-def _offset(path: str | Path, raw: nib.Nifti1Header) -> int:
-    offset, least = float(raw["vox_offset"]), int(raw["sizeof_hdr"]) + 4
+def _offset(path: str | Path, raw: nib.Nifti1Header, least: int) -> int:
+    offset = float(raw["vox_offset"])
     if not (offset >= least and offset == math.floor(offset)):
         raise SubjectError(f"{path}: vox_offset is {offset:g}, inside the header (it ends at {least}); convert the image again")
     return int(min(offset, 2**62))
 
 
-def _check_size(path: str | Path, header: Header) -> None:
+def check_size(path: str | Path, header: Header) -> None:
     """Compare the announced size with that of the file, before memory is allocated for it."""
-    there = os.stat(path).st_size
+    there = os.stat(header.voxels or path).st_size
     if header.total_bytes > there * (DEFLATE_RATIO if header.compressed else 1):
         raise SubjectError(
             f"{path}: the header announces {header.total_bytes} bytes, the file has {there}: it is truncated or damaged; "
@@ -188,7 +206,7 @@ def check_rest(path: str | Path, header: Header, rest: int) -> None:
         header: its header.
         rest: number of bytes after the last voxel.
     """
-    if rest >= header.slack_bytes:
+    if rest >= header.slack_bytes and not header.has_tail:
         raise SubjectError(
             f"{path}: {rest} bytes follow the {header.shape} voxels that the header announces; it is damaged, convert again"
         )
@@ -223,7 +241,7 @@ def _affine(path: str | Path, raw: nib.Nifti1Header) -> np.ndarray:
 def _sform(path: str | Path, raw: nib.Nifti1Header) -> np.ndarray:
     affine = np.eye(4)
     affine[:3] = [raw["srow_x"], raw["srow_y"], raw["srow_z"]]
-    return _sound(path, affine, "sform")
+    return sound(path, affine, "sform")
 
 
 def _qform(path: str | Path, raw: nib.Nifti1Header, needed: bool) -> np.ndarray | None:
@@ -243,10 +261,10 @@ def _qform(path: str | Path, raw: nib.Nifti1Header, needed: bool) -> np.ndarray 
     affine = np.eye(4)
     affine[:3, :3] = quat2mat(unit) * [spacing[0], spacing[1], spacing[2] * (factor or 1)]
     affine[:3, 3] = [raw["qoffset_x"], raw["qoffset_y"], raw["qoffset_z"]]
-    return _sound(path, affine, "qform")
+    return sound(path, affine, "qform")
 
 
-def _sound(path: str | Path, affine: np.ndarray, name: str) -> np.ndarray:
+def sound(path: str | Path, affine: np.ndarray, name: str) -> np.ndarray:
     """Return the affine if it is invertible and finite, else refuse the file."""
     spacing = _spacing(affine)
     singular = not np.isfinite(affine).all() or spacing.min() <= 0 or not math.isfinite(spacing.max())

@@ -1,4 +1,4 @@
-"""Reading, checking and writing NIfTI volumes."""
+"""Reading and checking volumes (NIfTI, FreeSurfer), and writing NIfTI files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import nibabel as nib
 import numpy as np
 
 from madad.core.errors import SubjectError
-from madad.core.io.headers import Header, check_rest, read_header
+from madad.core.io.freesurfer import read_any_header
+from madad.core.io.headers import Header, check_rest
 from madad.core.provenance import complete
 from madad.core.shapes import Vector3, vector3
 
@@ -160,7 +161,7 @@ def check_header(path: str | Path, frame: int | None = None) -> Header:
     Raises:
         SubjectError: missing or unreadable file, not 3D, or an invalid header; see `headers.read_header`.
     """
-    header = read_header(path)
+    header = read_any_header(path)
     frames = header.shape[3] if len(header.shape) > 3 else 1
     if any(n != 1 for n in header.shape[4:]):
         raise SubjectError(f"{path}: the image has shape {header.shape}; a single 3D volume is needed, extract one")
@@ -182,7 +183,7 @@ def read_volume(path: str | Path, frame: int | None = None) -> Volume:
     header = check_header(path, frame)
     stored = np.empty(header.frame_bytes, dtype=np.uint8)
     try:
-        with (gzip.open if header.compressed else open)(path, "rb") as stream:
+        with (gzip.open if header.compressed else open)(header.voxels or path, "rb") as stream:
             stream.seek(header.offset + (frame or 0) * header.frame_bytes)
             got = stream.readinto(stored.data)
             # The checksum of a gzip stream is compared only at its end.

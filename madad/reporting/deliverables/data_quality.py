@@ -6,6 +6,17 @@ from madad.reporting.deliverables.row import Deliverable, Output, data, figure
 
 DATA_QUALITY = (
     Deliverable(
+        "cohorts_page",
+        "How every cohort was understood: groups and their evidence, splits, sequences, masks, and what was not used.",
+        "madad.reporting.quality.understood:write_cohorts",
+        inputs=("summaries",),
+        outputs=(
+            Output("csv", "results/tables/cohorts.csv"),
+            Output("html", "results/tables/cohorts.html", {"Result": "Cohorts"}, "cohorts"),
+        ),
+        section="9 Data QC",
+    ),
+    Deliverable(
         "quality",
         "Every image's quality numbers, the doubtful ones first.",
         "madad.reporting.quality.summary:write_quality",

@@ -31,7 +31,8 @@ def read(find: Find, root: Path, options: dict, modalities: Sequence[str], depth
             lesion_labels, filters, and the options of `find`.
         modalities: sequences to read, by BIDS suffix.
         depth: "names": no image and no mask is opened, so that every file counts as usable and every lesion mask as marking
-            a lesion; "files": headers and lesion masks are read; "all": identical images are also looked for.
+            a lesion, unless a table says that the subject is healthy; "files": headers and lesion masks are read; "all":
+            identical images are also looked for.
 
     Returns:
         Rows of a manifest, and everything that was left out or passed over. A bad image excludes only that image.
@@ -148,7 +149,9 @@ def _rows(images: Sequence[Image], layout: Layout, options: dict, reading: Readi
         return []
     subject = images[0].subject
     person = {**UNKNOWN, **layout.people.get(subject, {})}
-    lesion = _lesion_of(subject, layout, reading)
+    # a mask that has not been opened may be all zero, as those of controls are; it is no evidence against a table
+    unopened = reading.depth == "names" and person["group"] == groups.HEALTHY
+    lesion = "" if unopened else _lesion_of(subject, layout, reading)
     group = groups.decide(options.get("group", "auto"), person["group"], layout.evidence.get(subject, "kind"), lesion)
     if group.conflict:
         reading.notes.append(

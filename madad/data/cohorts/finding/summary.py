@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from madad.core.io.manifest import SPLITS, Row
+from madad.core.io.manifest import SPLITS, Row, image_name
 from madad.data.cohorts.finding.bids_names import masked
 from madad.data.cohorts.finding.groups import HEALTHY, PATIENT, UNKNOWN
 from madad.data.cohorts.finding.reading import Reading
@@ -16,8 +17,9 @@ from madad.data.cohorts.finding.reading import Reading
 # Facts about a cohort as they are stored: plain values, which JSON can hold.
 Facts = dict[str, Any]
 GROUPS = (HEALTHY, PATIENT, UNKNOWN)
-PLURAL = {HEALTHY: "healthy", PATIENT: "patients", UNKNOWN: "unknown"}
 SHOWN = 5
+# Width of the lines, and of the titles at their beginning.
+WIDTH, TITLE = 130, 15
 
 
 def facts(reading: Reading, root: Path, kind: str, asked: str) -> Facts:
@@ -31,18 +33,21 @@ def facts(reading: Reading, root: Path, kind: str, asked: str) -> Facts:
     """
     rows = reading.rows
     people = {row["subject"]: row for row in rows}
-    marked = {row["subject"] for row in rows if row["lesion_mask"]}
+    marked = {image_name(row) for row in rows if row["lesion_mask"]}
     return {
         "root": str(root),
         "kind": kind,
         "asked": asked,
         "opened": reading.depth != "names",
         "groups": {name: sorted(s for s, row in people.items() if row["group"] == name) for name in GROUPS},
-        "evidence": _counts(f"{row['group']}: {_general(row['evidence'], root)}" for row in people.values() if row["evidence"]),
+        "evidence": {
+            name: _counts(_general(row["evidence"], root) for row in people.values() if row["group"] == name)
+            for name in (HEALTHY, PATIENT)
+        },
         "splits": {split: _counts(row["group"] for row in people.values() if row["split"] == split) for split in SPLITS},
         "sequences": _counts(row["modality"] for row in rows),
         "sessions": _counts(row["session"] for row in _each_session(rows)),
-        "no_reference": sorted(s for s, row in people.items() if row["group"] == PATIENT and s not in marked),
+        "no_reference": sorted({image_name(row) for row in rows if row["group"] == PATIENT} - marked),
         "lesion_masks": _counts(masked(Path(row["lesion_mask"]), root) for row in rows if row["lesion_mask"]),
         "brain_masks": _counts(masked(Path(row["brain_mask"]), root) for row in rows if row["brain_mask"]),
         "left_out": _reasons(reading.excluded, root),
@@ -58,12 +63,25 @@ def lines(name: str, found: Facts) -> list[str]:
         name: of the cohort.
         found: from `facts`.
     """
+    unopened = "" if found["opened"] else "; by names alone, no image has been opened"
+    number = sum(map(len, found["groups"].values()))
+    head = f"cohort {name}: {number} subjects in {found['root']} (kind {found['kind']}{unopened})"
+    return [head, *(line for title, text in aspects(name, found) for line in _wrapped(title, text))]
+
+
+def aspects(name: str, found: Facts) -> list[tuple[str, str]]:
+    """Return the title and the text of every line of a cohort's summary.
+
+    Args:
+        name: of the cohort.
+        found: from `facts`.
+    """
     groups = found["groups"]
-    number = sum(map(len, groups.values()))
-    told = [("subjects", _listed({PLURAL[key]: len(people) for key, people in groups.items()}))]
-    told += [("evidence", f"{count} {text}") for text, count in found["evidence"].items()]
+    told = [("subjects", _people({key: len(people) for key, people in groups.items()}))]
+    for group, evidence in found["evidence"].items():
+        told += [("evidence", f"{_people({group: count})}: {text}") for text, count in evidence.items()]
     for split, counts in found["splits"].items():
-        told.append((split, _listed({PLURAL[key]: counts.get(key, 0) for key in (HEALTHY, PATIENT)}) or "nobody"))
+        told.append((split, _people(counts) or "nobody"))
     told.append(("images", _listed(found["sequences"])))
     if found["sessions"].keys() - {""}:
         told.append(("sessions", _listed({key or "without a label": count for key, count in found["sessions"].items()})))
@@ -71,10 +89,7 @@ def lines(name: str, found: Facts) -> list[str]:
         told += [(title, f"{count} as {text}") for text, count in found[key].items()] or [(title, "none found")]
     told += [("left out", _reason(one)) for one in found["left_out"]]
     told += [("not used", _reason(one)) for one in found["passed_over"]]
-    told += [("note", note) for note in [*found["notes"], *warnings(name, found)]]
-    unopened = "" if found["opened"] else "; by names alone, no image has been opened"
-    head = f"cohort {name}: {number} subjects in {found['root']} (kind {found['kind']}{unopened})"
-    return [head, *(f"  {title:<13} {text}" for title, text in told)]
+    return told + [("note", note) for note in [*found["notes"], *warnings(name, found)]]
 
 
 def warnings(name: str, found: Facts) -> list[str]:
@@ -85,8 +100,8 @@ def warnings(name: str, found: Facts) -> list[str]:
         told.append(f"{unknown_line(name, found)}; they are not used, neither for training nor as healthy controls")
     if bare:
         told.append(
-            f"{len(bare)} patients without a lesion mask ({some(bare)}) have no reference: they are scored by subject, never by "
-            f"voxel; if there are masks, set cohorts.{name}.lesion_masks or cohorts.{name}.filters.lesion_mask"
+            f"{len(bare)} scans of patients without a lesion mask ({some(bare)}) have no reference: they are scored by subject, "
+            f"never by voxel; if there are masks, set cohorts.{name}.lesion_masks or cohorts.{name}.filters.lesion_mask"
         )
     return told
 
@@ -113,6 +128,22 @@ def some(names: Sequence[str], shown: int = SHOWN) -> str:
 
 def _counts(words: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(words).items()))
+
+
+def _people(counts: Mapping[str, int]) -> str:
+    """Return numbers of people by group: `3 healthy, 1 patient, 2 unknown`."""
+    return _listed(
+        {
+            f"{group}s" if group == PATIENT and counts[group] > 1 else group: counts.get(group, 0)
+            for group in GROUPS
+            if group in counts
+        }
+    )
+
+
+def _wrapped(title: str, text: str) -> list[str]:
+    indent = " " * (TITLE + 1)
+    return textwrap.wrap(text, WIDTH, initial_indent=f"  {title:<{TITLE - 2}} ", subsequent_indent=indent, break_long_words=False)
 
 
 def _listed(counts: Mapping[str, int]) -> str:
