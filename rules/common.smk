@@ -28,8 +28,10 @@ wildcard_constraints:
 
 onstart:
     # not in a dry run, where nothing is written
+    COHORTS = startup.understood(PLAN)
+    logger.info(startup.cohort_lines(COHORTS))
     try:
-        logger.info(startup.cohort_summary(PLAN, workflow.dag.needrun_jobs()))
+        startup.check_groups(PLAN, COHORTS, workflow.dag.needrun_jobs())
     except UserError as error:
         raise WorkflowError(str(error)) from None
     logger.log(*startup.first_lines(PLAN))

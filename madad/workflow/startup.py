@@ -66,20 +66,29 @@ def set_environment(folder: str) -> None:
         os.environ.setdefault(variable, os.path.abspath(f"results/.cache/{name}"))
 
 
-def cohort_summary(plan: Plan, jobs: Iterable[Any]) -> str:
-    """Return what is understood of the cohorts by the names of their files, in lines, before a run.
+def understood(plan: Plan) -> understanding.Understood:
+    """Return what is understood of the cohorts by the names of their files alone, which takes a second for ten thousand."""
+    return understanding.understand(plan.config, "names")
+
+
+def cohort_lines(found: understanding.Understood) -> str:
+    """Return what is understood of the cohorts, in lines."""
+    return "\n".join(understanding.lines(found))
+
+
+def check_groups(plan: Plan, found: understanding.Understood, jobs: Iterable[Any]) -> None:
+    """Stop a run before its first job if it needs subjects of known group where there are none.
 
     Args:
         plan: of the run.
+        found: from `understood`.
         jobs: Snakemake's jobs that are going to run.
 
     Raises:
-        UserError: a cohort cannot be read, or the run needs subjects of known group where there are none.
+        UserError: a cohort cannot be read, or too little is known about its subjects.
     """
-    understood = understanding.understand(plan.config, "names")
     if any(job.rule.name not in READING for job in jobs):
-        understanding.check(plan.config, understood)
-    return "\n".join(understanding.lines(understood))
+        understanding.check(plan.config, found)
 
 
 def first_lines(plan: Plan) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from madad.core.io.manifest import SPLITS, Row, image_name
+from madad.data.cohorts.finding.bids_files import UNCLEAR
 from madad.data.cohorts.finding.bids_names import masked
 from madad.data.cohorts.finding.groups import HEALTHY, PATIENT, UNKNOWN
 from madad.data.cohorts.finding.reading import Reading
@@ -52,6 +53,7 @@ def facts(reading: Reading, root: Path, kind: str, asked: str) -> Facts:
         "brain_masks": _counts(masked(Path(row["brain_mask"]), root) for row in rows if row["brain_mask"]),
         "left_out": _reasons(reading.excluded, root),
         "passed_over": _reasons(reading.passed, root),
+        "unclear": _counts(masked(Path(row["path"]), root) for row in reading.passed if row["reason"] == UNCLEAR),
         "notes": reading.notes,
     }
 
@@ -114,10 +116,13 @@ def unknown_line(name: str, found: Facts) -> str:
     settled = f"cohorts.{name}.group: {'by_mask' if others else 'healthy'}"
     unclear = any("`healthy_values" in note for note in found["notes"])
     line = f"cohorts.{name}.healthy_values: [...]" if unclear else settled
+    masks = "name the masks (lesion_masks)"
+    if found["unclear"]:
+        shown = some([f"{count} as {path}" for path, count in found["unclear"].items()], 2)
+        masks = f"say with `cohorts.{name}.filters: {{lesion_mask: …}}` that files mark lesions whose names do not ({shown})"
     return (
         f"{len(unknown)} of {number} subjects of {name} are of unknown group, with no lesion mask and no group in a table "
-        f"({some(unknown)}); if they are healthy, write `{line}`, else name the masks (lesion_masks) or add the column group to "
-        "participants.tsv"
+        f"({some(unknown)}); if they are healthy, write `{line}`, else {masks} or add the column group to participants.tsv"
     )
 
 
