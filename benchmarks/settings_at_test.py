@@ -28,7 +28,7 @@ from madad.engine.inference import _predict
 from madad.engine.model_files import load_model, read_metadata
 from madad.evaluation.metrics.ordinal_scores import count
 from madad.evaluation.metrics.voxel_metrics import average_precision
-from madad.evaluation.protocol.postprocessing import post_process, sizes_for
+from madad.evaluation.protocol.postprocessing import coded
 from madad.evaluation.statistics.bootstrap import mean_interval
 from madad.methods import registry
 
@@ -66,7 +66,7 @@ def measure(method: nn.Module, path: Path, samples: int, device: torch.device) -
         lesioned = [index for index in range(len(pack)) if pack.lesion(index).any()]
         for index in progress(lesioned[: samples or None], "inference"):
             prediction, brain = _predict(method, pack, index, 0, device), pack.brain(index)
-            ordinals = post_process(prediction.anomaly_map, brain, sizes_for({}, brain.shape[2]))
+            ordinals = coded(prediction.anomaly_map, brain)
             counts = count(ordinals[brain], pack.lesion(index)[brain])
             precisions.append(float(average_precision(counts)))
             subjects.append(pack.covariates[index]["subject"])

@@ -59,14 +59,12 @@ class Evaluation(Section):
     """Options of the evaluation."""
 
     erosion: OrNone[Natural] = Field(
-        None, description="iterations of brain-mask erosion in the axial plane; null: 3 for 96 voxels across"
+        0, description="iterations of brain-mask erosion in the axial plane before maps are scored; 0 or null for none"
     )
     median: OrNone[Natural] = Field(
-        None, description="side of the 3D median filter, odd, 0 for none; null: 5 from 96 voxels across, else 3"
+        0, description="side of the 3D median filter in voxels, odd, over the voxels that have a score; 0 or null for none"
     )
-    min_component: OrNone[Natural] = Field(
-        None, description="smallest component that is kept, voxels; null: 7 for 96 voxels across"
-    )
+    min_component: OrNone[Natural] = Field(0, description="smallest component that is kept, voxels; 0 or null for all")
     bootstrap: Annotated[Integer, Field(ge=100)] = Field(2000, description="resamples for 95 % intervals")
 
 

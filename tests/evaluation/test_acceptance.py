@@ -80,8 +80,10 @@ def test_the_truth_as_a_map_is_perfect_for_the_test_set(tmp_path: Path) -> None:
     assert {found[f"froc_{number}", "lesion_sensitivity"] for number in ("0.5", "1", "2", "4", "8")} == {1.0}
     for reduction in ("mean", "max", "top100", "volume"):  # the cube is less than 1 % of the brain, which p99 cannot see
         assert found[reduction, "subject_auroc"] == found[reduction, "subject_sensitivity_95"] == 1
-    for step in ("none", "erosion", "median", "components"):
+    for step in ("none", "erosion", "components"):
         assert of_samples(rows, f"post_{step}_oracle_test")["dice"] == {1.0}
+    # a window of 10 mm wears away a cube of 8 mm: this is why it is no part of the main protocol
+    assert max(of_samples(rows, "post_median_oracle_test")["dice"]) < 0.5
 
 
 @pytest.mark.parametrize("protocol", ["healthy_fpr_1", "healthy_fpr_5", "conformal_fpr_1", "one_fp_per_scan"])

@@ -19,10 +19,14 @@ import numpy as np
 
 from madad.core.errors import UserError
 from madad.core.provenance import complete
+from madad.core.score_levels import ScoreLevels
 from madad.core.shapes import Shape3, Vector3, shape3, vector3
 
 # A subject without a lesion, one with its own lesions, and a healthy one with an implanted lesion.
 GROUPS = ("healthy", "patient", "implanted")
+
+# Covariate of a sample whose lesions nobody has drawn: its lesion mask is all False, and means nothing.
+REFERENCE, MISSING = "reference_mask", "missing"
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Sample:
         image: (S, H, W) float32, not below 0 and exactly 0 outside the brain; above 1 where an image is brighter than the
             normal range (`madad.core.intensity_scale`: methods see what lies in [0, 1]).
         brain: (S, H, W) bool.
-        lesion: (S, H, W) bool, all False for healthy subjects.
+        lesion: (S, H, W) bool, all False for healthy subjects, and where `REFERENCE` is `MISSING`.
         covariates: what is known about the subject (subject, session, age, sex, site, lesion kind …), serialisable as JSON.
     """
 
@@ -138,6 +142,10 @@ class Pack:
         """Return the lesion mask of a sample, (S, H, W) bool."""
         return self._store["lesion"][index].astype(bool)
 
+    def marked(self, index: int) -> bool:
+        """Return whether the lesions of a sample are known: of a patient without a reference mask they are not."""
+        return self.covariates[index].get(REFERENCE) != MISSING
+
     def sample(self, index: int) -> Sample:
         """Return all data of one sample."""
         return Sample(
@@ -176,20 +184,28 @@ class Prediction:
 
 
 def write_maps(path: str | Path, predictions: Iterator[Prediction], attributes: dict[str, str]) -> int:
-    """Write predictions one at a time as float16 and return how many there were."""
+    """Write predictions one at a time and return how many there were.
+
+    Maps are stored as float32, so that their ranks survive whatever the scale of their scores, with the list of these
+    (`madad.core.score_levels`). Reconstructions, whose intensities lie in [0, 1], are stored as float16.
+    """
     columns: dict[str, list] = {"name": [], "split": [], "seconds": [], "peak_memory_mb": []}
+    levels = ScoreLevels()
     with complete(path) as partial, h5py.File(partial, "w") as store:
         store.attrs.update(attributes)
         for prediction in predictions:
-            _append(store, "anomaly_map", _half(prediction.anomaly_map))
+            anomaly_map = _within(prediction.anomaly_map, np.float32)
+            levels.add(anomaly_map)
+            _append(store, "anomaly_map", anomaly_map)
             if prediction.reconstruction is not None:
-                _append(store, "reconstruction", _half(prediction.reconstruction))
+                _append(store, "reconstruction", _within(prediction.reconstruction, np.float16))
             for key, values in columns.items():
                 values.append(getattr(prediction, key))
         for key in ("name", "split"):
             store.create_dataset(key, data=columns[key], dtype=h5py.string_dtype())
         for key in ("seconds", "peak_memory_mb"):
             store.create_dataset(key, data=np.asarray(columns[key], dtype=np.float32))
+        store.create_dataset("levels", data=levels.listed())
     return len(columns["name"])
 
 
@@ -239,6 +255,17 @@ class Maps:
         """Return the anomaly map of a row, (S, H, W) float32."""
         return self._store["anomaly_map"][row].astype(np.float32)
 
+    @property
+    def levels(self) -> np.ndarray:
+        """List of the scores in the maps, (n,) float32, see `madad.core.score_levels`.
+
+        Raises:
+            UserError: the file was written before such lists were.
+        """
+        if "levels" not in self._store:
+            raise UserError(f"{self.path}: has no list of its scores, an older version wrote it; delete the file and run again")
+        return self._store["levels"][:]
+
     def reconstruction(self, row: int) -> np.ndarray | None:
         """Return the reconstruction of a row, (S, H, W) float32, or None where the method makes none."""
         return self._store["reconstruction"][row].astype(np.float32) if self.has_reconstruction else None
@@ -270,9 +297,10 @@ def _append(store: h5py.File, key: str, array: np.ndarray) -> None:
     dataset[-1] = array
 
 
-def _half(array: np.ndarray) -> np.ndarray:
-    limit = float(np.finfo(np.float16).max)
-    return np.clip(array, -limit, limit).astype(np.float16)
+def _within(array: np.ndarray, kind: type[np.float16] | type[np.float32]) -> np.ndarray:
+    limit = float(np.finfo(kind).max)
+    with np.errstate(over="ignore"):
+        return np.clip(array.astype(np.float32), -limit, limit).astype(kind)
 
 
 def _texts(store: h5py.File, key: str) -> list[str]:

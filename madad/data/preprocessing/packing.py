@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from madad.core.errors import UserError
-from madad.core.io.hdf5 import Sample, write_pack
+from madad.core.io.hdf5 import MISSING, REFERENCE, Sample, write_pack
 from madad.core.io.manifest import Row, image_name, read_table
 from madad.core.io.volumes import Volume, grid_difference, load_image, load_mask
 from madad.core.logs import progress, say, warn
@@ -104,7 +104,8 @@ def _lesion(row: Row, image: Volume) -> np.ndarray:
 
 def _covariates(row: Row, lesion_ml: float) -> dict[str, str | float | None]:
     texts = {key: row[key] for key in ("subject", "session", "sex", "site", "lesion_kind")}
-    return {**texts, "age": float(row["age"]) if row["age"] else None, "lesion_ml": lesion_ml}
+    unmarked = {REFERENCE: MISSING} if row["group"] != "healthy" and not row["lesion"] else {}
+    return {**texts, "age": float(row["age"]) if row["age"] else None, "lesion_ml": lesion_ml, **unmarked}
 
 
 def _pairs(rows: Iterable[Row]) -> Iterator[intensity.Pair]:

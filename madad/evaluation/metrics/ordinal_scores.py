@@ -1,42 +1,72 @@
-"""Anomaly scores as integers in the same order, so that counting replaces sorting and nothing is rounded.
+"""Anomaly scores as integers in the same order, so that counting replaces sorting.
 
-Maps are stored as float16, which has 65,536 patterns. Each becomes an ordinal 0 … 65,535 that grows with the score; the
-counts of lesion and healthy voxels per ordinal then give every ranking metric exactly, for one subject or for thousands.
+Each score becomes an ordinal 0 … 65,535 that grows with it, by a code: the list of scores that `madad.core.score_levels` made
+of the maps. The counts of lesion and healthy voxels per ordinal then give every ranking metric, for one subject or for
+thousands; exactly, where no two different scores share an ordinal.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
 BINS = 1 << 16
-ZERO = 1 << 15  # the ordinal of the score 0, which is that of the background
-_SIGN = np.uint16(1 << 15)
+ZERO = 1 << 15  # the ordinal of the score 0 in every code
 
 
-def to_ordinals(scores: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True)
+class ScoreCode:
+    """Which ordinal stands for which score.
+
+    Attributes:
+        levels: (n,) ascending scores with 0, at most 32,767 on either side of it. A score between two of them has the ordinal of
+            the upper one, one above all of them that of the highest.
+    """
+
+    levels: np.ndarray
+
+    @cached_property
+    def first(self) -> int:
+        """Ordinal of the lowest level."""
+        return ZERO - int(np.searchsorted(self.levels, 0))
+
+    @cached_property
+    def searched(self) -> np.ndarray:
+        """The levels as float32, among which scores are looked for."""
+        return self.levels.astype(np.float32)
+
+
+_HALVES = np.arange(BINS, dtype=np.uint16).view(np.float16)
+# The code of scores that are float16: each of these has an ordinal of its own.
+HALF = ScoreCode(np.unique(_HALVES[np.isfinite(_HALVES)] + np.float16(0)))
+
+
+def to_ordinals(scores: np.ndarray, code: ScoreCode = HALF) -> np.ndarray:
     """Return the ordinals (uint16) of finite scores of any shape; −0 and +0 are one score."""
-    bits = (scores.astype(np.float16) + np.float16(0)).view(np.uint16)
-    return np.where(bits & _SIGN, ~bits, bits | _SIGN)
+    wanted = scores.astype(code.levels.dtype).astype(np.float32).ravel()
+    ascending = np.argsort(wanted)  # the search is three times as fast where neighbours follow one another
+    places = np.searchsorted(code.searched, wanted[ascending])
+    ordinals = np.empty(wanted.size, dtype=np.uint16)
+    ordinals[ascending] = np.minimum(places, code.levels.size - 1) + code.first
+    return ordinals.reshape(scores.shape)
 
 
-def to_scores(ordinals: np.ndarray) -> np.ndarray:
-    """Return the scores (float32) of ordinals of any shape."""
-    bits = np.where(ordinals & _SIGN, ordinals ^ _SIGN, ~ordinals)
-    return bits.view(np.float16).astype(np.float32)
+def to_scores(ordinals: np.ndarray, code: ScoreCode = HALF) -> np.ndarray:
+    """Return the scores (float32) of ordinals of any shape; an ordinal that stands for none gives the nearest level."""
+    return code.searched[(ordinals.astype(np.int64) - code.first).clip(0, code.levels.size - 1)]
 
 
-def to_score(ordinal: int) -> float:
-    """Return the score of one ordinal; −1, below every score, gives −inf."""
-    return -np.inf if ordinal < 0 else float(to_scores(np.array([ordinal], dtype=np.uint16))[0])
+def to_score(ordinal: int, code: ScoreCode = HALF) -> float:
+    """Return the score of one ordinal; one below every level, such as −1, gives −inf."""
+    return -np.inf if ordinal < code.first else float(to_scores(np.array([ordinal]), code)[0])
 
 
-def ordinal_at(score: float) -> int:
+def ordinal_at(score: float, code: ScoreCode = HALF) -> int:
     """Return the highest ordinal whose score is not above a number, so that "ordinal > it" means "score > number"."""
-    nearest = int(to_ordinals(np.array([score]))[0])
-    return nearest - (to_score(nearest) > score)
+    return int(np.searchsorted(code.searched, np.float64(score), side="right")) - 1 + code.first
 
 
 def count(ordinals: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from madad.evaluation.metrics.ordinal_scores import to_scores
+from madad.evaluation.metrics.ordinal_scores import HALF, ScoreCode, to_scores
 from madad.evaluation.metrics.voxel_metrics import average_precision
 
 # The brightest voxels that `top100` looks at.
@@ -34,9 +34,9 @@ def mean_of_highest(scores: np.ndarray) -> float:
     return float(np.partition(scores, -min(TOP, scores.size))[-TOP:].mean())
 
 
-def score_values(ordinals: np.ndarray) -> np.ndarray:
+def score_values(ordinals: np.ndarray, code: ScoreCode = HALF) -> np.ndarray:
     """Return the scores (V,) float64 of ordinals (V,) uint16."""
-    return to_scores(ordinals).astype(np.float64)
+    return to_scores(ordinals, code).astype(np.float64)
 
 
 @dataclass(frozen=True)

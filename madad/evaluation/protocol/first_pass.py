@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from madad.evaluation.metrics.bounding_box import bounding_box
-from madad.evaluation.metrics.ordinal_scores import Tally, count
+from madad.evaluation.metrics.ordinal_scores import HALF, ScoreCode, Tally, count
 from madad.evaluation.metrics.reconstruction import Reconstruction, whole_volume_l1
 from madad.evaluation.protocol import published_protocols
 from madad.evaluation.protocol.inputs import HEALTHY, TEST, VALIDATION, Grid, Job, Loaded, load
 from madad.evaluation.protocol.mean_maps import Healthy
 from madad.evaluation.protocol.metric_values import ranking_values, reconstruction_values
-from madad.evaluation.protocol.postprocessing import Sizes, post_process, single_steps
+from madad.evaluation.protocol.postprocessing import Sizes, Step, as_published, coded, erode, score_inside, single_steps
 from madad.evaluation.protocol.records import Record
 from madad.evaluation.results.long_table import SampleIdentity
 from madad.evaluation.results.metric import Metric
@@ -43,22 +43,20 @@ class Plan:
     """How samples are measured.
 
     Attributes:
-        sizes: of the post-processing.
+        sizes: of the main protocol's post-processing.
+        chain: of the published one, whose steps are shown.
         published: those of the method's paper; None when it has no protocol of its own.
         grid: of all samples.
+        code: of the scores.
         alone: only what belongs to a single sample is wanted, nothing of the whole test set.
     """
 
     sizes: Sizes
+    chain: Sizes
     published: Sizes | None
     grid: Grid
     alone: bool
-
-    @property
-    def same_scores(self) -> bool:
-        """Whether the scores of the paper's protocol are those of ours."""
-        ours, theirs = self.sizes, self.published
-        return theirs is None or (ours.erosion, ours.median) == (theirs.erosion, theirs.median)
+    code: ScoreCode = HALF
 
 
 @dataclass
@@ -68,7 +66,8 @@ class Measured:
     Attributes:
         identity: the sample and its subject.
         has_lesion: whether its reference mask holds a voxel of the brain.
-        tally: counts of the brain's voxels.
+        marked: whether its lesions are known.
+        tally: counts of the voxels that have a score.
         rows: numbers that need no threshold.
         steps: counts after single steps of the post-processing, of samples with a lesion.
         published: counts under the paper's protocol, of validation samples with lesions.
@@ -79,6 +78,7 @@ class Measured:
 
     identity: SampleIdentity
     has_lesion: bool
+    marked: bool
     tally: Tally
     rows: list[Row] = field(default_factory=list)
     steps: dict[str, Tally] = field(default_factory=dict)
@@ -94,49 +94,61 @@ def measure(job: Job, plan: Plan) -> Measured:
     Raises:
         UserError: see `madad.evaluation.protocol.inputs.load`.
     """
-    identity, tested = job.identity, job.identity.split == TEST
-    loaded = load(job, images=tested)
-    sizes = (plan.sizes, plan.published or plan.sizes)
-    # the filter sees as much of the background as it reaches into; what is kept is the brain and its lesions alone
-    room = bounding_box(loaded.brain | loaded.lesion, max(one.median for one in sizes) // 2)
-    anomaly_map, brain, lesion = (array[room] for array in (loaded.anomaly_map, loaded.brain, loaded.lesion))
-    volume = post_process(anomaly_map, brain, plan.sizes)
+    loaded = load(job, images=job.identity.split == TEST)
+    reach = max(one.median for one in (plan.sizes, plan.chain, plan.published or plan.chain)) // 2
+    # a filter sees as much of the background as it reaches into; what is kept is the brain and its lesions alone
+    room = bounding_box(loaded.brain | loaded.lesion, reach)
+    anomaly_map, head, lesion = (array[room] for array in (loaded.anomaly_map, loaded.brain, loaded.lesion))
+    ordinals, brain, box = coded(anomaly_map, head, plan.code), erode(head, plan.sizes.erosion), bounding_box(head | lesion)
+    volume = score_inside(ordinals, brain, plan.sizes.median)
     reference = lesion & brain
     tally = Tally.of(count(volume[brain], reference[brain]))
-    measured = Measured(identity, bool(reference.any()), tally, warnings=_warnings(identity, brain, reference))
-    needed = tested or (identity.split == VALIDATION and identity.group == HEALTHY)
-    box = bounding_box(brain | lesion)
     record = Record(loaded.brain.shape, brain[box], lesion[box], volume[box])
-    if plan.published and identity.group != HEALTHY and not plan.alone:
-        theirs = volume if plan.same_scores else post_process(anomaly_map, brain, plan.published)
-        _add_published(measured, theirs[box], record, plan)
+    measured = Measured(job.identity, bool(reference.any()), job.marked, tally, warnings=_warnings(job, brain, reference))
     if measured.has_lesion and not plan.alone:
-        steps = single_steps(anomaly_map, brain, plan.sizes, volume)
-        measured.steps = {name: Tally.of(count(step[brain], reference[brain])) for name, step in steps.items()}
-        record.steps.update({name: step[brain] for name, step in steps.items()} if tested else {})
-    if tested and loaded.reconstruction is not None and not np.isfinite(loaded.reconstruction).all():
-        measured.warnings.append(f"{identity.sample}: its reconstruction holds NaN or infinite values; its metrics are NaN")
-    if tested:
-        measured.rows += _rows(measured, loaded, record, plan)
-        measured.healthy = _healthy(identity, loaded, volume[brain], plan)
-    measured.record = record.to_bytes() if needed else b""
+        _add_steps(measured, record, single_steps(ordinals, head, plan.chain), lesion, box)
+    if plan.published and job.marked and job.identity.group != HEALTHY and not plan.alone:
+        _add_published(measured, as_published(ordinals, head, plan.published)[box], record)
+    if job.identity.split == TEST:
+        _add_tested(measured, loaded, record, plan)
+    elif job.identity.group != HEALTHY:
+        return measured
+    measured.record = record.to_bytes()
     return measured
 
 
-def _warnings(identity: SampleIdentity, brain: np.ndarray, reference: np.ndarray) -> list[str]:
+def _add_steps(measured: Measured, record: Record, steps: dict[str, Step], lesion: np.ndarray, box: tuple[slice, ...]) -> None:
+    """Count the scores after every step where it leaves some, and keep those of test samples."""
+    for name, (inside, ordinals) in steps.items():
+        measured.steps[name] = Tally.of(count(ordinals[inside], lesion[inside]))
+        if measured.identity.split == TEST:
+            record.steps[name] = (inside[box], ordinals[inside])
+
+
+def _add_tested(measured: Measured, loaded: Loaded, record: Record, plan: Plan) -> None:
+    identity = measured.identity
+    if loaded.reconstruction is not None and not np.isfinite(loaded.reconstruction).all():
+        measured.warnings.append(f"{identity.sample}: its reconstruction holds NaN or infinite values; its metrics are NaN")
+    measured.rows += _rows(measured, loaded, record, plan)
+    measured.healthy = _healthy(identity, loaded, record, plan)
+
+
+def _warnings(job: Job, brain: np.ndarray, reference: np.ndarray) -> list[str]:
+    identity = job.identity
     if not brain.any():
         return [f"{identity.sample}: its brain mask is empty; all its values are NaN"]
+    if not job.marked:
+        return [f"{identity.sample}: a {identity.group} sample without a reference mask; it stays out of what needs one"]
     if identity.split == TEST and identity.group != HEALTHY and not reference.any():
         return [f"{identity.sample}: a {identity.group} sample without a lesion voxel in the brain; AUPRC and AUROC are NaN"]
     return []
 
 
-def _add_published(measured: Measured, volume: np.ndarray, record: Record, plan: Plan) -> None:
+def _add_published(measured: Measured, volume: np.ndarray, record: Record) -> None:
     counts = published_protocols.count_all(volume, record.lesion, int(np.prod(record.shape)))
     if measured.identity.split == TEST:
         measured.rows.append(row(PUBLISHED, AUPRC, AUPRC.value(counts)))
-        if not plan.same_scores:
-            record.published = volume
+        record.published = volume
     elif measured.identity.split == VALIDATION:
         measured.published = Tally.of(counts)
 
@@ -145,16 +157,17 @@ def _rows(measured: Measured, loaded: Loaded, record: Record, plan: Plan) -> lis
     """Return everything about a test sample that depends on no threshold."""
     identity, voxel_ml, rows = measured.identity, plan.grid.voxel_ml, []
     if not plan.alone:
-        scores = subject_scores(record.ordinals[record.brain])
+        scores = subject_scores(record.ordinals[record.brain], plan.code)
         rows += [(reduction, SUBJECT_SCORE.name, value) for reduction, value in scores.items()]
-    lesion_voxels = int(np.count_nonzero(record.reference))
-    rows += [row(VOLUMES, BRAIN_ML, record.voxels * voxel_ml), row(VOLUMES, LESION_ML, lesion_voxels * voxel_ml)]
-    if identity.group != HEALTHY:
+    rows.append(row(VOLUMES, BRAIN_ML, record.voxels * voxel_ml))
+    if measured.marked:
+        rows.append(row(VOLUMES, LESION_ML, int(np.count_nonzero(record.reference)) * voxel_ml))
+    if identity.group != HEALTHY and measured.marked:
         rows += [(PER_SUBJECT.name, name, value) for name, value in ranking_values(measured.tally.counts).items()]
     for name, tally in measured.steps.items():
         rows.append(row(after_step(name), AUPRC, AUPRC.value(tally.counts)))
     rows += [row(INFERENCE, SECONDS, loaded.seconds), row(INFERENCE, PEAK_MEMORY_MB, loaded.peak_memory_mb)]
-    return rows + _reconstruction_rows(identity, loaded, plan)
+    return rows + (_reconstruction_rows(identity, loaded, plan) if measured.marked else [])
 
 
 def _reconstruction_rows(identity: SampleIdentity, loaded: Loaded, plan: Plan) -> list[Row]:
@@ -170,8 +183,11 @@ def _reconstruction_rows(identity: SampleIdentity, loaded: Loaded, plan: Plan) -
     return rows
 
 
-def _healthy(identity: SampleIdentity, loaded: Loaded, ordinals: np.ndarray, plan: Plan) -> Healthy | None:
+def _healthy(identity: SampleIdentity, loaded: Loaded, record: Record, plan: Plan) -> Healthy | None:
     if identity.group != HEALTHY or plan.alone:
         return None
-    residual = None if loaded.reconstruction is None else np.abs(loaded.reconstruction - loaded.image)[loaded.brain]
-    return Healthy(loaded.brain, ordinals, residual if residual is not None and np.isfinite(residual).all() else None)
+    inside = np.zeros(record.shape, dtype=bool)
+    inside[bounding_box(loaded.brain | loaded.lesion)] = record.brain
+    residual = None if loaded.reconstruction is None else np.abs(loaded.reconstruction - loaded.image)[inside]
+    ordinals = record.ordinals[record.brain]
+    return Healthy(inside, ordinals, residual if residual is not None and np.isfinite(residual).all() else None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Maps, Pack
 from madad.core.io.volumes import AFFINE_TOLERANCE_MM
 from madad.core.logs import say
+from madad.core.score_levels import joined
+from madad.evaluation.metrics.ordinal_scores import ScoreCode
 from madad.evaluation.results.long_table import SampleIdentity
 
 TEST, VALIDATION, HEALTHY = "test", "validation", "healthy"
@@ -23,18 +26,60 @@ CONTENT = "content_"
 
 
 class Source(NamedTuple):
-    """A pack and the file with its maps."""
+    """A pack and the file with its maps; None for the reference masks themselves, as the maps of a perfect method."""
 
-    maps: Path
+    maps: Path | None
     pack: Path
 
 
 class Job(NamedTuple):
-    """One sample to read."""
+    """One sample to read.
+
+    Attributes:
+        source: where it lies.
+        index: its place in the pack.
+        identity: what its numbers are called.
+        marked: whether its lesions are known: it is healthy, or has a reference mask.
+    """
 
     source: Source
     index: int
     identity: SampleIdentity
+    marked: bool = True
+
+
+class ReferenceMaps:
+    """The reference masks of a pack as anomaly maps, 1 in lesions and 0 elsewhere; stands in for `Maps`."""
+
+    attributes: Mapping[str, str] = {}
+    levels = np.array([0, 1], dtype=np.float32)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._pack = Pack(path)
+        self.seconds = self.peak_memory_mb = np.full(len(self._pack), np.nan)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._pack.__exit__(kind, error, trace)
+
+    def row(self, split: str, name: str) -> int:
+        """Return the place of a sample."""
+        return self._pack.names.index(name)
+
+    def anomaly_map(self, row: int) -> np.ndarray:
+        """Return the mask of a sample inside its brain, (S, H, W) float32."""
+        return (self._pack.lesion(row) & self._pack.brain(row)).astype(np.float32)
+
+    def reconstruction(self, row: int) -> None:
+        """Return None: a mask reconstructs nothing."""
+
+
+def open_maps(source: Source) -> Maps | ReferenceMaps:
+    """Open the maps of a source."""
+    return ReferenceMaps(source.pack) if source.maps is None else Maps(source.maps)
 
 
 @dataclass(frozen=True)
@@ -69,7 +114,7 @@ class Loaded(NamedTuple):
     peak_memory_mb: float
 
 
-_files: dict[Source, tuple[Maps, Pack]] = {}
+_files: dict[Source, tuple[Maps | ReferenceMaps, Pack]] = {}
 
 
 @contextmanager
@@ -83,7 +128,7 @@ def reading() -> Generator[None]:
                 file.__exit__(None, None, None)
 
 
-def list_jobs(maps: Path, packs: list[Path], identity: dict, calibration: Source | None = None) -> tuple[list[Job], Grid]:
+def list_jobs(maps: Path | None, packs: list[Path], identity: dict, calibration: Source | None = None) -> tuple[list[Job], Grid]:
     """Return every sample of the packs, and the grid they share.
 
     Without a healthy validation subject of their own the healthy ones of the calibration follow, as validation subjects.
@@ -91,7 +136,7 @@ def list_jobs(maps: Path, packs: list[Path], identity: dict, calibration: Source
     Raises:
         UserError: the maps are of another method or data, the packs on different grids, or a map is missing.
     """
-    sources = [Source(Path(maps), Path(pack)) for pack in packs]
+    sources = [Source(maps and Path(maps), Path(pack)) for pack in packs]
     jobs, grids = [], []
     with ExitStack() as stack:
         for source in sources:
@@ -106,7 +151,7 @@ def list_jobs(maps: Path, packs: list[Path], identity: dict, calibration: Source
 
 
 def _jobs_of(source: Source, identity: dict, stack: ExitStack, grids: list, calibrating: bool = False) -> list[Job]:
-    maps, pack = stack.enter_context(Maps(source.maps)), stack.enter_context(Pack(source.pack))
+    maps, pack = stack.enter_context(open_maps(source)), stack.enter_context(Pack(source.pack))
     # the maps of a calibration are those of the same run on its own cohort
     keys = [key for key in ("cohort", "modality", "method", "seed", "testset") if not (calibrating and key == "testset")]
     for key in keys:
@@ -119,7 +164,7 @@ def _jobs_of(source: Source, identity: dict, stack: ExitStack, grids: list, cali
         maps.row(pack.split, name)
     if len(pack):
         grids.append((pack.path, Grid(pack.shape, pack.spacing_mm, pack.affine)))
-    return [Job(source, index, _identity_of(pack, index)) for index in range(len(pack))]
+    return [Job(source, index, _identity_of(pack, index), pack.marked(index)) for index in range(len(pack))]
 
 
 def _identity_of(pack: Pack, index: int) -> SampleIdentity:
@@ -137,6 +182,23 @@ def _common(grids: list[tuple[Path, Grid]]) -> Grid:
     return first
 
 
+def code_of(jobs: Sequence[Job], thresholds: Sequence[float] = ()) -> ScoreCode:
+    """Return the code of the scores in all maps of some jobs.
+
+    Args:
+        jobs: with every file that is evaluated together.
+        thresholds: scores that must have an ordinal of their own.
+
+    Raises:
+        UserError: maps without a list of their scores.
+    """
+    lists = []
+    for source in dict.fromkeys(job.source._replace(pack=job.source.pack if job.source.maps is None else Path()) for job in jobs):
+        with open_maps(source) as maps:
+            lists.append(maps.levels)
+    return ScoreCode(joined(lists, np.array(thresholds, dtype=np.float32)))
+
+
 def load(job: Job, *, images: bool) -> Loaded:
     """Read one sample.
 
@@ -147,7 +209,7 @@ def load(job: Job, *, images: bool) -> Loaded:
         UserError: the map or the reconstruction has another shape than the image, or the map is not finite.
     """
     if job.source not in _files:
-        _files[job.source] = (Maps(job.source.maps), Pack(job.source.pack))
+        _files[job.source] = (open_maps(job.source), Pack(job.source.pack))
     maps, pack = _files[job.source]
     name, row = pack.names[job.index], maps.row(pack.split, pack.names[job.index])
     anomaly_map, brain = maps.anomaly_map(row), pack.brain(job.index)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from madad.core.provenance import complete
-from madad.evaluation.metrics.ordinal_scores import to_scores
+from madad.evaluation.metrics.ordinal_scores import HALF, ScoreCode, to_scores
 from madad.evaluation.protocol.inputs import Grid
 
 NAME = "mean_maps.npz"
@@ -31,8 +31,8 @@ class Healthy(NamedTuple):
 class MeanMaps:
     """Sums over subjects, one added after the other."""
 
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
+    def __init__(self, grid: Grid, code: ScoreCode = HALF) -> None:
+        self._grid, self._code = grid, code
         self._number = 0
         self._brain = np.zeros(grid.shape, dtype=np.int64)
         self._sums = {"score": np.zeros(grid.shape)}
@@ -41,7 +41,7 @@ class MeanMaps:
         """Take in a subject."""
         self._number += 1
         self._brain += healthy.brain
-        self._sums["score"][healthy.brain] += to_scores(healthy.ordinals)
+        self._sums["score"][healthy.brain] += to_scores(healthy.ordinals, self._code)
         if healthy.residual is not None:
             residual = self._sums.setdefault("residual", np.zeros(self._grid.shape))
             residual[healthy.brain] += healthy.residual

@@ -33,6 +33,7 @@ class PooledSamples:
         locations: where their records lie.
         rows: their numbers so far.
         with_lesion: subjects of the test samples with a lesion, one per sample.
+        marked: whether the lesions of each test sample are known.
         healthy: records of the healthy validation samples.
         evidence: for the thresholds.
         tissue: (2, bins) counts of all test samples.
@@ -46,6 +47,7 @@ class PooledSamples:
     locations: list[Location] = field(default_factory=list)
     rows: list[list[Row]] = field(default_factory=list)
     with_lesion: list[str] = field(default_factory=list)
+    marked: list[bool] = field(default_factory=list)
     healthy: list[Location] = field(default_factory=list)
     evidence: Evidence = field(default_factory=Evidence)
     tissue: np.ndarray = field(default_factory=no_counts)
@@ -61,7 +63,7 @@ def pool_samples(run: Run, jobs: list[Job], plan: Plan, scratch: Scratch) -> Poo
         run: of `madad.evaluation.protocol.workers.team`.
         scratch: takes the records.
     """
-    first = PooledSamples(MeanMaps(plan.grid))
+    first = PooledSamples(MeanMaps(plan.grid, plan.code))
     first.dices.expected = Counter(job.identity.subject for job in jobs if job.identity.split == TEST)
     for measured in progress(run(partial(measure, plan=plan), jobs), "post-processing maps", len(jobs)):
         for warning in measured.warnings:
@@ -80,7 +82,9 @@ def _take_tested(first: PooledSamples, measured: Measured, scratch: Scratch) -> 
     first.tested.append(measured.identity)
     first.locations.append(scratch.append(measured.record))
     first.rows.append(measured.rows)
-    measured.tally.add_to(first.tissue)
+    first.marked.append(measured.marked)
+    if measured.marked:
+        measured.tally.add_to(first.tissue)
     if measured.healthy:
         first.means.add(measured.healthy)
     if measured.has_lesion:

@@ -1,4 +1,12 @@
-"""Post-processing of every anomaly map before it is scored: the same for all methods, and configurable.
+"""Post-processing of anomaly maps: none by default, and the published chains, whose windows are sizes in millimetres.
+
+A window that is wider than a lesion wears it away, and a sharp and right map loses most. Maps are therefore scored as they are.
+What a published chain does to the same maps is shown beside that, after each of its steps and after all of them.
+
+Two rules of what lies outside the mask, for two purposes:
+
+1. Ours (`score_inside`): only voxels of the mask have a score, and a window sees these alone. A constant map stays constant.
+2. That of the papers (`post_process`): what lies outside is 0, and windows see it.
 
 Source: the order and sizes of Behrendt et al. 2023 (pDDPM, PMLR 227) and their code: erosion of the brain mask in each
 axial slice, a 3D median, and, once binarised, removal of small components.
@@ -6,7 +14,9 @@ axial slice, a 3D median, and, once binarised, removal of small components.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,13 +24,15 @@ from scipy import ndimage
 
 from madad.core.errors import UserError
 from madad.evaluation.metrics.connected_components import components
-from madad.evaluation.metrics.ordinal_scores import ZERO, to_ordinals
+from madad.evaluation.metrics.ordinal_scores import BINS, HALF, ZERO, ScoreCode, to_ordinals
 
-# The published sizes belong to slices of 96 columns of 2 mm.
-PUBLISHED_COLUMNS = 96
+# The published sizes: 3 voxels, 5 voxels and 7 voxels of 2 mm.
+EROSION_MM, MEDIAN_MM, COMPONENT_MM3 = 6.0, 10.0, 56.0
 _CROSS = ndimage.generate_binary_structure(2, 1)[None]
 # Windows that are sorted at once: enough to be vectorised, few enough for the cache.
 _WINDOWS = 2048
+# Sorts last, and so never is the median of what lies inside.
+_OUTSIDE = np.uint16(BINS - 1)
 
 
 @dataclass(frozen=True)
@@ -38,32 +50,38 @@ class Sizes:
     min_component: int
 
 
-def sizes_for(options: dict, columns: int) -> Sizes:
-    """Return the sizes from the options; what is None follows the published sizes, scaled to the width of the slices.
-
-    | columns (voxel) | erosion | median | min_component |
-    |---|---|---|---|
-    | 192 (1 mm) | 7 | 5 | 56 |
-    | 96 (2 mm) | 3 | 5 | 7 |
-    | 64 (3 mm) | 2 | 3 | 2 |
-    | 48 (4 mm) | 1 | 3 | 1 |
-
-    Args:
-        options: `erosion`, `median`, `min_component`; each an integer or None.
-        columns: W of the pack.
+def sizes_of(options: dict) -> Sizes:
+    """Return the sizes of the main protocol from the options `erosion`, `median` and `min_component`; 0 or None for none.
 
     Raises:
         UserError: an even median.
     """
-    published = {
-        "erosion": columns // 25,
-        "median": 5 if columns >= PUBLISHED_COLUMNS else 3,
-        "min_component": max(1, round(7 * (columns / PUBLISHED_COLUMNS) ** 3)),
-    }
-    chosen = {key: default if options.get(key) is None else int(options[key]) for key, default in published.items()}
+    chosen = {key: int(options.get(key) or 0) for key in ("erosion", "median", "min_component")}
     if chosen["median"] and chosen["median"] % 2 == 0:
         raise UserError(f"evaluation.median: {chosen['median']} is even, so the filter has no centre; take an odd side or 0")
     return Sizes(**chosen)
+
+
+def published_sizes(spacing_mm: Sequence[float]) -> Sizes:
+    """Return the published sizes on another grid: windows of the same millimetres, to the nearest voxel.
+
+    | voxel | erosion | median | min_component |
+    |---|---|---|---|
+    | 1 mm | 6 | 9 | 56 |
+    | 2 mm | 3 | 5 | 7 |
+    | 3 mm | 2 | 3 | 2 |
+    | 4 mm | 2 | 3 | 1 |
+
+    Args:
+        spacing_mm: of a voxel along (S, H, W).
+    """
+    _, *plane = spacing_mm
+    side = float(np.prod(spacing_mm)) ** (1 / 3)
+    return Sizes(
+        erosion=max(1, int(EROSION_MM / float(np.mean(plane)) + 0.5)),
+        median=max(3, 2 * round((MEDIAN_MM / side - 1) / 2 - 1e-6) + 1),
+        min_component=max(1, round(COMPONENT_MM3 / float(np.prod(spacing_mm)))),
+    )
 
 
 def erode(brain: np.ndarray, iterations: int) -> np.ndarray:
@@ -73,44 +91,119 @@ def erode(brain: np.ndarray, iterations: int) -> np.ndarray:
     return ndimage.binary_erosion(brain, _CROSS, iterations=iterations)
 
 
-def post_process(anomaly_map: np.ndarray, brain: np.ndarray, sizes: Sizes) -> np.ndarray:
-    """Return the ordinals of the post-processed scores of a whole volume.
-
-    Small components are removed later, once there is a threshold. The map is set to 0 outside the eroded mask and median
-    filtered. An evaluation of the whole brain keeps the rim between the eroded and the full mask, so that a lesion there
-    counts as missed.
+def coded(anomaly_map: np.ndarray, inside: np.ndarray, code: ScoreCode = HALF) -> np.ndarray:
+    """Return the ordinals (S, H, W) uint16 of the voxels of a mask; `ZERO` elsewhere.
 
     Args:
         anomaly_map: (S, H, W) finite.
+        inside: (S, H, W) bool.
+        code: see `madad.evaluation.metrics.ordinal_scores`.
+    """
+    ordinals = np.full(anomaly_map.shape, ZERO, dtype=np.uint16)
+    ordinals[inside] = to_ordinals(anomaly_map[inside], code)
+    return ordinals
+
+
+def post_process(anomaly_map: np.ndarray, brain: np.ndarray, sizes: Sizes, code: ScoreCode = HALF) -> np.ndarray:
+    """Return `as_published` of a map (S, H, W)."""
+    return as_published(coded(anomaly_map, brain, code), brain, sizes)
+
+
+def as_published(ordinals: np.ndarray, brain: np.ndarray, sizes: Sizes) -> np.ndarray:
+    """Return a whole volume after a published chain: 0 outside the eroded mask, then median filtered.
+
+    Small components are removed later, once there is a threshold.
+
+    Args:
+        ordinals: (S, H, W) uint16 of `coded`.
         brain: (S, H, W) bool.
 
     Returns:
-        (S, H, W) uint16, see `madad.evaluation.metrics.ordinal_scores`.
+        (S, H, W) uint16.
     """
     eroded = erode(brain, sizes.erosion)
-    ordinals = to_ordinals(np.where(eroded, anomaly_map, 0))
-    return median(ordinals, eroded, sizes.median) if sizes.median > 1 else ordinals
+    cut = np.where(eroded, ordinals, ZERO).astype(np.uint16)
+    return median(cut, eroded, sizes.median) if sizes.median > 1 else cut
 
 
-def single_steps(anomaly_map: np.ndarray, brain: np.ndarray, sizes: Sizes, processed: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the ordinals of the map as it is, and after each step of `post_process` alone: what a step does is not hidden.
+def score_inside(ordinals: np.ndarray, inside: np.ndarray, side: int) -> np.ndarray:
+    """Return the scores of the voxels of a mask, median filtered among themselves; `ZERO` elsewhere.
 
     Args:
-        anomaly_map: (S, H, W) finite.
-        brain: (S, H, W) bool.
-        processed: (S, H, W) uint16 of `post_process`, whose medians serve where the erosion played no part.
+        ordinals: (S, H, W) uint16 of `coded`.
+        inside: (S, H, W) bool, the voxels that have a score.
+        side: of the median, odd; 0 for none.
 
     Returns:
-        `none`, `erosion` and `median`, each (S, H, W) uint16. Removal of small components changes no score.
+        (S, H, W) uint16.
     """
-    plain, eroded = to_ordinals(np.where(brain, anomaly_map, 0)), erode(brain, sizes.erosion)
-    filtered = plain
+    cut = np.where(inside, ordinals, ZERO).astype(np.uint16)
+    return median_inside(cut, inside, side) if side > 1 else cut
+
+
+class Step(NamedTuple):
+    """What one step of a chain leaves.
+
+    Attributes:
+        inside: (S, H, W) bool, voxels that have a score.
+        ordinals: (S, H, W) uint16, `ZERO` elsewhere.
+    """
+
+    inside: np.ndarray
+    ordinals: np.ndarray
+
+
+def single_steps(ordinals: np.ndarray, brain: np.ndarray, sizes: Sizes) -> dict[str, Step]:
+    """Return the map as it is, after each step of a chain alone, and after both: what a step does is not hidden.
+
+    Args:
+        ordinals: (S, H, W) uint16 of `coded`.
+        brain: (S, H, W) bool.
+        sizes: of the chain.
+
+    Returns:
+        `none`, `erosion`, `median` and `chain`. Removal of small components changes no score.
+    """
+    eroded = erode(brain, sizes.erosion)
+    cut = np.where(eroded, ordinals, ZERO).astype(np.uint16)
+    filtered, chain = ordinals, cut
     if sizes.median > 1:
-        filtered = median(plain, brain, sizes.median, (processed, brain & ~eroded)) if sizes.erosion else processed
-    return {"none": plain, "erosion": np.where(eroded, plain, ZERO), "median": filtered}
+        filtered = median_inside(ordinals, brain, sizes.median)
+        chain = median_inside(cut, eroded, sizes.median, (filtered, brain & ~eroded))
+    return {
+        "none": Step(brain, ordinals),
+        "erosion": Step(eroded, cut),
+        "median": Step(brain, filtered),
+        "chain": Step(eroded, chain),
+    }
 
 
-def median(volume: np.ndarray, inside: np.ndarray, side: int, known: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+def median_inside(
+    volume: np.ndarray, inside: np.ndarray, side: int, known: tuple[np.ndarray, np.ndarray] | None = None
+) -> np.ndarray:
+    """Return the median over the voxels of a mask in a cube around each of them, the lower one of an even number.
+
+    Args:
+        volume: (S, H, W) uint16.
+        inside: (S, H, W) bool.
+        side: odd.
+        known: such medians with a larger mask, and what that has more, (S, H, W) bool; only what it reaches is computed again.
+
+    Returns:
+        (S, H, W) uint16, `ZERO` outside the mask.
+    """
+    medians, wanted = np.full_like(volume, ZERO), inside
+    if known:
+        wanted = inside & ndimage.maximum_filter(known[1].view(np.uint8), side).view(bool)
+        medians = np.where(inside, known[0], ZERO).astype(np.uint16)
+    share = ndimage.uniform_filter(inside.astype(np.float32), side, mode="constant")
+    ranks = (np.rint(share[wanted] * side**3).astype(int) - 1) // 2
+    filled = np.pad(np.where(inside, volume, _OUTSIDE).astype(np.uint16), side // 2, constant_values=_OUTSIDE)
+    medians[wanted] = _ranked_at(np.argwhere(wanted), ranks, filled, side)
+    return medians
+
+
+def median(volume: np.ndarray, inside: np.ndarray, side: int) -> np.ndarray:
     """Return the median over a cube around each voxel, reflected at the border.
 
     Equal to `scipy.ndimage.median_filter(volume, side)`, and many times faster: where most of the cube is background its
@@ -120,37 +213,45 @@ def median(volume: np.ndarray, inside: np.ndarray, side: int, known: tuple[np.nd
         volume: (S, H, W) uint16, the ordinal of 0 outside `inside`.
         inside: (S, H, W) bool.
         side: odd.
-        known: medians of this volume with a part of it set to 0, and that part, (S, H, W) bool; only what it reaches is
-            computed again.
     """
-    if not inside.any():
-        return np.full_like(volume, ZERO)
-    mostly_inside = ndimage.uniform_filter(inside.astype(np.float32), side) > 0.5
     medians = np.full_like(volume, ZERO)
-    if known:
-        reached = ndimage.maximum_filter(known[1].view(np.uint8), side).view(bool)
-        medians = known[0].copy()
-        mostly_inside &= reached
-    medians[mostly_inside] = _medians_at(mostly_inside, volume, side)
+    mostly_inside = ndimage.uniform_filter(inside.astype(np.float32), side) > 0.5
+    places = np.argwhere(mostly_inside)
+    padded = np.pad(volume, side // 2, mode="symmetric")
+    medians[mostly_inside] = _ranked_at(places, np.full(len(places), side**3 // 2), padded, side)
     return medians
 
 
-def _medians_at(wanted: np.ndarray, volume: np.ndarray, side: int) -> np.ndarray:
-    """Return the medians of the cubes around the wanted voxels, in their order."""
-    padded = np.pad(volume, side // 2, mode="symmetric")
+def _ranked_at(places: np.ndarray, ranks: np.ndarray, padded: np.ndarray, side: int) -> np.ndarray:
+    """Return the value with a rank of the cube around each place.
+
+    Args:
+        places: (N, 3) of the volume without its margin.
+        ranks: (N,) from 0.
+        padded: uint16 volume with a margin of half a cube.
+        side: of the cube.
+
+    Returns:
+        (N,) uint16.
+    """
+    if not len(places):
+        return np.empty(0, dtype=np.uint16)
     # one item for the voxels of a row of the cube, so that a cube is gathered from side² items, not from side³
     rows = np.ascontiguousarray(sliding_window_view(padded, side, axis=2)).view(f"V{2 * side}")[..., 0]
     steps = np.ravel_multi_index(np.indices((side, side, 1)).reshape(3, -1), rows.shape)
-    corners = np.ravel_multi_index(np.nonzero(wanted), rows.shape)
-    medians, cubes = np.empty(corners.size, dtype=volume.dtype), np.empty((_WINDOWS, side**2), dtype=rows.dtype)
-    for start in range(0, corners.size, _WINDOWS):
-        chunk = slice(start, start + _WINDOWS)
-        gathered = cubes[: corners[chunk].size]
-        np.take(rows, corners[chunk, None] + steps, out=gathered, mode="clip")
-        values = gathered.view(volume.dtype)
-        values.partition(side**3 // 2, axis=1)
-        medians[chunk] = values[:, side**3 // 2]
-    return medians
+    corners = places @ np.array([rows.shape[1] * rows.shape[2], rows.shape[2], 1])
+    ranked, cubes = np.empty(len(places), dtype=np.uint16), np.empty((_WINDOWS, side**2), dtype=rows.dtype)
+    order = np.argsort(ranks, kind="stable")
+    starts = np.flatnonzero(np.diff(ranks[order], prepend=-1))
+    for rank, group in zip(ranks[order][starts], np.split(order, starts)[1:], strict=True):
+        for start in range(0, group.size, _WINDOWS):
+            chunk = group[start : start + _WINDOWS]
+            gathered = cubes[: chunk.size]
+            np.take(rows, corners[chunk][:, None] + steps, out=gathered, mode="clip")
+            values = gathered.view(np.uint16)
+            values.partition(rank, axis=1)
+            ranked[chunk] = values[:, rank]
+    return ranked
 
 
 def remove_small(prediction: np.ndarray, min_component: int) -> np.ndarray:

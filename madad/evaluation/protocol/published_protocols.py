@@ -15,24 +15,24 @@ their code, where text and code differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from madad.core.errors import UserError
 from madad.core.logs import say, warn
-from madad.evaluation.metrics.ordinal_scores import ZERO, count, ordinal_at, to_score
+from madad.evaluation.metrics.ordinal_scores import HALF, ZERO, ScoreCode, count, ordinal_at, to_score
 from madad.evaluation.metrics.voxel_metrics import dice_curve
-from madad.evaluation.protocol.postprocessing import Sizes, remove_small, sizes_for
+from madad.evaluation.protocol.postprocessing import Sizes, published_sizes, remove_small
 from madad.evaluation.results.protocol_table import PUBLISHED
 
 SEARCH_STEPS = 10
 
 
-def _behrendt(columns: int) -> Sizes:
-    """Return the common sizes, which are theirs; by their code components of just 7 voxels go too; the text says below 7."""
-    sizes = sizes_for({}, columns)
+def _behrendt(spacing_mm: Sequence[float]) -> Sizes:
+    """Return the published sizes; by the released code components of just 7 voxels go too; the text says below 7."""
+    sizes = published_sizes(spacing_mm)
     return replace(sizes, min_component=sizes.min_component + 1)
 
 
@@ -41,32 +41,32 @@ class Chain:
     """What a paper does to its maps.
 
     Attributes:
-        sizes: of the post-processing, for slices of this many columns.
+        sizes: of the post-processing, for voxels (S, H, W) of these millimetres.
         words: the same for people.
     """
 
-    sizes: Callable[[int], Sizes]
+    sizes: Callable[[Sequence[float]], Sizes]
     words: str
 
 
 # A card names its chain under `published_scoring`.
 CHAINS = {
     "behrendt": Chain(
-        _behrendt, "brain mask eroded by 3 voxels, median of 5³, components up to 7 voxels removed (at 96 columns)"
+        _behrendt, "brain mask eroded by 6 mm, median over 10 mm, components up to 56 mm³ removed (3, 5 and 7 voxels of 2 mm)"
     ),
-    "mhd": Chain(lambda columns: Sizes(0, 0, 0), "maps as they are"),
+    "mhd": Chain(lambda spacing_mm: Sizes(0, 0, 0), "maps as they are"),
 }
 
 
-def sizes_of(chain: str, columns: int) -> Sizes:
-    """Return the sizes of the post-processing of a chain, for slices of this many columns.
+def sizes_of(chain: str, spacing_mm: Sequence[float]) -> Sizes:
+    """Return the sizes of the post-processing of a chain in voxels.
 
     Raises:
         UserError: there is no such chain.
     """
     if chain not in CHAINS:
         raise UserError(f"published_scoring: {chain!r} is not one of {', '.join(CHAINS)}")
-    return CHAINS[chain].sizes(columns)
+    return CHAINS[chain].sizes(spacing_mm)
 
 
 def count_all(ordinals: np.ndarray, lesion: np.ndarray, voxels: int) -> np.ndarray:
@@ -82,18 +82,18 @@ def count_all(ordinals: np.ndarray, lesion: np.ndarray, voxels: int) -> np.ndarr
     return counts
 
 
-def choose(validation: np.ndarray) -> float:
+def choose(validation: np.ndarray, code: ScoreCode = HALF) -> float:
     """Return the threshold from the pooled counts (2, bins) of the validation subjects with lesions; NaN without them."""
     threshold = np.nan
     if validation[1].any():
-        threshold = best_by_halving(validation)
+        threshold = best_by_halving(validation, code)
     else:
         warn(f"{PUBLISHED.name}: no threshold, because no validation subject has a lesion; its Dice is NaN")
     say(f"threshold {PUBLISHED.name}: {threshold:.4g}")
     return threshold
 
 
-def dice(ordinals: np.ndarray, lesion: np.ndarray, threshold: float, min_component: int) -> float:
+def dice(ordinals: np.ndarray, lesion: np.ndarray, threshold: float, min_component: int, code: ScoreCode = HALF) -> float:
     """Return the Dice over all voxels; NaN without a threshold, and where neither mask has a voxel (papers leave these out).
 
     Args:
@@ -104,20 +104,20 @@ def dice(ordinals: np.ndarray, lesion: np.ndarray, threshold: float, min_compone
     """
     if np.isnan(threshold):
         return np.nan
-    prediction = remove_small(ordinals > ordinal_at(threshold), min_component)
+    prediction = remove_small(ordinals > ordinal_at(threshold, code), min_component)
     voxels = np.count_nonzero(prediction) + np.count_nonzero(lesion)
     return 2 * np.count_nonzero(prediction & lesion) / voxels if voxels else np.nan
 
 
-def best_by_halving(counts: np.ndarray) -> float:
+def best_by_halving(counts: np.ndarray, code: ScoreCode = HALF) -> float:
     """Return the threshold with the best pooled Dice that `halve` meets between 0 and the highest score.
 
     Args:
         counts: (2, bins), see `madad.evaluation.metrics.ordinal_scores.count`.
     """
     curve = dice_curve(counts)
-    highest = to_score(int(np.flatnonzero(counts.any(axis=0))[-1]))
-    return halve(lambda threshold: float(curve[ordinal_at(threshold) + 1]), highest)
+    highest = to_score(int(np.flatnonzero(counts.any(axis=0))[-1]), code)
+    return halve(lambda threshold: float(curve[ordinal_at(threshold, code) + 1]), highest)
 
 
 def halve(quality: Callable[[float], float], highest: float, steps: int = SEARCH_STEPS) -> float:

@@ -21,18 +21,19 @@ class Record:
 
     Attributes:
         shape: (S, H, W) of the whole image.
-        brain: (s, h, w) bool.
+        brain: (s, h, w) bool, the voxels that have a score.
         lesion: (s, h, w) bool; may reach out of the brain.
         ordinals: (s, h, w) uint16, post-processed scores, those of 0 far from the brain.
-        steps: ordinals (V,) uint16 of the brain's voxels after single steps of the post-processing, by their names.
-        published: as `ordinals`, after the post-processing of the method's paper; None when it is the same or there is none.
+        steps: by their names what single steps of the published post-processing leave: (s, h, w) bool, voxels with a score, and
+            (V,) uint16, their ordinals.
+        published: as `ordinals`, after the post-processing of the method's paper; None when there is none.
     """
 
     shape: tuple[int, int, int]
     brain: np.ndarray
     lesion: np.ndarray
     ordinals: np.ndarray
-    steps: dict[str, np.ndarray] = field(default_factory=dict)
+    steps: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     published: np.ndarray | None = None
 
     @cached_property
@@ -58,13 +59,19 @@ class Record:
         """Return the record as bytes, a sixth of its arrays."""
         kept = self.brain | (self.ordinals != ZERO)
         masks = [np.packbits(mask) for mask in (self.brain, self.lesion, kept)]
-        return pickle.dumps((self.shape, self.brain.shape, masks, self.ordinals[kept], self.steps, self.published), protocol=5)
+        steps = {name: (np.packbits(inside), ordinals) for name, (inside, ordinals) in self.steps.items()}
+        return pickle.dumps((self.shape, self.brain.shape, masks, self.ordinals[kept], steps, self.published), protocol=5)
 
     @classmethod
     def from_bytes(cls, record: bytes) -> Self:
         """Return the record that `to_bytes` has written."""
         whole, shape, masks, values, steps, published = pickle.loads(record)
-        brain, lesion, kept = (np.unpackbits(mask, count=np.prod(shape)).astype(bool).reshape(shape) for mask in masks)
+
+        def unpacked(mask: np.ndarray) -> np.ndarray:
+            return np.unpackbits(mask, count=int(np.prod(shape))).astype(bool).reshape(shape)
+
+        brain, lesion, kept = map(unpacked, masks)
+        steps = {name: (unpacked(inside), ordinals) for name, (inside, ordinals) in steps.items()}
         ordinals = np.full(shape, ZERO, dtype=np.uint16)
         ordinals[kept] = values
         return cls(whole, brain, lesion, ordinals, steps, published)

@@ -18,20 +18,20 @@ import numpy as np
 from madad.core.errors import UserError
 from madad.core.logs import progress, say, warn
 from madad.evaluation.metrics import slice_dice
-from madad.evaluation.metrics.ordinal_scores import coarse_groups, to_ordinals, to_score
+from madad.evaluation.metrics.ordinal_scores import ScoreCode, coarse_groups, ordinal_at, to_score
 from madad.evaluation.metrics.thresholds import Choice, best_dice
 from madad.evaluation.protocol import first_pass, froc, oracle, published_protocols, second_pass, test_set_metrics
 from madad.evaluation.protocol.false_positive_threshold import one_false_positive
 from madad.evaluation.protocol.first_pass import row
-from madad.evaluation.protocol.inputs import TEST, Grid, Source, list_jobs, reading
+from madad.evaluation.protocol.inputs import TEST, Grid, Source, code_of, list_jobs, reading
 from madad.evaluation.protocol.mean_maps import NAME
 from madad.evaluation.protocol.pooled_samples import WHOLE, PooledSamples, pool_samples
-from madad.evaluation.protocol.postprocessing import sizes_for
+from madad.evaluation.protocol.postprocessing import published_sizes, sizes_of
 from madad.evaluation.protocol.records import Scratch
-from madad.evaluation.protocol.second_pass import Scored, score
+from madad.evaluation.protocol.second_pass import Scored, Task, score
 from madad.evaluation.protocol.workers import Run, team
 from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable, read
-from madad.evaluation.results.metric_table import DICE_SLICE, SUBJECT_SCORE, THRESHOLD
+from madad.evaluation.results.metric_table import DICE_SLICE, SUBJECT_SCORE, THRESHOLD, UNMARKED
 from madad.evaluation.results.protocol_table import (
     COMPONENTS,
     NO_STEP,
@@ -40,13 +40,14 @@ from madad.evaluation.results.protocol_table import (
     PROTOCOLS,
     PUBLISHED,
     VALIDATION,
+    VOLUMES,
     after_step,
     choose,
 )
 
 
 def evaluate(
-    maps: Path,
+    maps: Path | None,
     packs: list[Path],
     options: dict,
     identity: dict,
@@ -58,9 +59,9 @@ def evaluate(
     """Write the long table of one method on one test set, and beside it the mean maps of its healthy subjects.
 
     Args:
-        maps: what the method made of the packs.
+        maps: what the method made of the packs; None for their reference masks themselves.
         packs: validation and test packs of the test set; a missing or empty validation pack costs its protocols alone.
-        options: `erosion`, `median`, `min_component` (voxels, None for the published sizes), `bootstrap` (resamples), and
+        options: `erosion`, `median`, `min_component` (voxels, 0 or None for none), `bootstrap` (resamples), and
             `published` (a chain of `madad.evaluation.protocol.published_protocols`; absent or None for none).
         identity: `cohort`, `modality`, `method`, `seed`, `testset`.
         out: tab-separated file, columns of `madad.evaluation.results.long_table`.
@@ -72,24 +73,26 @@ def evaluate(
     """
     table = LongTable(identity)
     jobs, grid = list_jobs(maps, packs, identity, calibration)
-    plan = _plan(options, grid)
+    plan = _plan(options, grid, code_of(jobs))
     with _resources(out, workers) as (scratch, run):
         first = pool_samples(run, jobs, plan, scratch)
         first.evidence.one_false_positive = one_false_positive(
             run, first.healthy, first.evidence.healthy, plan.sizes.min_component
         )
         choices = oracle.settled(run, first, choose(first.evidence), plan.sizes.min_component)
-        _say_thresholds(choices, table)
+        _say_thresholds(choices, table, plan.code)
         cuts = _cuts(first, choices, plan, table)
         scored = _second_pass(run, first, cuts)
     rows = [one + two.rows for one, two in zip(first.rows, scored, strict=True)]
-    _add_slices(scored, cuts.slices, rows, table)
+    _add_slices(scored, cuts, rows, table)
     for sample, own in zip(first.tested, rows, strict=True):
         table.add_rows(sample, own)
     coarse = [one.coarse for one in scored if one.coarse is not None]
-    test_set_metrics.add_pooled(first.with_lesion, coarse, first.evidence.test, choices, options["bootstrap"], table)
+    test_set_metrics.add_pooled(first.with_lesion, coarse, first.evidence.test, choices, options["bootstrap"], table, plan.code)
     test_set_metrics.add_detection(first.tested, _subject_scores(rows), options["bootstrap"], table)
-    froc.add_froc(cuts.froc, [one.responses for one in scored], table)
+    froc.add_froc(cuts.froc, [one.responses for one in scored if one.responses], table)
+    unmarked = first.marked.count(False) if first.marked else np.nan
+    table.add(WHOLE_TEST_SET, VOLUMES.name, UNMARKED.name, unmarked)
     first.means.write(Path(out).with_name(NAME))
     table.write(out)
 
@@ -108,12 +111,13 @@ def evaluate_transferred(
     table = LongTable(identity)
     jobs, grid = list_jobs(maps, packs, identity)
     choices = _read_thresholds(base, identity)
-    plan = _plan(options, grid, alone=True)
+    code = code_of(jobs, [score for score in choices.values() if np.isfinite(score)])
+    plan = _plan(options, grid, code, alone=True)
     with _resources(out, workers) as (scratch, run):
         first = pool_samples(run, [job for job in jobs if job.identity.split == TEST], plan, scratch)
-        _say_thresholds(choices, table)
-        chosen = {name: choice.ordinal for name, choice in choices.items()}
-        scored = _second_pass(run, first, second_pass.Plan(chosen, plan.sizes.min_component, grid, alone=True))
+        _say_thresholds({name: _as_choice(base, score, code) for name, score in choices.items()}, table, code)
+        chosen = {name: _as_choice(base, score, code).ordinal for name, score in choices.items()}
+        scored = _second_pass(run, first, second_pass.Plan(chosen, plan.sizes.min_component, grid, alone=True, code=code))
     for sample, one, two in zip(first.tested, first.rows, scored, strict=True):
         table.add_rows(sample, one + two.rows)
     table.write(out)
@@ -125,11 +129,15 @@ def _resources(out: Path, workers: int) -> Generator[tuple[Scratch, Run]]:
         yield scratch, run
 
 
-def _plan(options: dict, grid: Grid, alone: bool = False) -> first_pass.Plan:
-    columns = grid.shape[2]
-    chain = None if alone else options.get("published")
+def _plan(options: dict, grid: Grid, code: ScoreCode, alone: bool = False) -> first_pass.Plan:
+    chain, spacing_mm = None if alone else options.get("published"), grid.spacing_mm
     return first_pass.Plan(
-        sizes_for(options, columns), published_protocols.sizes_of(chain, columns) if chain else None, grid, alone
+        sizes=sizes_of(options),
+        chain=published_sizes(spacing_mm),
+        published=published_protocols.sizes_of(chain, spacing_mm) if chain else None,
+        grid=grid,
+        alone=alone,
+        code=code,
     )
 
 
@@ -141,12 +149,14 @@ def _cuts(first: PooledSamples, choices: dict[str, Choice], plan: first_pass.Pla
         steps[COMPONENTS] = _step_thresholds(COMPONENTS, NO_STEP, first)
     paper = None
     if plan.published:
-        paper = (published_protocols.choose(first.published), plan.published.min_component)
+        paper = (published_protocols.choose(first.published, plan.code), plan.published.min_component)
         table.add(WHOLE_TEST_SET, PUBLISHED.name, THRESHOLD.name, paper[0])
     return second_pass.Plan(
         thresholds={name: choice.ordinal for name, choice in choices.items()},
         min_component=plan.sizes.min_component,
+        chain_component=plan.chain.min_component,
         grid=plan.grid,
+        code=plan.code,
         froc=tuple(froc.thresholds(first.tissue)),
         slices=slice_dice.threshold_grid(first.evidence.test),
         coarse=coarse_groups(first.evidence.test, test_set_metrics.GROUPS),
@@ -165,25 +175,25 @@ def _step_thresholds(step: str, scores: str, first: PooledSamples) -> dict[str, 
 
 
 def _second_pass(run: Run, first: PooledSamples, cuts: second_pass.Plan) -> list[Scored]:
-    tasks = list(zip(first.tested, first.locations, strict=True))
+    tasks = [Task(*one) for one in zip(first.tested, first.marked, first.locations, strict=True)]
     return list(progress(run(partial(score, plan=cuts), tasks), "scoring subjects", len(tasks)))
 
 
-def _say_thresholds(choices: dict[str, Choice], table: LongTable) -> None:
+def _say_thresholds(choices: dict[str, Choice], table: LongTable, code: ScoreCode) -> None:
     for protocol, choice in choices.items():
         if choice.ordinal is None:
             warn(f"{protocol}: no threshold, because {choice.reason}; its values are NaN")
-        value = np.nan if choice.ordinal is None else to_score(choice.ordinal)
+        value = np.nan if choice.ordinal is None else to_score(choice.ordinal, code)
         say(f"threshold {protocol}: {value:.4g}")
         table.add(WHOLE_TEST_SET, protocol, THRESHOLD.name, value)
 
 
-def _add_slices(scored: list[Scored], grid: np.ndarray, rows: list[list[first_pass.Row]], table: LongTable) -> None:
+def _add_slices(scored: list[Scored], cuts: second_pass.Plan, rows: list[list[first_pass.Row]], table: LongTable) -> None:
     """Add the Dice of slices at the best common threshold: for the test set, and for every sample behind its other rows."""
     best = slice_dice.best_entry([one.slices for one in scored if one.slices])
     threshold = mean = np.nan
     if best is not None:
-        threshold, mean = to_score(int(grid[best.entry])), best.mean
+        threshold, mean = to_score(int(cuts.slices[best.entry]), cuts.code), best.mean
         for one, own in zip(scored, rows, strict=True):
             if one.slices:
                 own.append(row(ORACLE_SLICE, DICE_SLICE, float(one.slices.total[best.entry] / one.slices.slices)))
@@ -198,7 +208,7 @@ def _subject_scores(rows: list[list[first_pass.Row]]) -> dict[str, list[float]]:
     return scores
 
 
-def _read_thresholds(base: Path, identity: dict) -> dict[str, Choice]:
+def _read_thresholds(base: Path, identity: dict) -> dict[str, float]:
     rows = read(base)
     for key in ("cohort", "modality", "method", "seed"):
         found = {line[key] for line in rows} - {str(identity[key])}
@@ -209,7 +219,14 @@ def _read_thresholds(base: Path, identity: dict) -> dict[str, Choice]:
     missing = [name for name in transferred if name not in known]
     if missing:
         raise UserError(f"{base}: has no threshold of {', '.join(missing)}; delete the file and run again")
-    reason = f"{base} has none"
-    # the nearest score is the one that was written, with nine of its digits
-    ordinals = {name: None if np.isnan(known[name]) else int(to_ordinals(np.array([known[name]]))[0]) for name in transferred}
-    return {name: Choice(ordinal, reason if ordinal is None else "") for name, ordinal in ordinals.items()}
+    return {name: known[name] for name in transferred}
+
+
+def _as_choice(base: Path, score: float, code: ScoreCode) -> Choice:
+    """Return the threshold that a table gives, NaN for none, among the scores of other maps.
+
+    The nearest float32 is the score that was written, with nine of its digits.
+    """
+    if np.isnan(score):
+        return Choice(None, f"{base} has none")
+    return Choice(ordinal_at(float(np.float32(score)), code) if np.isfinite(score) else -1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from madad.evaluation.metrics.lesion_detection import label, match, voxels
-from madad.evaluation.metrics.ordinal_scores import count
+from madad.evaluation.metrics.ordinal_scores import HALF, ScoreCode, count
 from madad.evaluation.metrics.slice_dice import SliceDice, slice_dice
 from madad.evaluation.metrics.thresholds import best_dice
 from madad.evaluation.metrics.voxel_metrics import confusion
@@ -22,7 +23,7 @@ from madad.evaluation.protocol.records import Location, Record, read
 from madad.evaluation.results.long_table import SampleIdentity
 from madad.evaluation.results.metric import THRESHOLDED, Metric
 from madad.evaluation.results.metric_table import DICE, SUBJECT_SCORE, of_family
-from madad.evaluation.results.protocol_table import COMPONENTS, HEALTHY_FPR_1, NO_STEP, ORACLE_SUBJECT, PUBLISHED, VOLUME
+from madad.evaluation.results.protocol_table import CHAIN, COMPONENTS, HEALTHY_FPR_1, NO_STEP, ORACLE_SUBJECT, PUBLISHED, VOLUME
 
 # The operating point whose volume is a score of the subject.
 VOLUME_PROTOCOL = HEALTHY_FPR_1
@@ -35,7 +36,9 @@ class Plan:
     Attributes:
         thresholds: of every protocol.
         min_component: components with fewer voxels are removed.
+        chain_component: the same of the published chain, whose steps are shown.
         grid: of all samples.
+        code: of the scores.
         alone: only what belongs to a single sample is wanted, without surfaces.
         froc: thresholds of the FROC curve.
         slices: grid of thresholds for `madad.evaluation.metrics.slice_dice`.
@@ -48,6 +51,8 @@ class Plan:
     min_component: int
     grid: Grid
     alone: bool = False
+    code: ScoreCode = HALF
+    chain_component: int = 1
     froc: tuple[int, ...] = ()
     slices: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     coarse: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
@@ -61,24 +66,37 @@ class Scored:
 
     Attributes:
         rows: its numbers.
-        responses: for the FROC curve.
+        responses: for the FROC curve; None where it has no part in it.
         slices: for the Dice of slices; None without a lesion.
         coarse: (2, groups) counts for resampling; None without a lesion.
     """
 
     rows: list[Row]
-    responses: Responses
+    responses: Responses | None
     slices: SliceDice | None = None
     coarse: np.ndarray | None = None
 
 
-def score(task: tuple[SampleIdentity, Location], plan: Plan) -> Scored:
-    """Score one test sample, whose record the first pass has left."""
-    identity, record = task[0], read(task[1])
+class Task(NamedTuple):
+    """One test sample: who it is, whether its lesions are known, and where its record lies."""
+
+    identity: SampleIdentity
+    marked: bool
+    location: Location
+
+
+def score(task: Task, plan: Plan) -> Scored:
+    """Score one test sample, whose record the first pass has left.
+
+    Of a sample whose lesions nobody has drawn only its own score is known: what is found there is neither right nor wrong.
+    """
+    identity, record = task.identity, read(task.location)
     sample = _Sample(identity, record, plan)
+    if not task.marked:
+        return Scored([] if plan.alone else sample.volume_row(), None)
     rows = [row for protocol, ordinal in sample.cuts() for row in sample.rows(protocol, ordinal)]
     if plan.alone:
-        return Scored(rows, Responses(np.zeros(0), np.zeros(0)))
+        return Scored(rows, None)
     rows += sample.volume_row() + sample.step_rows() + sample.published_rows()
     responses = respond(record, plan.froc, plan.min_component)
     if not sample.has_lesion:
@@ -159,27 +177,25 @@ class _Sample:
 
     def step_rows(self) -> list[Row]:
         """Return the Dice after single steps of the post-processing, for samples with a lesion."""
-        reference = self.reference[self.record.brain]
-        rows = []
-        for name, thresholds in self.plan.steps.items() if self.has_lesion else ():
-            for protocol, ordinal in thresholds.items():
-                value = np.nan if ordinal is None else self._step_dice(name, ordinal, reference)
-                rows.append((protocol, DICE.name, value))
-        return rows
+        return [
+            (protocol, DICE.name, np.nan if ordinal is None else self._step_dice(name, ordinal))
+            for name, thresholds in (self.plan.steps.items() if self.has_lesion else ())
+            for protocol, ordinal in thresholds.items()
+        ]
 
-    def _step_dice(self, name: str, ordinal: int, reference: np.ndarray) -> float:
-        steps = self.record.steps
-        values = steps.get(name, steps[NO_STEP])
-        above = np.ones(values.shape, dtype=bool) if ordinal < 0 else values > ordinal
-        if name == COMPONENTS and self.plan.min_component > 1:
-            volume = np.zeros(self.record.brain.shape, dtype=bool)
-            volume[self.record.brain] = above
-            above = remove_small(volume, self.plan.min_component)[self.record.brain]
-        return voxel_values(confusion(above, reference))[DICE.name]
+    def _step_dice(self, name: str, ordinal: int) -> float:
+        """Return the Dice over the voxels that a step leaves with a score."""
+        inside, values = self.record.steps[NO_STEP if name == COMPONENTS else name]
+        prediction = inside.copy()
+        prediction[inside] = values.astype(np.int32) > ordinal
+        if name in (COMPONENTS, CHAIN):
+            prediction = remove_small(prediction, self.plan.chain_component)
+        return voxel_values(confusion(prediction[inside], self.record.lesion[inside]))[DICE.name]
 
     def published_rows(self) -> list[Row]:
         """Return the Dice under the paper's own protocol."""
         if self.plan.published is None or self.identity.group == HEALTHY:
             return []
         volume = self.record.ordinals if self.record.published is None else self.record.published
-        return [row(PUBLISHED, DICE, float(published_protocols.dice(volume, self.record.lesion, *self.plan.published)))]
+        value = published_protocols.dice(volume, self.record.lesion, *self.plan.published, self.plan.code)
+        return [row(PUBLISHED, DICE, float(value))]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from madad.core.seeds import numpy_generator
-from madad.evaluation.metrics.ordinal_scores import to_scores
+from madad.evaluation.metrics.ordinal_scores import ScoreCode, to_scores
 from madad.evaluation.metrics.thresholds import Choice
 from madad.evaluation.metrics.voxel_metrics import dice_curve, precision_at_recall
 from madad.evaluation.protocol.metric_values import detection_values
@@ -38,6 +38,7 @@ def add_pooled(
     choices: Mapping[str, Choice],
     resamples: int,
     table: LongTable,
+    code: ScoreCode,
 ) -> None:
     """Add voxel metrics that belong to no single subject.
 
@@ -47,6 +48,7 @@ def add_pooled(
         counts: (2, bins) pooled over them.
         choices: thresholds by protocol.
         resamples: of the subjects.
+        code: of the scores.
     """
     stacked = np.stack(coarse) if coarse else np.zeros((0, 2, 1))
     for metric in (metric for metric in of_family("ranking") if metric.resampled):
@@ -58,7 +60,7 @@ def add_pooled(
         value = np.nan if choice.ordinal is None else float(curve[choice.ordinal + 1])
         table.add(WHOLE_TEST_SET, protocol, DICE_POOLED.name, value)
     if subjects:
-        _add_curves(counts, table)
+        _add_curves(counts, table, code)
 
 
 def _bounds(metric: Metric, drawn: Interval) -> dict[str, float]:
@@ -120,19 +122,21 @@ def _seed(table: LongTable) -> str:
     return "|".join(str(value) for value in table.identity.values())
 
 
-def _add_curves(counts: np.ndarray, table: LongTable) -> None:
+def _add_curves(counts: np.ndarray, table: LongTable, code: ScoreCode) -> None:
     """Add points of the pooled precision–recall curve, and the distribution of scores in lesions and in healthy tissue."""
     for recall, precision in zip(RECALLS, precision_at_recall(counts, RECALLS), strict=True):
         table.add(WHOLE_TEST_SET, f"{RECALL_POINT}{recall:.2f}", PRECISION_AT_RECALL.name, float(precision))
     occupied = np.flatnonzero(counts.sum(axis=0))
-    scores = to_scores(occupied.astype(np.uint16)).astype(np.float64)
+    scores = to_scores(occupied, code).astype(np.float64)
     shares = counts[:, occupied] / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     # Each tissue is seen up to its own high quantile, or a single bright voxel would squeeze everything into one bin.
     last = [np.searchsorted(np.cumsum(share), HISTOGRAM_QUANTILE).clip(max=scores.size - 1) for share in shares]
     upper = float(scores[max(last)])
-    edges = np.linspace(min(0.0, scores[0]), max(upper, scores[0] + 1e-6), HISTOGRAM_BINS + 1)
+    # a map of one value has one bin, at any scale
+    lower, least = float(scores[0]), max(abs(float(scores[0])), float(np.finfo(np.float32).tiny)) * 1e-6
+    edges = np.linspace(lower, max(upper, lower + least), HISTOGRAM_BINS + 1)
     place = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, HISTOGRAM_BINS - 1)
     for metric, share in zip((VOXEL_SHARE_HEALTHY, VOXEL_SHARE_LESION), shares, strict=True):
         binned = np.bincount(place, weights=share, minlength=HISTOGRAM_BINS)
         for centre, value in zip((edges[:-1] + edges[1:]) / 2, binned, strict=True):
-            table.add(WHOLE_TEST_SET, f"{SCORE_POINT}{centre:.6g}", metric.name, float(value))
+            table.add(WHOLE_TEST_SET, f"{SCORE_POINT}{centre:.9g}", metric.name, float(value))

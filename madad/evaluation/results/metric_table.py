@@ -27,6 +27,7 @@ from madad.evaluation.results.protocol_table import (
     PUBLISHED,
     RECONSTRUCTION,
     VALIDATION,
+    VOLUMES,
 )
 
 METRICS: list[Metric] = []
@@ -194,6 +195,10 @@ BRAIN_ML = register(Metric("brain_ml", "other", None, "Brain volume", "volume of
 LESION_ML = register(Metric(
     "lesion_ml", "other", None, "Lesion volume", "volume of the lesions inside the brain",
     groups="both", unit="ml",
+))
+UNMARKED = register(Metric(
+    "unmarked", "other", None, "Scans without a reference mask", "test scans of patients whose lesions nobody has drawn",
+    groups="both", pooled=True, interval=False, digits=0, summarised=(VOLUMES,),
 ))
 SECONDS = register(Metric(
     "seconds", "other", None, "Time", "wall time of reconstruction and map",

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from madad.evaluation.metrics import subject_metrics, thresholds
+from madad.evaluation.metrics.ordinal_scores import HALF, ScoreCode
 from madad.evaluation.metrics.thresholds import Choice, Evidence
 
 Kind = Literal["threshold", "subject score", "curve", "step", "other"]
@@ -73,7 +74,7 @@ def choose(evidence: Evidence) -> dict[str, Choice]:
     return {protocol.name: protocol.choose(evidence) for protocol in PROTOCOLS if protocol.choose}
 
 
-def subject_scores(ordinals: np.ndarray) -> dict[str, float]:
+def subject_scores(ordinals: np.ndarray, code: ScoreCode = HALF) -> dict[str, float]:
     """Return the score of one subject under every protocol that reduces a map to one; NaN without brain voxels.
 
     Args:
@@ -82,7 +83,7 @@ def subject_scores(ordinals: np.ndarray) -> dict[str, float]:
     reductions = {protocol.name: protocol.reduce for protocol in PROTOCOLS if protocol.reduce}
     if not ordinals.size:
         return dict.fromkeys(reductions, np.nan)
-    scores = subject_metrics.score_values(ordinals)
+    scores = subject_metrics.score_values(ordinals, code)
     return {name: reduce(scores) for name, reduce in reductions.items()}
 
 
@@ -166,9 +167,15 @@ def froc(number: float) -> Protocol:
 FROC = tuple(register(froc(number)) for number in FALSE_POSITIVES)
 
 
-# Steps of the post-processing, each alone.
-COMPONENTS, NO_STEP = "components", "none"
-STEPS = {NO_STEP: "no post-processing", "erosion": "erosion alone", "median": "median alone", COMPONENTS: "components alone"}
+# Steps of the published post-processing, each alone, and all of them.
+COMPONENTS, NO_STEP, CHAIN = "components", "none", "chain"
+STEPS = {
+    NO_STEP: "no post-processing",
+    "erosion": "erosion alone",
+    "median": "median alone",
+    COMPONENTS: "components alone",
+    CHAIN: "published chain",
+}
 
 
 def after_step(step: str, protocol: Protocol | None = None) -> Protocol:

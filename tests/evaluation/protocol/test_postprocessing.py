@@ -9,27 +9,41 @@ from madad.evaluation.metrics.bounding_box import bounding_box
 from madad.evaluation.metrics.ordinal_scores import ZERO, to_ordinals, to_scores
 from madad.evaluation.protocol.postprocessing import (
     Sizes,
+    coded,
     erode,
     median,
     post_process,
+    published_sizes,
     remove_small,
+    score_inside,
     single_steps,
-    sizes_for,
+    sizes_of,
 )
 
 
-@pytest.mark.parametrize(("columns", "expected"), [(192, (7, 5, 56)), (96, (3, 5, 7)), (64, (2, 3, 2)), (48, (1, 3, 1))])
-def test_published_sizes_scale_with_the_grid(columns: int, expected: tuple) -> None:
-    assert sizes_for(dict.fromkeys(("erosion", "median", "min_component")), columns) == Sizes(*expected)
+@pytest.mark.parametrize(
+    ("voxel_mm", "expected"), [(1, (6, 9, 56)), (2, (3, 5, 7)), (3, (2, 3, 2)), (4, (2, 3, 1)), (8, (1, 3, 1))]
+)
+def test_published_windows_are_sizes_in_millimetres(voxel_mm: int, expected: tuple) -> None:
+    assert published_sizes((voxel_mm,) * 3) == Sizes(*expected)
 
 
-def test_given_sizes_win() -> None:
-    assert sizes_for({"erosion": 0, "median": 0, "min_component": 9}, 96) == Sizes(0, 0, 9)
+def test_published_windows_do_not_ask_how_wide_an_image_is() -> None:
+    assert published_sizes((3.0, 1.0, 1.0)).erosion == published_sizes((1.0, 1.0, 1.0)).erosion == 6
+
+
+@pytest.mark.parametrize("nothing", [None, 0])
+def test_maps_are_scored_as_they_are_by_default(nothing: int | None) -> None:
+    assert sizes_of(dict.fromkeys(("erosion", "median", "min_component"), nothing)) == sizes_of({}) == Sizes(0, 0, 0)
+
+
+def test_given_sizes_are_voxels() -> None:
+    assert sizes_of({"erosion": 1, "median": 3, "min_component": 9}) == Sizes(1, 3, 9)
 
 
 def test_even_median_is_refused() -> None:
     with pytest.raises(UserError, match=r"evaluation\.median: 4"):
-        sizes_for({"median": 4}, 96)
+        sizes_of({"median": 4})
 
 
 def test_erosion_stays_in_the_slice() -> None:
@@ -93,18 +107,38 @@ def test_removal_equals_scipy(min_component: int) -> None:
     assert np.array_equal(remove_small(np.asfortranarray(volume), min_component), expected)
 
 
+def lower_median(values: np.ndarray) -> float:
+    own = np.sort(values[~np.isnan(values)])
+    return own[(own.size - 1) // 2] if own.size else 0
+
+
 @pytest.mark.parametrize("sizes", [Sizes(2, 3, 1), Sizes(1, 5, 1), Sizes(0, 3, 1), Sizes(2, 0, 1), Sizes(0, 0, 1)])
-def test_single_steps_equal_scipy(sizes: Sizes) -> None:
+def test_single_steps_see_only_voxels_that_have_a_score(sizes: Sizes) -> None:
     generator = np.random.default_rng(3)
-    brain = ndimage.binary_dilation(generator.random((9, 16, 15)) < 0.02, iterations=3)
+    brain = ndimage.binary_dilation(generator.random((7, 12, 11)) < 0.02, iterations=3)
     scores = generator.normal(size=brain.shape).astype(np.float16)
-    steps = single_steps(scores, brain, sizes, post_process(scores, brain, sizes))
-    plain = np.where(brain, scores, 0).astype(np.float32)
-    expected = {"none": plain, "erosion": np.where(erode(brain, sizes.erosion), plain, 0)}
-    expected["median"] = ndimage.median_filter(plain, sizes.median) if sizes.median else plain
+    steps, eroded = single_steps(coded(scores, brain), brain, sizes), erode(brain, sizes.erosion)
+
+    def filtered(inside: np.ndarray) -> np.ndarray:
+        plain = np.where(inside, scores, np.nan).astype(float)
+        side = sizes.median
+        return ndimage.generic_filter(plain, lower_median, side, mode="constant", cval=np.nan) if side else plain
+
+    expected = {"none": (brain, scores), "erosion": (eroded, scores), "median": (brain, filtered(brain))}
+    expected["chain"] = (eroded, filtered(eroded))
     assert steps.keys() == expected.keys()
-    for name, volume in expected.items():
-        assert np.array_equal(to_scores(steps[name]), volume), name
+    for name, (inside, volume) in expected.items():
+        assert np.array_equal(steps[name].inside, inside), name
+        assert np.array_equal(to_scores(steps[name].ordinals)[inside], volume[inside]), name
+
+
+@pytest.mark.parametrize("side", [3, 5])
+def test_a_constant_map_stays_constant(side: int) -> None:
+    generator = np.random.default_rng(5)
+    brain = ndimage.binary_dilation(generator.random((8, 12, 11)) < 0.02, iterations=2)
+    for value in (0.7, -3.0):
+        found = score_inside(coded(np.full(brain.shape, value), brain), brain, side)
+        assert len(np.unique(found[brain])) == 1 and (found[~brain] == ZERO).all()
 
 
 def test_scores_of_a_box_are_those_of_the_volume() -> None:

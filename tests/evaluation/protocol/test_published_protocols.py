@@ -21,20 +21,20 @@ from madad.evaluation.protocol.run import evaluate
 from madad.evaluation.results.long_table import read
 
 IDENTITY = {"cohort": "toy", "modality": "T2w", "testset": "toy", "method": "pddpm", "seed": "0"}
-SHAPE = (10, 40, 96)  # the published sizes belong to 96 columns
+SHAPE = (10, 40, 96)  # of 2 mm, to which the published sizes belong
 Z, Y, X = np.indices(SHAPE)
 BRAIN = ((Z - 5) / 4.6) ** 2 + ((Y - 20) / 17) ** 2 + ((X - 48) / 40) ** 2 < 1
 
 
 def test_sizes_are_those_of_the_papers() -> None:
-    assert CHAINS["behrendt"].sizes(96) == Sizes(erosion=3, median=5, min_component=8)
-    assert CHAINS["behrendt"].sizes(48) == Sizes(erosion=1, median=3, min_component=2)
-    assert CHAINS["mhd"].sizes(96) == Sizes(erosion=0, median=0, min_component=0)
+    assert CHAINS["behrendt"].sizes((2.0, 2.0, 2.0)) == Sizes(erosion=3, median=5, min_component=8)
+    assert CHAINS["behrendt"].sizes((4.0, 4.0, 4.0)) == Sizes(erosion=2, median=3, min_component=2)
+    assert CHAINS["mhd"].sizes((2.0, 2.0, 2.0)) == Sizes(erosion=0, median=0, min_component=0)
 
 
 def test_unknown_chain_is_refused() -> None:
     with pytest.raises(UserError, match="published_scoring: 'behrend' is not one of behrendt, mhd"):
-        sizes_of("behrend", 96)
+        sizes_of("behrend", (2.0, 2.0, 2.0))
 
 
 @pytest.mark.parametrize("best", [0.2, 0.5, 0.77])
@@ -77,7 +77,7 @@ def scored(chain: str, *volumes: tuple[str, np.ndarray, np.ndarray]) -> dict[tup
     values = {("", "threshold"): threshold}
     for name, (ordinals, lesion, auprc) in tested.items():
         values[name, "auprc"] = auprc
-        values[name, "dice"] = published_dice(ordinals, lesion, threshold, sizes_of(chain, 96).min_component)
+        values[name, "dice"] = published_dice(ordinals, lesion, threshold, sizes_of(chain, (2.0, 2.0, 2.0)).min_component)
     return values
 
 

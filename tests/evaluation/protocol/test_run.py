@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from madad.evaluation.metrics.ordinal_scores import to_scores
-from madad.evaluation.protocol.postprocessing import Sizes, post_process
+from madad.evaluation.protocol.postprocessing import coded, erode, score_inside
 from madad.evaluation.results.long_table import COLUMNS
 from tests.evaluation.cases import BRAIN, FULL, PLAIN, SHAPE, Case, predicted
 
@@ -25,15 +25,16 @@ def test_every_row_is_named(tmp_path: Path) -> None:
 def test_ranking_is_that_of_the_post_processed_brain(tmp_path: Path) -> None:
     case = Case(tmp_path, FULL)
     sample = case.samples["test"][2]
-    noise = predicted(sample, "test").anomaly_map.astype(np.float16)
-    scores, reference = to_scores(post_process(noise, BRAIN, Sizes(1, 3, 2))[BRAIN]), sample.lesion[BRAIN]
+    noise, inner = predicted(sample, "test").anomaly_map.astype(np.float16), erode(BRAIN, 1)
+    case.write_maps(lambda one: predicted(one, "test").anomaly_map.astype(np.float16))
+    scores, reference = to_scores(score_inside(coded(noise, BRAIN), inner, 3)[inner]), sample.lesion[inner]
     assert case.values("auprc", "per_subject")["sub-2"] == pytest.approx(average_precision_score(reference, scores), abs=1e-7)
     assert case.values("auroc", "per_subject")["sub-2"] == pytest.approx(roc_auc_score(reference, scores), abs=1e-7)
 
 
 def test_pooled_metric_is_that_of_all_voxels(tmp_path: Path) -> None:
     case = Case(tmp_path, FULL)
-    pairs = [(predicted(s, "test").anomaly_map.astype(np.float16)[BRAIN], s.lesion[BRAIN]) for s in case.samples["test"][2:]]
+    pairs = [(predicted(s, "test").anomaly_map.astype(np.float32)[BRAIN], s.lesion[BRAIN]) for s in case.samples["test"][2:]]
     scores, reference = (np.concatenate(part) for part in zip(*pairs, strict=True))
     assert case.values("auprc", "pooled", PLAIN)[""] == pytest.approx(average_precision_score(reference, scores), abs=1e-7)
 

@@ -99,7 +99,7 @@ def test_post_processing_has_every_step_alone_and_all(tmp_path) -> None:
     columns = list(rows[0])[2:]
     assert len(columns) == 14
     assert columns[:4] == ["AUPRC, none", "AUPRC, erosion", "AUPRC, median", "AUPRC, all"]
-    assert columns[4:9] == [f"Dice, validation, {step}" for step in ("none", "erosion", "median", "components", "all")]
+    assert columns[4:9] == [f"Dice, validation, {step}" for step in ("none", "erosion", "median", "components", "chain")]
     assert all(column.startswith("Dice, oracle†, ") for column in columns[9:])
 
 
