@@ -23,7 +23,7 @@ from madad.core.io.manifest import read_table
 BRAIN_BOX_MM, BRAIN_MM3 = (189, 189, 163), 1.883e6
 GRID_MULTIPLES = (16, 16, 8)
 # Compressed bytes per voxel of the brain (per voxel of the grid for `reconstruction`, which has noise outside the brain).
-BYTES = {"head": 1.6, "preprocessed": 4.0, "pack": 4.2, "map": 2.1, "reconstruction": 1.8, "bank": 0.06}
+BYTES = {"head": 1.6, "preprocessed": 4.0, "pack": 4.2, "map": 4.2, "reconstruction": 1.8, "bank": 0.06}
 PICTURE = 75_000
 # A model file at the default widths, for cards that do not state it.
 MODEL_MB = 200

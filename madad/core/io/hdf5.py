@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from madad.core.errors import UserError
+from madad.core.io.hdf5_datasets import append, open_store, texts, within
 from madad.core.provenance import complete
 from madad.core.score_levels import ScoreLevels
 from madad.core.shapes import Shape3, Vector3, shape3, vector3
@@ -71,7 +72,7 @@ def write_pack(path: str | Path, samples: Iterator[Sample], *, affine: np.ndarra
         for sample in samples:
             for key, dtype in (("image", np.float32), ("brain", np.uint8), ("lesion", np.uint8)):
                 array = np.ascontiguousarray(getattr(sample, key), dtype=dtype)
-                _append(store, key, array)
+                append(store, key, array)
                 digest.update(array.tobytes())
             names.append(sample.name)
             groups.append(sample.group)
@@ -79,8 +80,8 @@ def write_pack(path: str | Path, samples: Iterator[Sample], *, affine: np.ndarra
         if len(set(names)) != len(names):
             raise ValueError(f"{path}: sample names are not unique")
         digest.update("\n".join(names).encode())
-        for key, texts in (("name", names), ("group", groups), ("covariates", covariates)):
-            store.create_dataset(key, data=texts, dtype=h5py.string_dtype())
+        for key, own in (("name", names), ("group", groups), ("covariates", covariates)):
+            store.create_dataset(key, data=own, dtype=h5py.string_dtype())
         store.attrs["content"] = digest.hexdigest()[:16]
     return len(names)
 
@@ -101,10 +102,10 @@ class Pack:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._store = _open(self.path)
-        self.names = _texts(self._store, "name")
-        self.groups = _texts(self._store, "group")
-        self.covariates = [json.loads(text) for text in _texts(self._store, "covariates")]
+        self._store = open_store(self.path)
+        self.names = texts(self._store, "name")
+        self.groups = texts(self._store, "group")
+        self.covariates = [json.loads(text) for text in texts(self._store, "covariates")]
         self.modality = str(self._store.attrs["modality"])
         self.cohort = str(self._store.attrs["cohort"])
         self.split = str(self._store.attrs["split"])
@@ -194,11 +195,11 @@ def write_maps(path: str | Path, predictions: Iterator[Prediction], attributes: 
     with complete(path) as partial, h5py.File(partial, "w") as store:
         store.attrs.update(attributes)
         for prediction in predictions:
-            anomaly_map = _within(prediction.anomaly_map, np.float32)
+            anomaly_map = within(prediction.anomaly_map, np.float32)
             levels.add(anomaly_map)
-            _append(store, "anomaly_map", anomaly_map)
+            append(store, "anomaly_map", anomaly_map)
             if prediction.reconstruction is not None:
-                _append(store, "reconstruction", _within(prediction.reconstruction, np.float16))
+                append(store, "reconstruction", within(prediction.reconstruction, np.float16))
             for key, values in columns.items():
                 values.append(getattr(prediction, key))
         for key in ("name", "split"):
@@ -221,9 +222,9 @@ class Maps:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._store = _open(self.path)
-        self.names = _texts(self._store, "name")
-        self.splits = _texts(self._store, "split")
+        self._store = open_store(self.path)
+        self.names = texts(self._store, "name")
+        self.splits = texts(self._store, "split")
         self.seconds = self._store["seconds"][:]
         self.peak_memory_mb = self._store["peak_memory_mb"][:]
         self.attributes = {key: str(value) for key, value in self._store.attrs.items()}
@@ -269,39 +270,3 @@ class Maps:
     def reconstruction(self, row: int) -> np.ndarray | None:
         """Return the reconstruction of a row, (S, H, W) float32, or None where the method makes none."""
         return self._store["reconstruction"][row].astype(np.float32) if self.has_reconstruction else None
-
-
-def _open(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run the step that writes it") from None
-    except OSError as error:
-        raise UserError(f"{path}: not a readable HDF5 file ({error}); delete it and run again") from None
-
-
-def _append(store: h5py.File, key: str, array: np.ndarray) -> None:
-    if key not in store:
-        store.create_dataset(
-            key,
-            shape=(0, *array.shape),
-            maxshape=(None, *array.shape),
-            dtype=array.dtype,
-            chunks=(1, 1, *array.shape[1:]),
-            compression="gzip",
-            compression_opts=1,
-            shuffle=True,
-        )
-    dataset = store[key]
-    dataset.resize(dataset.shape[0] + 1, axis=0)
-    dataset[-1] = array
-
-
-def _within(array: np.ndarray, kind: type[np.float16] | type[np.float32]) -> np.ndarray:
-    limit = float(np.finfo(kind).max)
-    with np.errstate(over="ignore"):
-        return np.clip(array.astype(np.float32), -limit, limit).astype(kind)
-
-
-def _texts(store: h5py.File, key: str) -> list[str]:
-    return [text.decode() if isinstance(text, bytes) else str(text) for text in store[key][:]]

@@ -98,7 +98,7 @@ def test_post_processing_has_every_step_alone_and_all(tmp_path) -> None:
     rows = table(tmp_path, simulated(), write_post_processing)
     columns = list(rows[0])[2:]
     assert len(columns) == 14
-    assert columns[:4] == ["AUPRC, none", "AUPRC, erosion", "AUPRC, median", "AUPRC, all"]
+    assert columns[:4] == ["AUPRC, none", "AUPRC, erosion", "AUPRC, median", "AUPRC, chain"]
     assert columns[4:9] == [f"Dice, validation, {step}" for step in ("none", "erosion", "median", "components", "chain")]
     assert all(column.startswith("Dice, oracle†, ") for column in columns[9:])
 
