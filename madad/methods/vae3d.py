@@ -5,7 +5,7 @@ arXiv 2506.10233, compare it.
 
 1. An encoder gives mean and variance of a short code of the whole volume, a decoder the volume of a code.
 2. Training on healthy volumes: squared error of the volume decoded from a sample + KL divergence of the code from the normal
-   law, both as in the bound on the likelihood (Kingma & Welling 2014, arXiv 1312.6114), divided by the number of voxels.
+   law (Kingma & Welling 2014, arXiv 1312.6114), both summed over a volume and divided by the number of its voxels.
 3. Test: the volume decoded from the mean of its code.
 4. Map: |x - x'| in the brain, the smallest over displacements of x' by a voxel or two.
 
@@ -22,8 +22,11 @@ from torch import Tensor, nn
 from madad.core.interfaces import Batch
 from madad.models.diffusion.residuals import shift_robust_residual
 from madad.models.networks.blocks import check_groups
+from madad.models.networks.conv_autoencoder import Strides
 from madad.models.networks.dense_vae import DenseVAE, divergence, sample
 from madad.models.networks.tensor_layout import as_images, as_volume, check_reach
+
+SLOPE = 0.2  # of the leaky rectifiers, released code of arXiv 2506.10233
 
 
 class VAE3D(nn.Module):
@@ -34,6 +37,7 @@ class VAE3D(nn.Module):
         *,
         channels: list[int],
         norm_groups: int,
+        strides: str,
         bottleneck_grid: int,
         latent_size: int,
         dropout: float,
@@ -50,17 +54,19 @@ class VAE3D(nn.Module):
             bottleneck_grid=bottleneck_grid,
             latent_size=latent_size,
             dropout=dropout,
-            entry=False,
+            entry=True,
+            strides=Strides(padded=strides == "padded", slope=SLOPE),
+            drop_law=True,
         )
         self.kl_weight = kl_weight
         self.residual_shift = residual_shift
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the negative bound on the log-likelihood of volumes (B, 1, S, H, W), in nats per voxel plus a constant."""
+        """Return squared error plus divergence of volumes (B, 1, S, H, W), both per voxel: a bound on the log-likelihood."""
         x = batch["image"]
         mean, log_variance = (part.float() for part in self._encode(x))
         x_hat = self.network.decode(sample(mean, log_variance, generator), x.shape[2:])
-        error = 0.5 * (x_hat.float() - x).square().mean()
+        error = (x_hat.float() - x).square().mean()
         cost = divergence(mean, log_variance).mean() / x[0].numel()
         return {"loss": error + self.kl_weight * cost, "error": error, "divergence": cost}
 

@@ -37,7 +37,7 @@ def test_bound_in_closed_form() -> None:
     method, image = build(kl_weight=2.0), pair(2, 1, 4, 8, 8)["healthy"]
     method.network = known = Known()
     losses = method.training_loss({"image": image}, generator())
-    error = 0.5 * (known.code[:, :1, None, None, None] - image).square().mean()
+    error = (known.code[:, :1, None, None, None] - image).square().mean()
     assert losses["divergence"].item() == pytest.approx(2 * 0.5 * 3**2 / (4 * 8 * 8))  # two numbers of mean 3 and variance 1
     assert losses["loss"].item() == pytest.approx((error + 2 * losses["divergence"]).item())
     assert (known.code != 3).all()  # a sample
@@ -53,6 +53,29 @@ def test_mean_of_the_code_is_decoded_at_test() -> None:
 @pytest.mark.parametrize("shape", [(4, 1, 32, 32), (5, 1, 30, 17), (13, 1, 16, 20)])
 def test_volumes_of_any_size(shape: tuple[int, ...]) -> None:
     assert build().reconstruct(torch.rand(shape), generator()).shape == shape
+
+
+@pytest.mark.parametrize("shape", [(13, 1, 13, 13), (14, 1, 30, 17)])
+def test_volumes_of_any_size_that_unpadded_kernels_cover(shape: tuple[int, ...]) -> None:
+    assert build(strides="unpadded").reconstruct(torch.rand(shape), generator()).shape == shape
+    with pytest.raises(UserError, match=r"vae3d\.parameters\.channels: images of 12 x 13 x 13 voxels .* reach of 13"):
+        build(strides="unpadded").reconstruct(torch.rand(12, 1, 13, 13), generator())
+
+
+def test_published_strides_leave_seven_cells_of_160_voxels() -> None:
+    network = build(strides="unpadded", channels=[8, 8, 8, 8]).network
+    assert network.reach == 61
+    assert network.decoder.sizes([160, 160, 160])[-1] == [7, 7, 7]
+    assert build(channels=[8, 8, 8, 8]).network.decoder.sizes([160, 160, 160])[-1] == [10, 10, 10]
+
+
+def test_dropout_sets_numbers_of_the_law_to_zero() -> None:
+    method = build(dropout=0.5, latent_size=64).train()
+    method.network.bottleneck.encode = lambda features: torch.ones(len(features), 128)
+    mean, log_variance = method.network.encode(torch.rand(1, 1, 8, 8, 8))
+    assert set(torch.cat([mean, log_variance], dim=1).unique().tolist()) == {0.0, 2.0}
+    assert not any(isinstance(module, torch.nn.Dropout) and module.p for module in method.network.bottleneck.modules())
+    assert {module.negative_slope for module in method.modules() if isinstance(module, torch.nn.LeakyReLU)} == {0.2}
 
 
 def test_displacement_between_slices_is_forgiven() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,6 +25,36 @@ LINEAR = {2: "bilinear", 3: "trilinear"}
 Norm = Callable[[int], nn.Module]
 
 
+@dataclass(frozen=True)
+class Strides:
+    """How the levels of encoder and decoder change the resolution.
+
+    Attributes:
+        padded: pad every convolution, so that it halves or doubles the resolution exactly; without, the encoder loses what its
+            kernels cannot cover, and the decoder's image is resized in the end, as in the released code of arXiv 2506.10233.
+        slope: of the leaky rectifiers below 0.
+    """
+
+    padded: bool = True
+    slope: float = 0.01
+
+    @property
+    def padding(self) -> int:
+        """Voxels that are added at each end."""
+        return KERNEL // 2 if self.padded else 0
+
+    def coarser(self, side: int) -> int:
+        """Return the side of the features of the next level."""
+        return (side + 2 * self.padding - KERNEL) // 2 + 1
+
+    def reach(self, levels: int) -> int:
+        """Return the smallest side of an image: the cell that a feature represents, or what the kernels cover."""
+        return 2**levels if self.padded else 2**levels * (KERNEL - 1) - (KERNEL - 2)
+
+
+PADDED = Strides()
+
+
 class Encoder(nn.Module):
     """Images (B, 1, …) to features (B, channels[-1], …); every level halves the resolution.
 
@@ -31,18 +62,21 @@ class Encoder(nn.Module):
         spatial_dims: 2 or 3.
         channels: of every level.
         norm: builds the normalisation for a number of channels.
+        strides: how a level halves the resolution.
 
     Attributes:
-        reach: voxels per side of the cell that one feature represents.
+        reach: smallest side of an image.
     """
 
-    def __init__(self, *, spatial_dims: int, channels: Sequence[int], norm: Norm) -> None:
+    def __init__(self, *, spatial_dims: int, channels: Sequence[int], norm: Norm, strides: Strides = PADDED) -> None:
         super().__init__()
         convolution = CONVOLUTIONS[spatial_dims]
-        self.reach = 2 ** len(channels)
+        self.reach = strides.reach(len(channels))
         self.down = nn.Sequential(
             *(
-                nn.Sequential(convolution(above, below, KERNEL, stride=2, padding=KERNEL // 2), norm(below), nn.LeakyReLU())
+                nn.Sequential(
+                    convolution(above, below, KERNEL, stride=2, padding=strides.padding), norm(below), nn.LeakyReLU(strides.slope)
+                )
                 for above, below in itertools.pairwise([1, *channels])
             )
         )
@@ -56,33 +90,35 @@ class Decoder(nn.Module):
     """The encoder's mirror image: features (B, channels[-1], …) to images (B, 1, …) of any size.
 
     Args:
-        spatial_dims, channels, norm: as in the encoder.
+        spatial_dims, channels, norm, strides: as in the encoder.
         entry: normalise and rectify the features first, as in the released code of Baur et al.
     """
 
-    def __init__(self, *, spatial_dims: int, channels: Sequence[int], norm: Norm, entry: bool) -> None:
+    def __init__(self, *, spatial_dims: int, channels: Sequence[int], norm: Norm, entry: bool, strides: Strides = PADDED) -> None:
         super().__init__()
+        self.strides, self.mode = strides, LINEAR[spatial_dims]
         finer = [*reversed(channels[:-1]), channels[0]]
         self.entry = nn.Sequential(norm(channels[-1]), nn.ReLU()) if entry else nn.Identity()
         self.up = nn.ModuleList(
-            TRANSPOSED[spatial_dims](below, above, KERNEL, stride=2, padding=KERNEL // 2)
+            TRANSPOSED[spatial_dims](below, above, KERNEL, stride=2, padding=strides.padding)
             for below, above in zip(reversed(channels), finer, strict=True)
         )
-        self.after_up = nn.ModuleList(nn.Sequential(norm(above), nn.LeakyReLU()) for above in finer)
+        self.after_up = nn.ModuleList(nn.Sequential(norm(above), nn.LeakyReLU(strides.slope)) for above in finer)
         self.head = CONVOLUTIONS[spatial_dims](channels[0], 1, 1)
 
     def forward(self, features: Tensor, size: Sequence[int]) -> Tensor:
         """Compute images (B, 1, *size) from features, whose size is the last of `sizes`."""
         x, above = self.entry(features), self.sizes(size)[-2::-1]
         for larger, layers, target in zip(self.up, self.after_up, above, strict=True):
-            x = layers(larger(x, output_size=target))
-        return self.head(x)
+            x = layers(larger(x, output_size=target) if self.strides.padded else larger(x))
+        x = self.head(x)
+        return x if self.strides.padded else functional.interpolate(x, size=list(size), mode=self.mode)
 
     def sizes(self, size: Sequence[int]) -> list[list[int]]:
         """Return the sizes of an image and of its features at every level, the coarsest last."""
         sizes = [list(size)]
         for _ in self.up:
-            sizes.append([(side + 1) // 2 for side in sizes[-1]])
+            sizes.append([self.strides.coarser(side) for side in sizes[-1]])
         return sizes
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from madad.models.networks.conv_autoencoder import Decoder, DenseBottleneck, Encoder, Norm
+from madad.models.networks.conv_autoencoder import PADDED, Decoder, DenseBottleneck, Encoder, Norm, Strides
 
 
 class DenseVAE(nn.Module):
@@ -22,8 +22,10 @@ class DenseVAE(nn.Module):
         norm: builds the normalisation for a number of channels.
         bottleneck_grid: cells per side between the features and the code.
         latent_size: length of the code.
-        dropout: on both sides of the code.
+        dropout: on both sides of the code, or of the numbers of its law.
         entry: normalise and rectify the input of the decoder.
+        strides: how the levels change the resolution.
+        drop_law: drop means and log variances instead of what the dense layers take and give.
     """
 
     def __init__(
@@ -36,23 +38,26 @@ class DenseVAE(nn.Module):
         latent_size: int,
         dropout: float,
         entry: bool,
+        strides: Strides = PADDED,
+        drop_law: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(spatial_dims=spatial_dims, channels=channels, norm=norm)
+        self.encoder = Encoder(spatial_dims=spatial_dims, channels=channels, norm=norm, strides=strides)
         self.bottleneck = DenseBottleneck(
             spatial_dims=spatial_dims,
             channels=channels[-1],
             grid=bottleneck_grid,
             outputs=2 * latent_size,
             latent_size=latent_size,
-            dropout=dropout,
+            dropout=0.0 if drop_law else dropout,
         )
-        self.decoder = Decoder(spatial_dims=spatial_dims, channels=channels, norm=norm, entry=entry)
+        self.dropout = nn.Dropout(dropout if drop_law else 0.0)
+        self.decoder = Decoder(spatial_dims=spatial_dims, channels=channels, norm=norm, entry=entry, strides=strides)
         self.reach = self.encoder.reach
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance (B, latent_size) of the codes of images (B, 1, …)."""
-        mean, log_variance = self.bottleneck.encode(self.encoder(x)).chunk(2, dim=1)
+        mean, log_variance = self.dropout(self.bottleneck.encode(self.encoder(x))).chunk(2, dim=1)
         return mean, log_variance
 
     def decode(self, z: Tensor, size: Sequence[int]) -> Tensor:
