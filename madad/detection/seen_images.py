@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from madad.core import intensity_scale
 from madad.core.errors import SubjectError, UserError
 from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Pack
@@ -61,10 +62,11 @@ def look(image: np.ndarray, brain: np.ndarray, template: Template) -> dict[str, 
     """Return how a normalised brain looks: quantiles, and the mean of each tissue, which differ between sequences.
 
     Args:
-        image: (I, J, K) in [0, 1], on the template's grid.
+        image: (I, J, K) on the scale of a pack, on the template's grid.
         brain: (I, J, K) bool.
         template: on the same grid.
     """
+    image = intensity_scale.seen(image)
     inside = image[brain > 0]
     found = {f"normalised_p{q}": float(value) for q, value in zip(QUANTILES, np.percentile(inside, QUANTILES), strict=True)}
     if template.white is None or template.grey is None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -75,33 +76,56 @@ def _predictions(method: Method, packs: list[Pack], seed: int, device: torch.dev
         yield _predict(method, pack, index, seed, device)
 
 
-@torch.inference_mode()
 def _predict(method: Method, pack: Pack, index: int, seed: int, device: torch.device) -> Prediction:
     name = pack.names[index]
-    whole = torch.from_numpy(pack.image(index)).unsqueeze(1).to(device)
-    volume = whole.clamp(LOWEST, HIGHEST)
-    brain = torch.from_numpy(pack.brain(index)).to(device)
     # A corrupted sample is given the noise of its base sample, so that their maps differ only by the artefact.
     draws = str(pack.covariates[index].get("base", name))
-    generator = torch_generator(seed, "inference", draws)
-    torch.manual_seed(seed_from(seed, "inference layers", draws))
     devices.reset_peak_memory(device)
-    devices.synchronise(device)
-    begun = time.perf_counter()
-    reconstruction = method.reconstruct(volume, generator)
-    scored = whole if getattr(method, "whole_scale", False) else volume
-    anomaly_map = method.anomaly_map(scored, reconstruction, brain, generator)
-    devices.synchronise(device)
-    seconds = time.perf_counter() - begun
-    stored = None if reconstruction is None else reconstruction.reshape(-1, *volume.shape).mean(dim=0)[:, 0].float().cpu().numpy()
+    made = apply(method, pack.image(index), pack.brain(index), seed, draws, device)
     return Prediction(
         name=name,
         split=pack.split,
-        anomaly_map=_finite(anomaly_map.float().cpu().numpy(), name, pack),
-        reconstruction=None if stored is None else _finite(stored, name, pack),
-        seconds=seconds,
+        anomaly_map=_finite(made.anomaly_map, name, pack),
+        reconstruction=None if made.reconstruction is None else _finite(made.reconstruction, name, pack),
+        seconds=made.seconds,
         peak_memory_mb=devices.peak_memory_mb(device),
     )
+
+
+class Applied(NamedTuple):
+    """What a method makes of one image: map and reconstruction (S, H, W) float32, and the wall time of both."""
+
+    anomaly_map: np.ndarray
+    reconstruction: np.ndarray | None
+    seconds: float
+
+
+@torch.inference_mode()
+def apply(method: Method, image: np.ndarray, brain: np.ndarray, seed: int, draws: str, device: torch.device) -> Applied:
+    """Apply a method to one image.
+
+    Args:
+        method: with its weights, on the device.
+        image: (S, H, W) float32 on the scale of a pack, 0 outside the brain.
+        brain: (S, H, W) bool.
+        seed: of all random numbers.
+        draws: name of the image, from which its random numbers follow as well.
+        device: that the method is on.
+    """
+    whole = torch.from_numpy(image).unsqueeze(1).to(device)
+    volume = whole.clamp(LOWEST, HIGHEST)
+    inside = torch.from_numpy(brain).to(device)
+    generator = torch_generator(seed, "inference", draws)
+    torch.manual_seed(seed_from(seed, "inference layers", draws))
+    devices.synchronise(device)
+    begun = time.perf_counter()
+    made = method.reconstruct(volume, generator)
+    scored = whole if getattr(method, "whole_scale", False) else volume
+    anomaly_map = method.anomaly_map(scored, made, inside, generator)
+    devices.synchronise(device)
+    seconds = time.perf_counter() - begun
+    stored = None if made is None else made.reshape(-1, *volume.shape).mean(dim=0)[:, 0].float().cpu().numpy()
+    return Applied(anomaly_map.float().cpu().numpy(), stored, seconds)
 
 
 def _finite(array: np.ndarray, name: str, pack: Pack) -> np.ndarray:

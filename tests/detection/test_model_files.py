@@ -34,7 +34,7 @@ def test_it_says_how_it_was_made_and_how_it_is_used(model: Path) -> None:
 
 def test_thresholds_name_their_protocol_and_none_has_seen_test_labels(model: Path) -> None:
     known = about(model)
-    assert {row["protocol"]: row["value"] for row in known["thresholds"]} == {"validation": 3.0, "healthy_fpr_1": 2.0}
+    assert {row["protocol"]: row["value"] for row in known["thresholds"]} == {"validation": 6.0, "healthy_fpr_1": 2.0}
     assert known["threshold"]["protocol"] == "validation" and known["threshold"]["testset"] == "mine"
     found = known["metrics"]["validation"]["mine"]
     assert found["dice"] == found["auprc"] == 1.0 and found["healthy"] == 1 and found["with_lesion"] == 2
@@ -157,7 +157,7 @@ def test_commands(model: Path, run: FinishedRun, tmp_path: Path, capsys: pytest.
     said = capsys.readouterr()
     assert "no licence is stated" in said.err and "trained on: 6 healthy subjects of mine" in said.out
     assert cli.main(["model", "info", str(tmp_path / "a.zip")]) == 0
-    assert "threshold: 3 (validation: " in capsys.readouterr().out
+    assert "threshold: 6 (validation: " in capsys.readouterr().out
     assert cli.main(["model", "info", "--json", str(model)]) == 0
     assert json.loads(capsys.readouterr().out)["licence"] == "CC0"
     assert cli.main(["model", "import", str(model), str(tmp_path / "results/runs/a/T1w/b/seed1")]) == 0
