@@ -34,6 +34,13 @@ def test_worst_output_of_an_item_is_shown() -> None:
     assert ", other` | **Different:** another rule | 7.0e-01 |" in second
 
 
+def test_methods_that_train_in_another_precision_are_told() -> None:
+    trained = [name for name in (*cards.names(), *cards.components()) if cards.load(name)["capabilities"]["trains"]]
+    auto = {name for name in trained if cards.load(name)["training"]["precision"]["default"] == "auto"}
+    row = next(row for row in DIFFERENCES if "bfloat16" in row["difference"])
+    assert auto == set(row["system"].split(", "))
+
+
 def test_differences_are_complete_and_of_systems_that_exist() -> None:
     names = {*cards.names(), *cards.components(), "fluid"}
     for row in DIFFERENCES:

@@ -130,3 +130,9 @@ def test_rows_keep_their_place_and_columns_are_pooled() -> None:
     image = torch.randn(1, 16, 12, 8)
     assert torch.allclose(network(image), network(image.flip(3)), atol=1e-6)
     assert torch.equal(network(image.flip(2)).view(64, 12), network(image).view(64, 12).flip(1))
+
+
+def test_every_norm_of_the_unet_has_the_published_epsilon_and_those_of_the_encoder_another() -> None:
+    for network, epsilon in ((tiny(), 1e-6), (tiny(condition_channels=8), 1e-6), (encoder(), 1e-5)):
+        norms = [module.eps for module in network.modules() if isinstance(module, torch.nn.GroupNorm)]
+        assert len(norms) > 5 and set(norms) == {epsilon}

@@ -80,6 +80,12 @@ def test_attention_of_the_published_layout_does_not_start_as_an_identity() -> No
         assert torch.equal(attention(features), features) != changes
 
 
+@pytest.mark.parametrize("layout", ["rombach", "monai"])
+def test_every_norm_has_the_published_epsilon(layout: str) -> None:
+    norms = [module.eps for module in autoencoder(**SMALL, layout=layout).modules() if isinstance(module, nn.GroupNorm)]
+    assert len(norms) > 10 and set(norms) == {1e-6}
+
+
 def test_last_layer_is_what_the_image_is_made_of() -> None:
     for layout in ("rombach", "monai"):
         network = autoencoder(**SMALL, layout=layout)
