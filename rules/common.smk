@@ -31,7 +31,7 @@ onstart:
     COHORTS = startup.understood(PLAN)
     logger.info(startup.cohort_lines(COHORTS))
     try:
-        startup.check_groups(PLAN, COHORTS, workflow.dag.needrun_jobs())
+        startup.check_groups(PLAN, COHORTS, list(workflow.dag.needrun_jobs()))
     except UserError as error:
         raise WorkflowError(str(error)) from None
     logger.log(*startup.first_lines(PLAN))

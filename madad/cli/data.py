@@ -67,15 +67,15 @@ def cohort(arguments: Arguments) -> None:
     config = settings.resolve(read_configuration(arguments.configuration))
     understood = understanding.understand(config, "names" if arguments.names else "files")
     print("\n".join(understanding.lines(understood)))
-    understanding.check(config, understood)
+    understanding.check(understood, understanding.needs(config))
 
 
 def preprocess(arguments: Arguments) -> None:
     """Preprocess one shard of a cohort."""
-    from madad.core.io.manifest import NO_SPLIT, read_manifest
+    from madad.core.io.manifest import read_manifest
     from madad.data.preprocessing import shards
 
-    rows = [row for row in read_manifest(arguments.manifest) if row["split"] != NO_SPLIT]
+    rows = read_manifest(arguments.manifest)
     shards.run(rows, arguments.shard, arguments.shards, arguments.folder, arguments.options, arguments.table)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ CACHES = {"MPLCONFIGDIR": "matplotlib", "NUMBA_CACHE_DIR": "numba"}
 # next clone, and run again; a prefix for all commands, or PYTHONPATH itself, would reach the rules of a Snakefile that uses this
 # workflow as a module.
 PROGRAM = 'env PYTHONPATH="$MADAD_PATH" python -m madad'
-# Rules that need to know of nobody whether they are healthy.
+# Rules by which one cohort is read: another one that cannot be read does not stop them.
 READING = {"all", "download", "cohort"}
 
 
@@ -76,19 +76,26 @@ def cohort_lines(found: understanding.Understood) -> str:
     return "\n".join(understanding.lines(found))
 
 
-def check_groups(plan: Plan, found: understanding.Understood, jobs: Iterable[Any]) -> None:
+def check_groups(plan: Plan, found: understanding.Understood, jobs: Sequence[Any]) -> None:
     """Stop a run before its first job if it needs subjects of known group where there are none.
 
     Args:
         plan: of the run.
         found: from `understood`.
-        jobs: Snakemake's jobs that are going to run.
+        jobs: Snakemake's jobs that are going to run; a module may have put something in front of the names of their rules.
 
     Raises:
         UserError: a cohort cannot be read, or too little is known about its subjects.
     """
+    learning = [job for job in _of("train", jobs) if understanding.learns(plan.entries[job.wildcards.method]["base"])]
+    healthy = {job.wildcards.cohort for job in [*learning, *_of("implant", jobs)]}
+    anybody = {settings.cohort_of(job.wildcards.testset) for job in _of("infer", jobs)}
     if any(job.rule.name not in READING for job in jobs):
-        understanding.check(plan.config, found)
+        understanding.check(found, understanding.Needs(healthy, anybody))
+
+
+def _of(rule: str, jobs: Sequence[Any]) -> list[Any]:
+    return [job for job in jobs if job.rule.name.endswith(rule)]
 
 
 def first_lines(plan: Plan) -> tuple[int, str]:

@@ -19,7 +19,7 @@ EXCLUDED = "results/cohorts/study/excluded.tsv"
 # The clone tells where it was loaded from: an installed madad must not stand in for it.
 TELL = """
 import os, sys
-if "cohort" in sys.argv:
+if "manifest" in sys.argv:
     open(os.environ["MARK"], "w").write(__file__)
 """
 OUTER = """

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -71,3 +72,34 @@ def test_a_cohort_that_lacks_a_sequence_is_named(monkeypatch: pytest.MonkeyPatch
         "second: takes part with T1w; it has no FLAIR",
         "disk: a line",
     ]
+
+
+def job(rule: str, **wildcards: str) -> SimpleNamespace:
+    """Stand in for a job of Snakemake's."""
+    return SimpleNamespace(rule=SimpleNamespace(name=rule), wildcards=SimpleNamespace(**wildcards))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "refused"),
+    [
+        ([job("cohort", cohort="study"), job("all")], False),
+        ([job("preprocess", cohort="study")], False),
+        ([job("train", cohort="study", method="intensity")], False),
+        ([job("train", cohort="study", method="ddpm")], True),
+        ([job("its_train", cohort="study", method="ddpm")], True),
+        ([job("implant", cohort="study")], True),
+        ([job("infer", cohort="study", method="intensity", testset="study-corrupted")], True),
+    ],
+)
+def test_a_run_stops_where_its_jobs_need_a_group_that_is_unknown(tmp_path: Path, jobs: list, refused: bool) -> None:
+    (tmp_path / "sub-01").mkdir()
+    (tmp_path / "sub-01" / "sub-01_FLAIR.nii.gz").touch()
+    study = {"study": {"kind": "bids", "root": str(tmp_path)}}
+    plan = planned(cohorts=study, train_on=["study"], test_on=["study"], methods=["intensity", "ddpm"])
+    found = startup.understood(plan)
+    assert "1 of 1 subjects of study are of unknown group" in startup.cohort_lines(found)
+    if not refused:
+        startup.check_groups(plan, found, jobs)
+        return
+    with pytest.raises(UserError, match=r"cohorts\.study\.group: healthy"):
+        startup.check_groups(plan, found, jobs)

@@ -148,7 +148,14 @@ def _people(counts: Mapping[str, int]) -> str:
 
 def _wrapped(title: str, text: str) -> list[str]:
     indent = " " * (TITLE + 1)
-    return textwrap.wrap(text, WIDTH, initial_indent=f"  {title:<{TITLE - 2}} ", subsequent_indent=indent, break_long_words=False)
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=f"  {title:<{TITLE - 2}} ",
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _listed(counts: Mapping[str, int]) -> str:

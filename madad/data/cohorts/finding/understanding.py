@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from madad.configuration import sequences, settings
+from madad.configuration import cards, experiments, sequences, settings
 from madad.configuration.schema import Options
 from madad.core.errors import UserError
 from madad.data.cohorts.finding import summary
-from madad.data.cohorts.finding.groups import HEALTHY, UNKNOWN
+from madad.data.cohorts.finding.groups import HEALTHY, PATIENT, UNKNOWN
 from madad.data.cohorts.finding.manifest_rows import read
 from madad.data.cohorts.finding.reading import Depth, Reading
 from madad.data.cohorts.finding.summary import Facts
 
 Understood = dict[str, Facts | str | UserError]
+
+
+class Needs(NamedTuple):
+    """What a run needs to know.
+
+    Attributes:
+        healthy: cohorts with subjects who must be known to be healthy.
+        anybody: cohorts with subjects whose group must be known.
+    """
+
+    healthy: Collection[str]
+    anybody: Collection[str]
 
 
 def read_cohort(kind: str, root: Path, options: dict[str, Any], modalities: list[str], depth: Depth = "all") -> Reading:
@@ -41,12 +54,34 @@ def lines(understood: Understood) -> list[str]:
     return told
 
 
-def check(config: Options, understood: Understood) -> None:
-    """Refuse a run whose cohorts cannot be read, or lack healthy subjects: nobody is taken for healthy without evidence.
+def needs(config: Options) -> Needs:
+    """Return what a whole run needs to know about its cohorts.
 
     Args:
         config: from `madad.configuration.settings.resolve`.
+    """
+    learning = any(learns(entry["base"]) for entry in experiments.entries(config).values())
+    implanted = {settings.cohort_of(test) for test in config["test_on"] if settings.IMPLANTED in test}
+    tested = {settings.cohort_of(test) for test in config["test_on"]}
+    return Needs(implanted | set(config["train_on"] if learning else ()), tested)
+
+
+def learns(base: str) -> bool:
+    """Return whether a method is trained on healthy subjects, or fitted on them.
+
+    Args:
+        base: card of the method.
+    """
+    able = cards.load(base)["capabilities"]
+    return bool(able["trains"] or able["fits"])
+
+
+def check(understood: Understood, needed: Needs) -> None:
+    """Refuse a run whose cohorts cannot be read, or lack healthy subjects: nobody is taken for healthy without evidence.
+
+    Args:
         understood: from `understand`.
+        needed: what the run needs.
 
     Raises:
         UserError: one list of the cohorts that cannot be read, or of those that lack healthy subjects, with everybody whose
@@ -55,12 +90,12 @@ def check(config: Options, understood: Understood) -> None:
     if errors := [str(found) for found in understood.values() if isinstance(found, UserError)]:
         raise UserError("\n".join(errors))
     read_ones = {name: found for name, found in understood.items() if isinstance(found, dict)}
-    lacking = [name for name, found in read_ones.items() if _needs_more(name, found["groups"], config)]
+    lacking = [name for name, found in read_ones.items() if _lacks(name, found["groups"], needed)]
     if not lacking:
         return
-    told = [f"{summary.unknown_line(name, found)}" for name, found in read_ones.items() if found["groups"][UNKNOWN]]
+    told = [summary.unknown_line(name, found) for name, found in read_ones.items() if found["groups"][UNKNOWN]]
     told += [
-        f"{name} has {len(read_ones[name]['groups']['patient'])} patients and nobody who is known to be healthy; choose another "
+        f"{name} has {len(read_ones[name]['groups'][PATIENT])} patients and nobody who is known to be healthy; choose another "
         "cohort for train_on, or correct the group of its subjects"
         for name in lacking
         if not read_ones[name]["groups"][UNKNOWN]
@@ -72,12 +107,9 @@ def check(config: Options, understood: Understood) -> None:
     )
 
 
-def _needs_more(name: str, groups: dict[str, list[str]], config: Options) -> bool:
-    """Return whether a cohort must have healthy subjects and has none, or must have any known ones and has none."""
-    implanted = any(settings.IMPLANTED in test and settings.cohort_of(test) == name for test in config["test_on"])
-    if name in config["train_on"] or implanted:
-        return not groups[HEALTHY]
-    return not any(people for group, people in groups.items() if group != UNKNOWN)
+def _lacks(name: str, groups: dict[str, list[str]], needed: Needs) -> bool:
+    known = any(people for group, people in groups.items() if group != UNKNOWN)
+    return (name in needed.healthy and not groups[HEALTHY]) or (name in needed.anybody and not known)
 
 
 def _one(cohort: Options, modalities: list[str], depth: Depth) -> Facts | str | UserError:

@@ -20,12 +20,19 @@ MASKS = [f"derivatives/lesions/sub-0{number}/anat/sub-0{number}_label-lesion_mas
 CONTROLS = "participant_id\tgroup\n" + "".join(f"sub-0{number}\tcontrol\n" for number in (3, 4))
 
 
-def checked(cohorts: dict, train_on: list[str], test_on: list[str]) -> None:
+def checked(cohorts: dict, train_on: list[str], test_on: list[str], method: str = "atlas_z") -> None:
     """Check a configuration as a run does before its first job."""
     config = settings.resolve(
-        {"cohorts": cohorts, "train_on": train_on, "test_on": test_on, "modalities": ["T1w"], "preset": "smoke"}
+        {
+            "cohorts": cohorts,
+            "train_on": train_on,
+            "test_on": test_on,
+            "modalities": ["T1w"],
+            "preset": "smoke",
+            "methods": [method],
+        }
     )
-    understanding.check(config, understanding.understand(config, "names"))
+    understanding.check(understanding.understand(config, "names"), understanding.needs(config))
 
 
 def study(root: Path, **options: object) -> dict:
@@ -76,6 +83,13 @@ def test_training_on_patients_alone_is_refused(bids_root: Root) -> None:
         checked(study(bids_root(*t1w("01", "02"), *MASKS)), ["study"], ["study"])
 
 
+def test_methods_that_learn_nothing_need_nobody_healthy(bids_root: Root) -> None:
+    root = bids_root(*t1w("01", "02", "03"), *MASKS)
+    checked(study(root), ["study"], ["study"], method="intensity")
+    with pytest.raises(UserError, match="1 of 3 subjects of study"):
+        checked(study(root), ["study"], ["study", "study-implanted"], method="intensity")
+
+
 def test_a_cohort_that_cannot_be_read_stops_the_run(bids_root: Root) -> None:
     with pytest.raises(UserError, match="no column participant_id"):
         checked(study(bids_root(*t1w("01"), participants="id\n01\n")), ["study"], ["study"])
@@ -83,7 +97,7 @@ def test_a_cohort_that_cannot_be_read_stops_the_run(bids_root: Root) -> None:
 
 def config_file(folder: Path, root: Path, group: str) -> str:
     text = f"cohorts: {{study: {{kind: bids, root: {root}, group: {group}}}}}\ntrain_on: [study]\ntest_on: [study]\n"
-    (folder / "my.yaml").write_text(text + "modalities: [T1w]\npreset: smoke\n")
+    (folder / "my.yaml").write_text(text + "modalities: [T1w]\npreset: smoke\nmethods: [atlas_z]\n")
     return str(folder / "my.yaml")
 
 
