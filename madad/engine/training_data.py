@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from madad.core.errors import UserError
 from madad.core.intensity_scale import seen
 from madad.core.interfaces import Batch
 from madad.core.io.hdf5 import Pack
@@ -69,9 +70,14 @@ def read_images(path: str | Path, device: torch.device, kind: str = "slices") ->
         kind: "slices" that contain brain, or whole "volumes".
 
     Raises:
-        UserError: the pack cannot be read.
+        UserError: the pack cannot be read, or holds single slices where volumes are needed.
     """
     with Pack(path) as pack:
+        if kind == "volumes" and pack.shape[0] == 1:
+            raise UserError(
+                f"{pack.path}: holds single slices, and the method works on volumes; leave it out of `methods`, or set its "
+                "spatial_dims to 2"
+            )
         healthy = pack.healthy()
         grid = pack.shape if kind == "volumes" else pack.shape[1:]
         images, brains = [np.zeros((0, *grid), np.float32)], [np.zeros((0, *grid), bool)]

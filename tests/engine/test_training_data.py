@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from madad.core.errors import UserError
 from madad.core.io.hdf5 import write_pack
 from madad.engine.training_data import Images, read_images
 from tests.engine import toy
@@ -31,6 +32,15 @@ def test_whole_volumes(tmp_path: Path) -> None:
     volumes = read_images(toy.write(tmp_path / "train.h5", ["sub-1", "sub-2"], "train"), CPU, "volumes")
     assert volumes.image.shape == volumes.brain.shape == (2, 1, *toy.SHAPE) and volumes.subjects == 2
     assert torch.equal(volumes.image[0, 0], torch.from_numpy(toy.sample("sub-1").image))
+
+
+def test_single_slices_are_no_volumes(tmp_path: Path) -> None:
+    whole = toy.sample("sub-1")
+    one = replace(whole, **{key: getattr(whole, key)[2:3] for key in ("image", "brain", "lesion")})
+    write_pack(tmp_path / "slices.h5", iter([one]), affine=np.eye(4), modality="FLAIR", cohort="toy", split="train")
+    assert read_images(tmp_path / "slices.h5", CPU).image.shape == (1, 1, 16, 16)
+    with pytest.raises(UserError, match=r"slices\.h5: holds single slices"):
+        read_images(tmp_path / "slices.h5", CPU, "volumes")
 
 
 def test_only_healthy_subjects(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Header:
     """Everything needed to read the voxels of a file.
 
     Attributes:
-        shape: number of voxels along three axes or more.
+        shape: number of voxels along three axes or more; (I, J, 1) for a two-dimensional image.
         dtype: data type of a stored voxel, with its byte order.
         offset: byte of the decompressed file where the voxels begin.
         slope: factor of the stored values.
@@ -148,8 +148,9 @@ def _shape(path: str | Path, raw: nib.Nifti1Header) -> tuple[int, ...]:
     shape = tuple(int(n) for n in raw["dim"][1 : axes + 1]) if 1 <= axes <= 7 else ()
     if not shape or min(shape) < 1:
         raise SubjectError(f"{path}: the header gives the dimensions {raw['dim'].tolist()}, which is no image; convert it again")
-    if len(shape) < 3:
-        raise SubjectError(f"{path}: the image has shape {shape}; a single 3D volume is needed")
+    if len(shape) == 1:
+        raise SubjectError(f"{path}: the image has shape {shape}; a single 3D volume or slice is needed")
+    shape = shape if len(shape) > 2 else (*shape, 1)
     if math.prod(shape[:3]) > MOST_VOXELS:
         raise SubjectError(f"{path}: the header announces {shape} voxels, too many for a head; it is damaged, convert again")
     return shape
@@ -230,7 +231,9 @@ def _affine(path: str | Path, raw: nib.Nifti1Header) -> np.ndarray:
         return qform
     if qform is not None:
         _check_axes(path, qform, sform)
-    ours, theirs = _spacing(sform), np.abs(np.asarray(raw["pixdim"][1:4], dtype=float))
+    # A two-dimensional image has no third voxel size of its own.
+    axes = min(int(raw["dim"][0]), 3)
+    ours, theirs = _spacing(sform)[:axes], np.abs(np.asarray(raw["pixdim"][1 : axes + 1], dtype=float))
     if not (np.isfinite(theirs).all() and theirs.min() > 0) or np.allclose(ours, theirs, rtol=SPACING_TOLERANCE, atol=0):
         return sform
     if qform is not None and int(raw["sform_code"]) in TEMPLATE_CODES:

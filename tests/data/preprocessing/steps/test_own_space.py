@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -64,6 +65,16 @@ def test_other_voxels_are_interpolated_in_the_plane(tmp_path: Path) -> None:
     done = load_image(files["image"])
     assert done.array.shape == (48, 64, 1) and done.spacing_mm == (2.0, 2.0, 5.0)
     assert float(measures["lesion_ml"]) == pytest.approx(float(measures["lesion_native_ml"]), rel=0.05)
+
+
+def test_an_image_of_two_axes_is_a_slice(tmp_path: Path) -> None:
+    image = slice_of()
+    flat = nib.Nifti1Image(image.array[..., 0], image.affine)
+    assert flat.header["dim"][0] == 2
+    nib.save(flat, tmp_path / "flat.nii.gz")
+    read = load_image(tmp_path / "flat.nii.gz")
+    np.testing.assert_array_equal(read.array, image.array)
+    np.testing.assert_allclose(read.affine, image.affine)
 
 
 @pytest.mark.parametrize("bias", ["n4", "none"])
