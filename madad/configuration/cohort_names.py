@@ -25,6 +25,8 @@ ENDING = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 BIDS_IMAGE = re.compile(r"(sub-[^/]*/(?:.*/)?sub-[^/]*)_(?P<sequence>[A-Za-z0-9]+)\.(nii|nii\.gz|mgz|img)")
 # BIDS marks a T1w image after contrast agent by an entity; here it is a sequence of its own, as it looks different.
 CONTRAST_AGENT = {"T1w": "T1ce"}
+# FreeSurfer writes a subject's volumes under fixed names into the folder `mri`, all on one grid; the first that exists is used.
+FREESURFER = {"orig.mgz": "T1w", "T1.mgz": "T1w", "T2.mgz": "T2w", "FLAIR.mgz": "FLAIR"}
 SHOWN = 3
 
 
@@ -124,7 +126,7 @@ def sequences(cohort: Options) -> list[str] | None:
     if not _is_folder(cohort) or (kind != "bids" and "editions" not in card):
         return card.get("modalities")
     if kind == "bids":
-        found = {_bids_sequence(match) for name in _listed(cohort["root"]) if (match := _bids_image(name))}
+        found = {_bids_sequence(name.partition("/")[2]) for name in _listed(cohort["root"])}
     elif any("sequence" not in re.compile(one["image"]).groupindex for one in card["editions"]):
         return card["modalities"]
     else:
@@ -189,11 +191,14 @@ def _is_folder(cohort: Options) -> bool:
     return bool(cohort.get("root")) and Path(cohort["root"]).is_dir()
 
 
-def _bids_image(name: str) -> re.Match[str] | None:
-    return BIDS_IMAGE.fullmatch(name.partition("/")[2])
-
-
-def _bids_sequence(match: re.Match[str]) -> str:
+def _bids_sequence(name: str) -> str:
+    """Return the sequence that a file below the root of a BIDS data set shows by its name; empty if it shows none."""
+    folder, _, last = name.rpartition("/")
+    if folder.startswith("sub-") and folder.endswith("/mri"):
+        return FREESURFER.get(last, "")
+    match = BIDS_IMAGE.fullmatch(name)
+    if match is None:
+        return ""
     return CONTRAST_AGENT.get(match["sequence"], match["sequence"]) if "_ce-" in match[1] else match["sequence"]
 
 

@@ -57,5 +57,12 @@ def test_sequences_of_bids_are_suffixes(tmp_path: Path) -> None:
     assert cohort_names.sequences(cohort("bids", tmp_path)) == ["PDw", "T1ce", "T1w", "T2starw", "UNIT1"]
 
 
+def test_sequences_of_freesurfer_are_its_fixed_names(tmp_path: Path) -> None:
+    (tmp_path / "sub-01" / "mri").mkdir(parents=True)
+    for name in ("T1.mgz", "FLAIR.mgz", "aseg.mgz"):
+        (tmp_path / "sub-01" / "mri" / name).write_bytes(b"")
+    assert cohort_names.sequences(cohort("bids", tmp_path)) == ["FLAIR", "T1w"]
+
+
 def test_a_folder_without_images_tells_nothing(tmp_path: Path) -> None:
     assert cohort_names.sequences(cohort("bids", tmp_path)) is None

@@ -1,8 +1,7 @@
 """Strict reading of the headers of NIfTI files, alone (.nii, .nii.gz) or in pairs (.hdr with the voxels in .img).
 
-Readers of NIfTI files guess where a header makes no sense, each in its own way: nibabel sets a voxel size of 0 to 1, assumes
-that an image of unknown orientation is radiological, and accepts negative voxel sizes. Here nothing is guessed: a header has
-one meaning, or the file is refused.
+Readers of NIfTI files guess where a header makes no sense, each in its own way: nibabel sets a voxel size of 0 to 1, assumes that
+an image of unknown orientation is radiological, and accepts negative voxel sizes. Here a header has one meaning, or is refused.
 """
 
 from __future__ import annotations
@@ -98,9 +97,8 @@ def read_header(path: str | Path) -> Header:
             f"{path}: the header gives lengths in {unit}, which some tools honour and others ignore; "
             "store them in millimetres and set xyzt_units to mm"
         )
-    slope, inter = _scale(path, raw)
     offset = _offset(path, raw, least=0 if voxels else int(raw["sizeof_hdr"]) + 4)
-    header = Header(shape, dtype, offset, slope, inter, _affine(path, raw), compressed, voxels)
+    header = Header(shape, dtype, offset, *_scale(path, raw), _affine(path, raw), compressed, voxels)
     check_size(path, header)
     return header
 
@@ -150,7 +148,7 @@ def _shape(path: str | Path, raw: nib.Nifti1Header) -> tuple[int, ...]:
         raise SubjectError(f"{path}: the header gives the dimensions {raw['dim'].tolist()}, which is no image; convert it again")
     if len(shape) == 1:
         raise SubjectError(f"{path}: the image has shape {shape}; a single 3D volume or slice is needed")
-    shape = shape if len(shape) > 2 else (*shape, 1)
+    shape += (1,) * (3 - len(shape))
     if math.prod(shape[:3]) > MOST_VOXELS:
         raise SubjectError(f"{path}: the header announces {shape} voxels, too many for a head; it is damaged, convert again")
     return shape
@@ -231,8 +229,7 @@ def _affine(path: str | Path, raw: nib.Nifti1Header) -> np.ndarray:
         return qform
     if qform is not None:
         _check_axes(path, qform, sform)
-    # A two-dimensional image has no third voxel size of its own.
-    axes = min(int(raw["dim"][0]), 3)
+    axes = min(int(raw["dim"][0]), 3)  # a two-dimensional image has no third voxel size of its own
     ours, theirs = _spacing(sform)[:axes], np.abs(np.asarray(raw["pixdim"][1 : axes + 1], dtype=float))
     if not (np.isfinite(theirs).all() and theirs.min() > 0) or np.allclose(ours, theirs, rtol=SPACING_TOLERANCE, atol=0):
         return sform

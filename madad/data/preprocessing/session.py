@@ -197,7 +197,11 @@ def _scalp_share(one: Location, options: dict) -> float | None:
         return None
     # The strategies of `brain_mask` have corrected the bias field of the whole head already.
     head = one.head.flat if options["skull_strip"] in brain_mask.WAYS else one.head.working
-    return leak.scalp_share(head, one.brain_on(head) > 0)
+    brain = one.brain_on(head) > 0
+    # A mask that was found here never fits an image without a head; one that was supplied may belong to a stripped image.
+    if not brain.any() or (options["skull_strip"] == "given" and not leak.shows_head(head, brain)):
+        return None
+    return leak.scalp_share(head, brain)
 
 
 def _save(files: Mapping[str, Path], image: Volume, brain: np.ndarray, lesion: np.ndarray | None, matrix: np.ndarray) -> None:

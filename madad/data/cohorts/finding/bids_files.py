@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from madad.configuration.cohort_names import CONTRAST_AGENT, FREESURFER
 from madad.core.errors import UserError, did_you_mean
 from madad.core.io.file_types import SUFFIXES, image_ending
 from madad.data.cohorts.finding.bids_names import BidsName, Filter, parse, selects
@@ -17,12 +18,8 @@ from madad.data.cohorts.finding.unrecognised_files import foreign_files
 
 SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
 SESSION = re.compile(r"ses-[A-Za-z0-9]+")
-# BIDS marks a T1w image after contrast agent by an entity; here it is a sequence of its own, as it looks different.
-CONTRAST_AGENT = {"T1w": "T1ce"}
 # Folders of a data set that hold neither images nor masks to be used: what was converted, and programs.
 PASSED_OVER = {"sourcedata", "code"}
-# FreeSurfer writes a subject's volumes under fixed names into the folder `mri`, all on one grid; the first that exists is used.
-FREESURFER = {"orig.mgz": "T1w", "T1.mgz": "T1w", "T2.mgz": "T2w", "FLAIR.mgz": "FLAIR"}
 FREESURFER_BRAIN = "brainmask.mgz"
 UNCLEAR = "its name says neither that it marks lesions nor the brain; `filters: {lesion_mask: …}` can choose it"
 LESION, BRAIN = "lesion_mask", "brain_mask"

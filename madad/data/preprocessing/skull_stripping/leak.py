@@ -15,8 +15,9 @@ from madad.core.io.volumes import Volume
 OUTSIDE_MM = (2.0, 18.0)
 # Air is darker than this part of the brain's median; fat and muscle are brighter in every usual sequence.
 AIR = 0.25
-# With less than this part of the brain's volume in bright tissue outside the mask, an image shows no head: it is stripped.
-LEAST_HEAD = 0.05
+# With less than this part of the brain's volume in bright tissue more than BESIDE_MM from the mask, an image shows no head.
+LEAST_HEAD = 0.01
+BESIDE_MM = 4.0
 
 
 def scalp_share(head: Volume, brain: np.ndarray) -> float | None:
@@ -31,11 +32,9 @@ def scalp_share(head: Volume, brain: np.ndarray) -> float | None:
         brain: its brain mask, bool (I, J, K).
 
     Returns:
-        None if the image shows no head around the mask, as one that is stripped.
+        None if the image ends at the mask everywhere. In a stripped image it is 1, see `shows_head`.
     """
     tissue = float(np.median(head.array[brain]))
-    if np.count_nonzero(head.array[~brain] > AIR * tissue) < LEAST_HEAD * brain.sum():
-        return None
     spacing_mm = min(head.spacing_mm)
     margin = int(np.ceil(OUTSIDE_MM[1] / spacing_mm))
     box = ndimage.find_objects(brain.astype(np.uint8))[0]
@@ -54,3 +53,15 @@ def scalp_share(head: Volume, brain: np.ndarray) -> float | None:
     if not examined.any():
         return None
     return float((brightest[examined] < AIR * tissue).mean())
+
+
+def shows_head(head: Volume, brain: np.ndarray) -> bool:
+    """Return whether an image shows more than the brain: a stripped one has nothing around the mask that came with it.
+
+    Args:
+        head: image on an isotropic grid.
+        brain: brain mask, bool (I, J, K).
+    """
+    beside = ~ndimage.binary_dilation(brain, iterations=max(1, round(BESIDE_MM / min(head.spacing_mm))))
+    bright = head.array[beside] > AIR * float(np.median(head.array[brain]))
+    return int(np.count_nonzero(bright)) >= LEAST_HEAD * int(brain.sum())

@@ -39,7 +39,13 @@ def test_a_leak_on_one_side_counts_by_its_part(head: SyntheticHead) -> None:
 
 
 def test_a_stripped_image_shows_no_head(head: SyntheticHead) -> None:
-    assert leak.scalp_share(head.stripped, head.brain) is None
+    assert leak.shows_head(head.image, head.brain) and not leak.shows_head(head.stripped, head.brain)
+    assert leak.scalp_share(head.stripped, head.brain) == 1
+
+
+def test_a_mask_of_the_whole_head_has_only_air_above_it(head: SyntheticHead) -> None:
+    everything = ndimage.binary_fill_holes(grown(head.brain, 60) & (head.image.array > 10))
+    assert share(head, everything) > 0.9
 
 
 def test_air_of_zero_is_air(head: SyntheticHead) -> None:
