@@ -31,7 +31,7 @@ from madad.evaluation.metrics.voxel_metrics import auroc, average_precision, dic
 from madad.evaluation.protocol.run import evaluate
 from madad.evaluation.results.long_table import IDENTITY
 
-OPTIONS = {"erosion": 0, "median": 0, "min_component": 0, "bootstrap": 2000, "published": "behrendt"}
+OPTIONS = {"erosion": 0, "median": 0, "min_component": 0, "published": "behrendt"}
 NAMES = dict.fromkeys(IDENTITY, "benchmark")
 NAIVE_THRESHOLDS = 100
 NAIVE_VOLUMES = 5

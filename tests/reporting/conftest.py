@@ -27,7 +27,7 @@ def toy(tmp_path_factory) -> SimpleNamespace:
     made = toy_results.build(root, *toy_results.ellipsoid((14, 28, 24)))
     metrics, summary = root / "metrics.csv", root / "summary.csv"
     collect([made.evaluation("metrics.tsv", **identity) for identity in made.evaluations()], metrics)
-    summarise(metrics, summary, 200)
+    summarise(metrics, summary)
     return SimpleNamespace(
         made=made,
         metrics=metrics,

@@ -46,7 +46,7 @@ def build(
     paths = {name: folder / f"{name}.csv" for name in ("metrics", "samples", "summary")}
     change(pd.DataFrame(rows, columns=list(COLUMNS))).to_csv(paths["metrics"], index=False, na_rep="nan")
     known(samples).to_csv(paths["samples"], index=False)
-    summarise(paths["metrics"], paths["summary"], 50)
+    summarise(paths["metrics"], paths["summary"])
     return SimpleNamespace(**paths, methods=tuple(abilities), subjects=subjects)
 
 

@@ -56,7 +56,7 @@ def test_nothing_to_draw_is_said(name: str, toy, tmp_path, monkeypatch) -> None:
     real = style.empty
     monkeypatch.setattr(style, "empty", lambda reason: said.append(reason) or real(reason))
     collect([], tmp_path / "m.csv")
-    summarise(tmp_path / "m.csv", tmp_path / "s.csv", 100)
+    summarise(tmp_path / "m.csv", tmp_path / "s.csv")
     nothing = type(toy)(metrics=tmp_path / "m.csv", summary=tmp_path / "s.csv", histories=[], trainings=[], judged=[])
     assert draw(name, nothing, tmp_path)[0].exists()
     assert said
@@ -77,5 +77,5 @@ def test_one_method_one_subject_one_seed(name: str, missing: bool, toy, tmp_path
         table = pd.read_csv(made.metrics, keep_default_na=False)
         table["value"] = float("nan")
         table.to_csv(made.metrics, index=False, na_rep="nan")
-        summarise(made.metrics, made.summary, 100)
+        summarise(made.metrics, made.summary)
     assert all(path.stat().st_size > 1000 for path in draw(name, made, tmp_path))

@@ -27,7 +27,7 @@ def build(folder: Path, methods=METHODS, testsets=TESTSETS, seeds=("0", "1"), su
                 rows += [("own", "T1w", testset, method, seed, "test", *row) for row in made]
     metrics, summary = folder / "metrics.csv", folder / "summary.csv"
     pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(metrics, index=False, na_rep="nan")
-    summarise(metrics, summary, 100)
+    summarise(metrics, summary)
     trainings = [_training(folder, method, place) for place, method in enumerate(methods)]
     return SimpleNamespace(metrics=metrics, summary=summary, trainings=trainings, methods=methods, testsets=testsets)
 

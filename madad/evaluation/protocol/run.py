@@ -61,7 +61,7 @@ def evaluate(
     Args:
         maps: what the method made of the packs; None for their reference masks themselves.
         packs: validation and test packs of the test set; a missing or empty validation pack costs its protocols alone.
-        options: `erosion`, `median`, `min_component` (voxels, 0 or None for none), `bootstrap` (resamples), and
+        options: `erosion`, `median`, `min_component` (voxels, 0 or None for none), and
             `published` (a chain of `madad.evaluation.protocol.published_protocols`; absent or None for none).
         identity: `cohort`, `modality`, `method`, `seed`, `testset`.
         out: tab-separated file, columns of `madad.evaluation.results.long_table`.
@@ -88,8 +88,8 @@ def evaluate(
     for sample, own in zip(first.tested, rows, strict=True):
         table.add_rows(sample, own)
     coarse = [one.coarse for one in scored if one.coarse is not None]
-    test_set_metrics.add_pooled(first.with_lesion, coarse, first.evidence.test, choices, options["bootstrap"], table, plan.code)
-    test_set_metrics.add_detection(first.tested, _subject_scores(rows), options["bootstrap"], table)
+    test_set_metrics.add_pooled(first.with_lesion, coarse, first.evidence.test, choices, table, plan.code)
+    test_set_metrics.add_detection(first.tested, _subject_scores(rows), table)
     froc.add_froc(cuts.froc, [one.responses for one in scored if one.responses], table)
     unmarked = first.marked.count(False) if first.marked else np.nan
     table.add(WHOLE_TEST_SET, VOLUMES.name, UNMARKED.name, unmarked)

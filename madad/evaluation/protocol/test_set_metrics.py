@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from madad.core.seeds import numpy_generator
 from madad.evaluation.metrics.ordinal_scores import ScoreCode, to_scores
 from madad.evaluation.metrics.thresholds import Choice
 from madad.evaluation.metrics.voxel_metrics import dice_curve, precision_at_recall
@@ -22,7 +21,7 @@ from madad.evaluation.results.metric_table import (
     of_family,
 )
 from madad.evaluation.results.protocol_table import POOLED, RECALL_POINT, SCORE_POINT
-from madad.evaluation.statistics.bootstrap import Interval, percentile_interval
+from madad.evaluation.statistics.intervals import auroc_interval, jackknife_interval
 
 # Resamples of pooled metrics work on this many groups of scores; the metric itself is exact.
 GROUPS = 512
@@ -36,7 +35,6 @@ def add_pooled(
     coarse: Sequence[np.ndarray],
     counts: np.ndarray,
     choices: Mapping[str, Choice],
-    resamples: int,
     table: LongTable,
     code: ScoreCode,
 ) -> None:
@@ -47,14 +45,13 @@ def add_pooled(
         coarse: their counts (2, groups) by `madad.evaluation.metrics.ordinal_scores.coarse_groups`.
         counts: (2, bins) pooled over them.
         choices: thresholds by protocol.
-        resamples: of the subjects.
         code: of the scores.
     """
     stacked = np.stack(coarse) if coarse else np.zeros((0, 2, 1))
     for metric in (metric for metric in of_family("ranking") if metric.resampled):
-        statistic, generator = _resampled(metric, stacked), numpy_generator("pooled", metric.name, _seed(table))
-        drawn = percentile_interval(statistic, metric.value(counts), subjects, resamples, generator)
-        table.add_all(WHOLE_TEST_SET, POOLED.name, {metric.name: drawn.value, **_bounds(metric, drawn)})
+        sizes = stacked[:, 1].sum(axis=1)
+        drawn = jackknife_interval(_weighted(metric, stacked), subjects, metric.scale, sizes)
+        table.add_all(WHOLE_TEST_SET, POOLED.name, {metric.name: metric.value(counts), **_bounds(metric, drawn.low, drawn.high)})
     curve = dice_curve(counts)
     for protocol, choice in choices.items():
         value = np.nan if choice.ordinal is None else float(curve[choice.ordinal + 1])
@@ -63,23 +60,21 @@ def add_pooled(
         _add_curves(counts, table, code)
 
 
-def _bounds(metric: Metric, drawn: Interval) -> dict[str, float]:
-    return {metric.bound("low").name: drawn.low, metric.bound("high").name: drawn.high}
+def _bounds(metric: Metric, low: float, high: float) -> dict[str, float]:
+    return {metric.bound("low").name: low, metric.bound("high").name: high}
 
 
-def _resampled(metric: Metric, coarse: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a metric of resamples; its function takes counts (resamples, 2, groups)."""
+def _weighted(metric: Metric, coarse: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a metric of weighted samples; its function takes counts (R, 2, groups)."""
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        mixed = weights.astype(np.float64) @ coarse.reshape(len(coarse), -1)
+        mixed = weights @ coarse.reshape(len(coarse), -1)
         return metric.values(mixed.reshape(len(weights), *coarse.shape[1:]))
 
     return statistic
 
 
-def add_detection(
-    tested: Sequence[SampleIdentity], scores: Mapping[str, Sequence[float]], resamples: int, table: LongTable
-) -> None:
+def add_detection(tested: Sequence[SampleIdentity], scores: Mapping[str, Sequence[float]], table: LongTable) -> None:
     """Add how well each subject score separates the healthy from the rest; samples without a score are left out.
 
     Args:
@@ -91,35 +86,10 @@ def add_detection(
     for reduction, values in scores.items():
         values = np.asarray(values, dtype=np.float64)
         there = np.isfinite(values)
-        generator = numpy_generator("detection", reduction, _seed(table))
         found = detection_values(values[there & ~diseased], values[there & diseased])
-        statistic = _resampled_auroc(values[there], diseased[there], subjects[there])
-        drawn = percentile_interval(statistic, found[SUBJECT_AUROC.name], list(subjects[there]), resamples, generator)
-        table.add_all(WHOLE_TEST_SET, reduction, found | _bounds(SUBJECT_AUROC, drawn))
-
-
-def _resampled_auroc(scores: np.ndarray, diseased: np.ndarray, subjects: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function for the AUROC of resamples.
-
-    A subject drawn w times is w people: its lesion is compared with its own healthy brain w times. With w² times, as between
-    different subjects, resamples would hold twice as many such pairs as the sample itself, and in them the lesion wins too
-    easily.
-    """
-    won = (scores[:, None] > scores[None, :]) + 0.5 * (scores[:, None] == scores[None, :])
-    own = (subjects[:, None] == subjects[None, :]) & diseased[:, None] & ~diseased[None, :]
-    own_pairs, own_won = own.sum(axis=1), (own * won).sum(axis=1)
-
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        lesion, healthy, twice = weights * diseased, weights * ~diseased, weights * (weights - 1)
-        pairs = lesion.sum(axis=1) * healthy.sum(axis=1) - twice @ own_pairs
-        gained = ((lesion @ won) * healthy).sum(axis=1) - twice @ own_won
-        return np.divide(gained, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
-
-    return statistic
-
-
-def _seed(table: LongTable) -> str:
-    return "|".join(str(value) for value in table.identity.values())
+        groups = (len(set(subjects[there & ill])) for ill in (~diseased, diseased))
+        bounds = auroc_interval(found[SUBJECT_AUROC.name], *groups)
+        table.add_all(WHOLE_TEST_SET, reduction, found | _bounds(SUBJECT_AUROC, *bounds))
 
 
 def _add_curves(counts: np.ndarray, table: LongTable, code: ScoreCode) -> None:

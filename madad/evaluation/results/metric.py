@@ -37,6 +37,7 @@ class Metric:
         empty: its values for empty masks; every metric with a threshold declares them.
         better: 1 when larger is better, −1 when smaller is, 0 when methods are not ranked by it.
         unit: empty for shares.
+        scale: of its values, for their intervals: a share of 0 … 1, a number above 0, or any number.
         digits: decimals shown.
         interval: whether tables show its interval.
         averaged: what its mean is taken over, in words.
@@ -56,6 +57,7 @@ class Metric:
     empty: Empty | None = None
     better: Literal[-1, 0, 1] = 0
     unit: str = ""
+    scale: Literal["share", "positive", "real"] = "share"
     digits: int = 3
     interval: bool = True
     averaged: str = OVER_SUBJECTS

@@ -93,10 +93,12 @@ FALSE_POSITIVE_RATE = register(Metric(
 VOLUME_ERROR_ML = register(Metric(
     "volume_error_ml", "voxels", voxel_metrics.volume_error_ml, "Volume error", "predicted minus true lesion volume",
     empty=FORMULA, unit="ml", summarised=(VALIDATION,),
+    scale="real",
 ))
 LESIONS = register(Metric(
     "lesions", "lesions", lesion_detection.lesions, "Lesions", "number of lesions that count",
     empty=FORMULA,
+    scale="positive",
 ))
 # Neither this nor the number of false positives ranks methods: one component over the whole brain covers every lesion.
 LESION_SENSITIVITY = register(Metric(
@@ -124,15 +126,18 @@ FALSE_POSITIVE_COMPONENTS = register(Metric(
     "predicted components that touch no lesion",
     groups="both", empty=FORMULA, averaged="mean over all test scans, healthy ones included", summarised=(VALIDATION,),
     column="false_positives",
+    scale="positive",
 ))
 FALSE_POSITIVE_ML = register(Metric(
     "false_positive_ml", "voxels", voxel_metrics.false_positive_ml, "False-positive volume", "volume of the false positives",
     groups="healthy", empty=FORMULA, unit="ml",
+    scale="positive",
 ))
 HD95 = register(Metric(
     "hd95", "surfaces", surfaces.hd95, "HD95",
     "95th percentile of surface distances, the image's diagonal when nothing is predicted",
     empty=FARTHEST, better=-1, unit="mm", summarised=(VALIDATION,),
+    scale="positive",
 ))
 NSD_2MM = register(Metric(
     "nsd_2mm", "surfaces", surfaces.nsd_2mm, "NSD, 2 mm", "share of the surfaces within 2 mm of each other",
@@ -149,28 +154,34 @@ DICE_SLICE = register(Metric(
 L1 = register(Metric(
     "l1", "reconstruction", reconstruction.l1, "Healthy l1", "mean absolute error of the reconstruction",
     groups="healthy", digits=4, interval=False, averaged="", summarised=(HEALTHY_BRAIN, PUBLISHED),
+    scale="positive",
 ))
 PSNR = register(Metric(
     "psnr", "reconstruction", reconstruction.psnr, "Healthy PSNR", "peak signal-to-noise ratio of the reconstruction",
     groups="healthy", unit="dB", averaged="", summarised=(HEALTHY_BRAIN,),
+    scale="positive",
 ))
 SSIM = register(Metric(
     "ssim", "reconstruction", reconstruction.ssim, "Healthy SSIM", "structural similarity of the reconstruction",
     groups="healthy", averaged="", summarised=(HEALTHY_BRAIN,),
+    scale="real",
 ))
 L1_LESION = register(Metric(
     "l1_lesion", "reconstruction", reconstruction.l1_lesion, "l1 in lesions",
     "mean absolute error of the reconstruction inside lesions",
     digits=4, interval=False, averaged="", summarised=(RECONSTRUCTION,),
+    scale="positive",
 ))
 L1_HEALTHY_TISSUE = register(Metric(
     "l1_healthy_tissue", "reconstruction", reconstruction.l1_healthy_tissue, "l1 around lesions",
     "mean absolute error of the reconstruction in the healthy tissue of the same samples",
     digits=4, interval=False, averaged="", summarised=(RECONSTRUCTION,),
+    scale="positive",
 ))
 SUBJECT_SCORE = register(Metric(
     "subject_score", "other", None, "Subject score", "one number per sample from the scores of its brain",
     groups="both",
+    scale="real",
 ))
 SUBJECT_AUROC = register(Metric(
     "subject_auroc", "subjects", subject_metrics.subject_auroc, "AUROC",
@@ -191,10 +202,13 @@ SUBJECT_SENSITIVITY_95 = register(Metric(
     "share of subjects with a lesion found where 95 % of the healthy ones are passed",
     groups="both", better=1, pooled=True,
 ))
-BRAIN_ML = register(Metric("brain_ml", "other", None, "Brain volume", "volume of the brain mask", groups="both", unit="ml"))
+BRAIN_ML = register(Metric(
+    "brain_ml", "other", None, "Brain volume", "volume of the brain mask", groups="both", unit="ml", scale="positive",
+))
 LESION_ML = register(Metric(
     "lesion_ml", "other", None, "Lesion volume", "volume of the lesions inside the brain",
     groups="both", unit="ml",
+    scale="positive",
 ))
 UNMARKED = register(Metric(
     "unmarked", "other", None, "Scans without a reference mask", "test scans of patients whose lesions nobody has drawn",
@@ -203,19 +217,23 @@ UNMARKED = register(Metric(
 SECONDS = register(Metric(
     "seconds", "other", None, "Time", "wall time of reconstruction and map",
     groups="both", unit="s/volume", interval=False, averaged="mean over test subjects", summarised=(INFERENCE,),
+    scale="positive",
 ))
 PEAK_MEMORY_MB = register(Metric(
     "peak_memory_mb", "other", None, "Peak memory", "largest memory in use meanwhile",
     groups="both", unit="MB", interval=False, averaged="mean over test subjects", summarised=(INFERENCE,),
+    scale="positive",
 ))
 THRESHOLD = register(Metric(
     "threshold", "other", None, "Threshold", "score above which a voxel is called abnormal",
     groups="both", pooled=True,
+    scale="real",
 ))
 FROC_FALSE_POSITIVES = register(Metric(
     "froc_false_positives", "other", None, "FROC, false positives",
     "false-positive components per scan at one point of the curve",
     groups="both", pooled=True,
+    scale="positive",
 ))
 FROC_SENSITIVITY = register(Metric(
     "froc_sensitivity", "other", None, "FROC, sensitivity", "share of all lesions found at one point of the curve",

@@ -21,14 +21,12 @@ import numpy as np
 from scipy import stats
 from scipy.special import expit
 
-from madad.evaluation.statistics.bootstrap import CONFIDENCE
+from madad.evaluation.statistics.variance import CONFIDENCE, FEWEST_SUBJECTS
 
 WANTED = 0.8
 # Lesions a coefficient of the curve, below which it is not fitted (Peduzzi et al. 1996, doi:10.1016/S0895-4356(96)00236-3, ask
 # for ten events; here found and missed ones count alike, because Firth's penalty takes the bias of rare events).
 LESIONS_A_COEFFICIENT = 10
-# Subjects below which a number has no interval.
-FEWEST_SUBJECTS = 6
 # Volumes outside the grid that was tried.
 BELOW_ALL, ABOVE_ALL = 0.0, np.inf
 # Contrasts that differ by less than this factor count as one, and those below this as this, so that they have a logarithm.

@@ -25,25 +25,19 @@ from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
-from madad.core.seeds import numpy_generator
+from madad.evaluation.statistics.claims import chance_of_lead, congruence
+from madad.evaluation.statistics.power import ALPHA, MOST_EXACT, detectable_difference, rank_sum_chances
 from madad.evaluation.statistics.variance import (
     CONFIDENCE,
     FEWEST_SUBJECTS,
-    POWER,
     Uncertainty,
     combined,
     over_seeds,
     over_subjects,
 )
 
-ALPHA = 0.05
-# Beyond this many subjects the normal approximation of the signed-rank statistic is used.
-MOST_EXACT = 50
-# Efficiency of the Wilcoxon test relative to the t-test for normal differences (Lehmann 1975, Nonparametrics, appendix 5).
-EFFICIENCY = 3 / np.pi
-STUDIES = 4000
 DECIMALS = 12
 ONE_TRAINING = "one training run (seed) of a method: the noise of training is unknown, so that nobody is ahead outside it"
 
@@ -69,6 +63,9 @@ class Comparison:
         model_holm: the same after Holm's correction.
         sign: two-sided p-value of the sign test.
         effect: rank-biserial correlation, −1 … 1.
+        spreads: standard deviations of either over subjects.
+        congruence: correlation of the two over subjects.
+        chance: that the better mean leads by chance, see `madad.evaluation.statistics.claims`; of these trainings.
         detectable: the smallest mean difference that both tests find with 80 % power, before Holm.
         reason: why there is no p-value, or why none could be small; else empty.
     """
@@ -89,6 +86,9 @@ class Comparison:
     model_holm: float
     sign: float
     effect: float
+    spreads: tuple[float, float]
+    congruence: float
+    chance: float
     detectable: float
     reason: str
 
@@ -123,6 +123,7 @@ def compare_all(by_seed: Sequence[np.ndarray], trained: Sequence[bool]) -> list[
             pair,
             differences[pair],
             noise[pair],
+            (means[pair[0]], means[pair[1]]),
             (raw[place], adjusted[place], model[place], of_model[place]),
             _reason(differences[pair], len(pairs), pair in unknown),
         )
@@ -146,9 +147,15 @@ def _noise(differences: np.ndarray, pair: Sequence[np.ndarray]) -> Uncertainty:
 
 
 def _compare(
-    pair: tuple[int, int], differences: np.ndarray, noise: Uncertainty, p_values: Sequence[float], reason: str
+    pair: tuple[int, int],
+    differences: np.ndarray,
+    noise: Uncertainty,
+    values: tuple[np.ndarray, np.ndarray],
+    p_values: Sequence[float],
+    reason: str,
 ) -> Comparison:
-    mean = _mean(differences)
+    mean, alike = _mean(differences), congruence(*values)
+    first, second = (float(one.std(ddof=1)) if one.size > 1 else np.nan for one in values)
     return Comparison(
         *pair,
         differences.size,
@@ -161,6 +168,9 @@ def _compare(
         *map(float, p_values),
         sign_test(differences),
         rank_biserial(differences),
+        (first, second),
+        alike,
+        chance_of_lead(abs(mean), (first, second), alike, differences.size),
         max(detectable_difference(differences), noise.detectable),
         reason,
     )
@@ -201,19 +211,9 @@ def wilcoxon(differences: np.ndarray) -> float:
     if differences.size > MOST_EXACT:
         return float(stats.wilcoxon(differences, zero_method="pratt", method="approx").pvalue)
     doubled = np.rint(2 * _signed_ranks(differences)).astype(int)  # whole numbers: tied ranks are halves
-    chances = _rank_sum_chances(np.abs(doubled[doubled != 0]))
+    chances = rank_sum_chances(np.abs(doubled[doubled != 0]))
     positive = doubled[doubled > 0].sum()
     return float(min(1.0, 2 * min(chances[: positive + 1].sum(), chances[positive:].sum())))
-
-
-def _rank_sum_chances(sizes: np.ndarray) -> np.ndarray:
-    """Return the probability of each sum of the positive ranks when every pattern of signs is equally likely."""
-    chances = np.zeros(int(sizes.sum()) + 1)
-    chances[0] = 1
-    for step in sizes:
-        chances[step:] = (chances[step:] + chances[:-step]) / 2
-        chances[:step] /= 2
-    return chances
 
 
 def sign_test(differences: np.ndarray) -> float:
@@ -262,32 +262,3 @@ def _median_places(number: int) -> tuple[int, int]:
     shares = np.arange(1, number + 1) / number
     lower, upper = (stats.binom.sf(middle - 1, number, shares) for middle in ((number + 1) // 2, number // 2 + 1))
     return int(np.argmax(lower >= (1 - CONFIDENCE) / 2)), int(np.argmax(upper >= (1 + CONFIDENCE) / 2))
-
-
-def detectable_difference(differences: np.ndarray) -> float:
-    """Return the smallest mean difference that an unadjusted two-sided Wilcoxon test at 5 % detects with 80 % power.
-
-    For normal differences of the same standard deviation. Up to 50 subjects by `STUDIES` simulated studies, whose exact test
-    is coarser than any formula at small n; beyond by the noncentral t distribution with 0.955 n subjects (see `EFFICIENCY`).
-    NaN below six subjects, where no p-value can be small enough.
-    """
-    number = differences.size
-    if number < FEWEST_SUBJECTS:
-        return np.nan
-    if number <= MOST_EXACT:
-        return float(differences.std(ddof=1) * _detectable_in_sd(number))
-    return Uncertainty(differences.std(ddof=1) / np.sqrt(EFFICIENCY * number), number - 1.0).detectable
-
-
-@lru_cache(maxsize=256)
-def _detectable_in_sd(number: int) -> float:
-    drawn = numpy_generator("power", number).normal(size=(STUDIES, number))
-    chances = _rank_sum_chances(np.arange(1, number + 1))
-    limit = int(np.argmax(2 * np.cumsum(chances[::-1])[::-1] < ALPHA))
-
-    def missing(shift: float) -> float:
-        shifted = drawn + shift
-        sums = ((np.abs(shifted).argsort(axis=1).argsort(axis=1) + 1) * (shifted > 0)).sum(axis=1)
-        return float((sums >= limit).mean()) - POWER
-
-    return float(optimize.brentq(missing, 0, 6, xtol=1e-3))

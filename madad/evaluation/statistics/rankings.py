@@ -28,11 +28,11 @@ PANEL = (*BLOCK, "track")
 PAIR_COLUMNS = (
     *(*PANEL, "measure", "first", "second", "subjects", "equal", "mean_difference", "mean_low", "mean_high"),
     *("median_difference", "median_low", "median_high", "p_wilcoxon", "p_holm", "p_model", "p_model_holm", "p_sign"),
-    *("rank_biserial", "detectable_difference", "winner", "note"),
+    *("rank_biserial", "sd_first", "sd_second", "congruence", "p_chance", "detectable_difference", "winner", "note"),
 )
 RANK_COLUMNS = (
     *(*PANEL, "measure", "method", "subjects", "value", "mean_rank", "friedman_p", "rank_low", "rank_high", "best"),
-    *("difference_to_best", "difference_low", "difference_high", "p_holm_to_best", "p_model_to_best"),
+    *("difference_to_best", "difference_low", "difference_high", "p_holm_to_best", "p_model_to_best", "p_chance_to_best"),
     *("detectable_difference", "note"),
 )
 CHANCE = "probability_rank_"  # and the rank: as many columns as there are methods
@@ -132,6 +132,10 @@ def pair_rows(one: Ranking) -> Iterator[dict]:
             "p_model_holm": compared.model_holm,
             "p_sign": compared.sign,
             "rank_biserial": compared.effect,
+            "sd_first": compared.spreads[0],
+            "sd_second": compared.spreads[1],
+            "congruence": compared.congruence,
+            "p_chance": compared.chance,
             "detectable_difference": compared.detectable,
             "winner": "" if leader is None else methods[leader],
             "note": compared.reason,
@@ -186,6 +190,7 @@ def _to_best(one: Ranking, place: int, best: int) -> dict:
         "difference_high": ends[1],
         "p_holm_to_best": compared.holm,
         "p_model_to_best": compared.model_holm,
+        "p_chance_to_best": compared.chance,
         "detectable_difference": compared.detectable,
         "note": compared.reason,
     }

@@ -6,8 +6,8 @@ import networkx
 import numpy as np
 from scipy import stats
 
-from madad.evaluation.statistics.bootstrap import CONFIDENCE
 from madad.evaluation.statistics.pairwise_tests import DECIMALS
+from madad.evaluation.statistics.variance import CONFIDENCE
 
 
 def ranks(values: np.ndarray, better: int) -> np.ndarray:

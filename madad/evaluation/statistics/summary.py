@@ -1,7 +1,7 @@
 """From the long table to one line per method, test set and measure: mean, interval, spread over seeds, winner.
 
-The value is the mean over subjects of each subject's mean over its samples and seeds. Its interval is the BCa bootstrap over
-subjects, and with two seeds or more the hierarchical one over seeds and subjects; the spread over seeds is given separately.
+The value is the mean over subjects of each subject's mean over its samples and seeds. Its interval is that of Student's t over
+subjects on a logit or logarithmic scale, with two seeds or more over seeds and subjects; the spread over seeds is given apart.
 
 `best` is the method that is better than every other of its block and track beyond the noise, that of training included:
 against each of them, Wilcoxon's p-value and that of the mixed model over seeds and subjects are below 0.05 after Holm over all
@@ -19,13 +19,12 @@ import numpy as np
 import pandas as pd
 
 from madad.core.provenance import complete
-from madad.core.seeds import numpy_generator
 from madad.evaluation.results.collected import BLOCK, read_metrics, select
 from madad.evaluation.results.measures import measures
 from madad.evaluation.results.metric import Measure, Metric
 from madad.evaluation.results.protocol_table import Protocol
 from madad.evaluation.statistics import per_subject
-from madad.evaluation.statistics.bootstrap import hierarchical_interval
+from madad.evaluation.statistics.intervals import mean_interval, over_trainings
 from madad.evaluation.statistics.method_order import blocks_in
 from madad.evaluation.statistics.pairwise_tests import winner
 from madad.evaluation.statistics.per_subject import Field
@@ -50,7 +49,6 @@ COLUMNS = (
 def summarise(
     metrics: Path,
     out: Path,
-    resamples: int,
     tracks: Mapping[str, str] | None = None,
     trained: Mapping[str, bool] | None = None,
 ) -> None:
@@ -59,7 +57,6 @@ def summarise(
     Args:
         metrics: the long table.
         out: csv file.
-        resamples: of the bootstrap.
         tracks, trained: see `madad.evaluation.statistics.per_subject.Field`.
 
     Columns: the block, `method`, `measure`, `value`, `low` and `high` (95 % interval), `subjects` behind them, `missing`
@@ -69,7 +66,7 @@ def summarise(
     some; it has 0 `subjects` and no winner. Blocks come as in the long table, which is the order of the configuration.
     """
     table, field = read_metrics(metrics), Field(tracks or {}, trained or {})
-    rows = [row for measure in measures() for row in _of_measure(table, measure, field, resamples)]
+    rows = [row for measure in measures() for row in _of_measure(table, measure, field)]
     places = {block: place for place, block in enumerate(blocks_in(table))}
     rows.sort(key=lambda row: (places[tuple(row[key] for key in BLOCK)], row["method"], row["measure"]))
     for row in rows:
@@ -84,7 +81,7 @@ def read_summary(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={column: str for column in (*BLOCK, "method", "measure")})
 
 
-def _of_measure(table: pd.DataFrame, measure: Measure, field: Field, resamples: int) -> list[dict]:
+def _of_measure(table: pd.DataFrame, measure: Measure, field: Field) -> list[dict]:
     rows: list[dict] = []
     for block, part in per_subject.blocks(table, measure):
         shared = {**dict(zip(BLOCK, block, strict=True)), "measure": measure.key}
@@ -94,14 +91,14 @@ def _of_measure(table: pd.DataFrame, measure: Measure, field: Field, resamples: 
         frame = per_subject.side_by_side(part)
         best = set(_best(part, measure, field)) if measure.better else set()
         for method in frame.columns.unique("method"):
-            line = _line(frame, method, numpy_generator("summary", *block, measure.key), resamples)
+            line = _line(frame, method, measure)
             rows.append({**shared, "method": method, **line, "best": int(method in best)})
     return rows
 
 
-def _line(frame: pd.DataFrame, method: str, generator: np.random.Generator, resamples: int) -> dict:
+def _line(frame: pd.DataFrame, method: str, measure: Measure) -> dict:
     values, subjects, missing = per_subject.of_method(frame, method)
-    interval = hierarchical_interval(values, subjects, resamples, generator)
+    interval = mean_interval(values, subjects, measure.metric.scale)
     bounds = {"value": interval.value, "low": interval.low, "high": interval.high}
     by_seed = values.mean(axis=1) if subjects else np.full(len(values), np.nan)
     return {**bounds, "subjects": interval.subjects, "missing": missing, **_spread(by_seed)}
@@ -124,17 +121,19 @@ def _of_testset(table: pd.DataFrame, part: pd.DataFrame, block: tuple[str, ...],
     lines = []
     bounds = {end: _whole(table, measure.metric.bound(end), measure.protocol, block) for end in ENDS}
     for method, own in part.groupby("method"):
-        values = own["value"].to_numpy()
-        ends = {end: float(found.get(method, np.nan)) for end, found in bounds.items()}
-        missing = int(np.isnan(values).sum())
-        lines.append(
-            {"method": method, "value": values.mean(), **ends, "subjects": 0, "missing": missing, **_spread(values), "best": 0}
-        )
+        by_seed = own.set_index("seed")["value"].sort_index()
+        low, high = (found.get(method, empty).reindex(by_seed.index).to_numpy() for found, empty in bounds.values())
+        ends = over_trainings(by_seed.to_numpy(), low, high, measure.metric.scale)
+        known = {"method": method, "value": by_seed.mean(), "low": ends[0], "high": ends[1], "subjects": 0, "best": 0}
+        lines.append({**known, "missing": int(by_seed.isna().sum()), **_spread(by_seed.to_numpy())})
     return lines
 
 
-def _whole(table: pd.DataFrame, metric: Metric, protocol: Protocol, block: tuple[str, ...]) -> pd.Series:
-    """Return the mean over seeds of a number of the whole test set, by method."""
+def _whole(
+    table: pd.DataFrame, metric: Metric, protocol: Protocol, block: tuple[str, ...]
+) -> tuple[dict[str, pd.Series], pd.Series]:
+    """Return a number of the whole test set by method and seed, and what stands for a method that has none."""
     chosen = select(table, metric, protocol)
     inside = (chosen[list(BLOCK)] == list(block)).all(axis=1) & (chosen["sample"] == "")
-    return chosen[inside].groupby("method")["value"].mean()
+    found = {str(method): own.set_index("seed")["value"] for method, own in chosen[inside].groupby("method")}
+    return found, pd.Series(dtype=float)

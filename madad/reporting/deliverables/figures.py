@@ -53,7 +53,6 @@ FIGURES = (
         "The same as a figure, with the false positives it costs.",
         "madad.reporting.figures.detectability:draw_detectability",
         inputs=("metrics", "samples"),
-        options=("resamples",),
         outputs=figure("detectability", {"Result": "Smallest lesion found", "Format": "figure"}, "detectability_figure"),
         section="3 Detection",
     ),
@@ -62,7 +61,6 @@ FIGURES = (
         "Psychometric curves behind it.",
         "madad.reporting.figures.detectability:draw_curves",
         inputs=("metrics", "samples"),
-        options=("resamples",),
         outputs=figure("detectability_curves", {"Result": "Detectability curves", "Format": "figure"}, "detectability_curves"),
         section="3 Detection",
     ),
@@ -71,7 +69,7 @@ FIGURES = (
         "The same of one test set as a figure.",
         "madad.reporting.figures.strata:draw_strata",
         inputs=("metrics", "samples"),
-        options=("resamples", "cohort", "modality", "testset"),
+        options=("cohort", "modality", "testset"),
         outputs=figure(
             "strata_{cohort}_{modality}_{testset}",
             {"Result": "By stratum", "Test set": "{testset}", **RUN_LABELS},
@@ -132,7 +130,7 @@ FIGURES = (
         "Detection and false positives against the severity of every artefact.",
         "madad.reporting.figures.robustness:draw_robustness",
         inputs=("robustness_metrics",),
-        options=("resamples", "cohort", "modality", "testset"),
+        options=("cohort", "modality", "testset"),
         outputs=figure(
             "robustness_{cohort}_{modality}_{testset}",
             {"Result": "Against severity", "Test set": "{testset}", **RUN_LABELS},

@@ -35,7 +35,7 @@ STEPS = (
         "Means, 95 % intervals over subjects, spread over seeds, and who wins outside the noise.",
         "madad.evaluation.statistics.summary:summarise",
         inputs=("metrics",),
-        options=("resamples", "tracks", "trained"),
+        options=("tracks", "trained"),
         outputs=data("results/tables/summary.csv"),
         each=None,
     ),

@@ -25,15 +25,15 @@ MOST_CONTRASTS = 4
 PERCENT = f"{100 * WANTED:.0f} %"
 
 
-def draw_detectability(metrics: Path, samples: Path, resamples: int, png: Path, pdf: Path) -> None:
+def draw_detectability(metrics: Path, samples: Path, png: Path, pdf: Path) -> None:
     """Draw the smallest volume found with 80 % probability, a row of panels per test set, a panel per contrast, with intervals.
 
     The last panel of a row shows what the threshold costs: false positives on healthy test scans.
 
     Args:
-        metrics, samples, resamples: see `madad.reporting.tables.detectability.detections`.
+        metrics, samples: see `madad.reporting.tables.detectability.detections`.
     """
-    found = detections(metrics, samples, resamples)
+    found = detections(metrics, samples)
     if not found:
         style.save(style.empty(NOTHING_IMPLANTED), png, pdf)
         return
@@ -139,16 +139,16 @@ def _alarms_panel(axes: plt.Axes, own: Sequence[Detection], colour: dict[str, st
     axes.tick_params(axis="y", length=0)
 
 
-def draw_curves(metrics: Path, samples: Path, resamples: int, png: Path, pdf: Path) -> None:
+def draw_curves(metrics: Path, samples: Path, png: Path, pdf: Path) -> None:
     """Draw the probability of being found over the volume: a panel per method and test set, a curve with its band per contrast.
 
     Points are shares of the lesions whose measured contrast is nearest to the curve's, with Wilson intervals as of independent
     lesions.
 
     Args:
-        metrics, samples, resamples: see `madad.reporting.tables.detectability.detections`.
+        metrics, samples: see `madad.reporting.tables.detectability.detections`.
     """
-    found = detections(metrics, samples, resamples)
+    found = detections(metrics, samples)
     if not found:
         style.save(style.empty(NOTHING_IMPLANTED), png, pdf)
         return

@@ -10,11 +10,10 @@ import pandas as pd
 
 from madad.core.io.hdf5 import Pack, Sample
 from madad.core.io.manifest import read_table
-from madad.core.seeds import numpy_generator
 from madad.data.corruptions.severities import CORRUPTIONS, SEVERITIES
 from madad.evaluation.results.collected import BLOCK, block_title
 from madad.evaluation.results.metric import Measure
-from madad.evaluation.statistics.bootstrap import mean_interval
+from madad.evaluation.statistics.intervals import mean_interval
 from madad.reporting.layout import style
 from madad.reporting.tables.robustness import HEALTHY_FPR, MEASURES, by_severity, corruptions_in, read_robustness
 
@@ -25,9 +24,7 @@ SPREAD = 0.5
 NOMINAL = 0.01
 
 
-def draw_robustness(
-    robustness_metrics: Path, cohort: str, modality: str, testset: str, resamples: int, png: Path, pdf: Path
-) -> None:
+def draw_robustness(robustness_metrics: Path, cohort: str, modality: str, testset: str, png: Path, pdf: Path) -> None:
     """Draw a row of panels per artefact, a column per measure: means with 95 % intervals over subjects against severity.
 
     Args:
@@ -46,7 +43,7 @@ def draw_robustness(
     figure, grid = plt.subplots(len(kinds), len(MEASURES), figsize=size, squeeze=False, sharex=True, sharey="col")
     for kind, row in zip(kinds, grid, strict=True):
         for measure, axes in zip(MEASURES, row, strict=True):
-            _curves(axes, part, methods, kind, measure, resamples)
+            _curves(axes, part, methods, kind, measure)
         row[0].set_ylabel(CORRUPTIONS[kind].title, fontweight="bold")
     severities = sorted(set(part["severity"]))
     for measure, axes in zip(MEASURES, grid[0], strict=True):
@@ -61,7 +58,7 @@ def draw_robustness(
     style.save(figure, png, pdf)
 
 
-def _curves(axes: plt.Axes, part: pd.DataFrame, methods: list[str], kind: str, measure: Measure, resamples: int) -> None:
+def _curves(axes: plt.Axes, part: pd.DataFrame, methods: list[str], kind: str, measure: Measure) -> None:
     colour, marker, dash = style.colours(methods), style.markers(methods), style.dashes(methods)
     steps = np.diff(sorted(set(part["severity"])))
     width = SPREAD * (steps.min() if len(steps) else 1)
@@ -71,7 +68,7 @@ def _curves(axes: plt.Axes, part: pd.DataFrame, methods: list[str], kind: str, m
         if values.notna().to_numpy().any():
             aside = width * ((place + 0.5) / len(methods) - 0.5)
             look = {"color": colour[method], "marker": marker[method], "linestyle": dash[method]}
-            _curve(axes, values, aside, look, resamples, numpy_generator("robustness", kind, measure.key))
+            _curve(axes, values, aside, look, measure)
             drawn = True
     if measure == HEALTHY_FPR:
         axes.axhline(NOMINAL, color=style.GREY, lw=0.8, ls=":", zorder=0)
@@ -80,11 +77,9 @@ def _curves(axes: plt.Axes, part: pd.DataFrame, methods: list[str], kind: str, m
     axes.grid(False, axis="x")
 
 
-def _curve(
-    axes: plt.Axes, values: pd.DataFrame, aside: float, look: dict, resamples: int, generator: np.random.Generator
-) -> None:
+def _curve(axes: plt.Axes, values: pd.DataFrame, aside: float, look: dict, measure: Measure) -> None:
     subjects = list(values.index.get_level_values("subject"))
-    found = [mean_interval(values[level].to_numpy(), subjects, resamples, generator) for level in values]
+    found = [mean_interval(values[level].to_numpy(), subjects, measure.metric.scale) for level in values]
     middle, low, high = (np.array([getattr(one, key) for one in found]) for key in ("value", "low", "high"))
     places = values.columns.to_numpy(dtype=float) + aside
     axes.vlines(places, low, high, color=look["color"], lw=0.9, alpha=0.55)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from madad.evaluation.results.collected import block_title
 from madad.evaluation.statistics import method_order
-from madad.evaluation.statistics.bootstrap import Interval
+from madad.evaluation.statistics.intervals import Interval
 from madad.reporting.layout import style
 from madad.reporting.tables.strata import MEASURES, Divided, divided
 
@@ -19,17 +19,15 @@ LOOKS = tuple(zip(style.PALETTE, style.MARKERS, (-0.13, 0.13), strict=False))
 ROW, HEAD = 0.52, 1.35  # inches of a method, and of what stands above and below
 
 
-def draw_strata(
-    metrics: Path, samples: Path, resamples: int, cohort: str, modality: str, testset: str, png: Path, pdf: Path
-) -> None:
+def draw_strata(metrics: Path, samples: Path, cohort: str, modality: str, testset: str, png: Path, pdf: Path) -> None:
     """Draw AUPRC and Dice with intervals, a row per method, a column per factor; where levels have an order they are joined.
 
     Args:
-        metrics, samples, resamples: see `madad.reporting.tables.strata.divided`.
+        metrics, samples: see `madad.reporting.tables.strata.divided`.
         cohort, modality, testset: the block to draw.
     """
     block = (cohort, modality, testset)
-    found = divided(metrics, samples, resamples, only=block).get(block)
+    found = divided(metrics, samples, only=block).get(block)
     if found is None or len(found.strata) == 1:
         why = "no sample with a lesion" if found is None else "samples do not differ in anything that is known of them"
         style.save(style.empty(f"{block_title(*block)}:\n{why}"), png, pdf)

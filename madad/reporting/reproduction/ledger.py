@@ -10,18 +10,21 @@ from pathlib import Path
 from madad.configuration.schema import Options
 from madad.core.provenance import complete
 from madad.reporting.reproduction import pages, papers
+from madad.reporting.reproduction.claims import Claim, Congruences
 from madad.reporting.reproduction.trained_methods import Entrant, gather, place
 from madad.reporting.reproduction.values import Results, Sheet, Value
 
 COLUMNS = (
     *("paper", "table", "method", "card", "dataset", "subset", "modality", "slices", "resolution"),
     *("metric", "definition", "threshold", "unit", "published", "published_spread"),
+    *("claim_against", "claim_chance", "claim_congruence", "claim_source"),
     *("certainty", "ours", "trained_on", "testset", "measure", "exact", "value", "low", "high", "subjects", "seeds"),
 )
 
 
 def write_ledger(
     summary: Path,
+    comparisons: Path,
     all_trainings: Sequence[Path],
     all_bases: Mapping[str, str],
     settings: Mapping[str, Mapping[str, Options]],
@@ -35,6 +38,7 @@ def write_ledger(
 
     Args:
         summary: see `madad.evaluation.statistics.summary`.
+        comparisons: see `madad.reporting.tables.significance`, for the chance behind published wins.
         all_trainings: the `train.json` of every run, of methods and of their parts.
         all_bases: card of each name of a method or part.
         settings: for each of them its parameters by sequence; a training knows only those that it depends on.
@@ -47,16 +51,16 @@ def write_ledger(
         UserError: a file of published results is not valid.
     """
     results = Results(summary, cohorts, parts_by_role, gather(all_trainings, all_bases, settings))
-    entrants = results.compared()
+    entrants, congruences = results.compared(), Congruences(comparisons)
     known = papers.load()
     sheets = [sheet for paper in known for sheet in _sheets(paper, entrants)]
     with complete(csv) as partial, open(partial, "w", newline="", encoding="utf-8") as stream:
         writer = csv_files.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(line for sheet in sheets for line in _records(sheet, results))
+        writer.writerows(line for sheet in sheets for line in _records(sheet, results, congruences))
     remarks = _remarks(known, {entrant.base for entrant in entrants})
-    pages.write_tex(sheets, results, remarks, tex)
-    pages.write_html(sheets, results, remarks, html)
+    pages.write_tex(sheets, results, congruences, remarks, tex)
+    pages.write_html(sheets, results, congruences, remarks, html)
 
 
 def _sheets(paper: Options, entrants: Sequence[Entrant]) -> Iterator[Sheet]:
@@ -78,17 +82,18 @@ def _remarks(known: Sequence[Options], bases: set[str]) -> list[str]:
     return remarks
 
 
-def _records(sheet: Sheet, results: Results) -> Iterator[dict[str, object]]:
+def _records(sheet: Sheet, results: Results, congruences: Congruences) -> Iterator[dict[str, object]]:
     """Yield every published number with ours on its data set; then ours on the other test sets, with nothing beside it."""
-    for row, entrant in sheet.lines():
+    for line, row, entrant in sheet.lines():
         shared = {"paper": sheet.paper["name"], "table": sheet.table["name"], "method": row["name"], "card": row["card"] or ""}
         shared |= {"ours": entrant.method, "trained_on": entrant.cohort} if entrant else {}
-        for column, published in zip(sheet.table["columns"], row["values"], strict=True):
+        for number_of, (column, published) in enumerate(zip(sheet.table["columns"], row["values"], strict=True)):
             number, spread = papers.split(published)
             told = {key: column[key] for key in ("dataset", "subset", "modality", "metric", "unit")}
             told |= {key: sheet.table[key] for key in ("slices", "resolution")} | sheet.table["metrics"][column["metric"]]
             told |= {"published": _text(number), "published_spread": _text(spread)}
             told["certainty"] = row.get("certainty", sheet.table["certainty"])
+            told |= _claimed(congruences.claim(sheet, column, number_of, line))
             values = [results.of(column, row, entrant, *where) for where in results.serving(column)] if entrant else []
             yield from ({**shared, **told, **_ours(value)} for value in values or [None])
         if entrant is None:
@@ -97,6 +102,13 @@ def _records(sheet: Sheet, results: Results) -> Iterator[dict[str, object]]:
             told = {key: column[key] for key in ("metric", "unit")}
             values = [results.of(column, row, entrant, *where) for where in results.others(sheet)]
             yield from ({**shared, **told, "modality": value.modality, **_ours(value)} for value in values if value)
+
+
+def _claimed(claim: Claim | None) -> dict[str, object]:
+    if claim is None:
+        return {}
+    numbers = {"claim_chance": _text(claim.chance), "claim_congruence": _text(claim.congruence)}
+    return {"claim_against": claim.against, **numbers, "claim_source": claim.source}
 
 
 def _ours(value: Value | None) -> dict[str, object]:

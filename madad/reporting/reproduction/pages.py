@@ -13,8 +13,11 @@ from madad.evaluation.results.measures import by_key
 from madad.reporting.layout import table_writer
 from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table
 from madad.reporting.reproduction import differences, papers
+from madad.reporting.reproduction.claims import LEGEND as CLAIMS
+from madad.reporting.reproduction.claims import Claim, Congruences
 from madad.reporting.reproduction.trained_methods import Entrant
 from madad.reporting.reproduction.values import Results, Sheet, Value
+from madad.reporting.tables.significance import p_text
 
 UNITS = {"percent": "%", "share": "", "thousandths": "×1000", "dB": "dB", "ratio": "", "relative percent": "%"}
 CERTAINTY = {
@@ -31,6 +34,7 @@ LEGEND = (
     "Green: the published value lies inside the interval; yellow: outside. An empty field is a method that is not in this run, a "
     f"{NOTHING} one without a value.",
     "Under “other data” stand this run's values on its other test sets. They are not comparable with the published ones.",
+    CLAIMS,
 )
 
 
@@ -62,18 +66,18 @@ class Chapter:
     reasons: list[str]
 
 
-def write_html(sheets: Sequence[Sheet], results: Results, remarks: Sequence[str], path: Path) -> None:
+def write_html(sheets: Sequence[Sheet], results: Results, congruences: Congruences, remarks: Sequence[str], path: Path) -> None:
     """Write all tables as a page that opens offline; with a line that says so when there are none."""
     template = table_writer.templates().get_template("ledger.html")
-    page = template.render(chapters=chapters(sheets, results), legend=LEGEND, remarks=remarks)
+    page = template.render(chapters=chapters(sheets, results, congruences), legend=LEGEND, remarks=remarks)
     with complete(path) as partial:
         partial.write_text(page, encoding="utf-8")
 
 
-def write_tex(sheets: Sequence[Sheet], results: Results, remarks: Sequence[str], path: Path) -> None:
+def write_tex(sheets: Sequence[Sheet], results: Results, congruences: Congruences, remarks: Sequence[str], path: Path) -> None:
     """Write all tables as booktabs tabulars, each below its title and comments that say what it is."""
     blocks = []
-    for chapter in chapters(sheets, results):
+    for chapter in chapters(sheets, results, congruences):
         blocks.append("".join(f"% {line}\n" for line in (chapter.name, chapter.about, *chapter.reasons)))
         for one in chapter.layouts:
             heading = f"\\par\\bigskip\\noindent\\textbf{{{table_writer.escaped(one.table.title)}}}\\par\\smallskip\\noindent"
@@ -84,7 +88,7 @@ def write_tex(sheets: Sequence[Sheet], results: Results, remarks: Sequence[str],
         partial.write_text("\n".join([*blocks, notes]), encoding="utf-8")
 
 
-def chapters(sheets: Sequence[Sheet], results: Results) -> list[Chapter]:
+def chapters(sheets: Sequence[Sheet], results: Results, congruences: Congruences) -> list[Chapter]:
     """Return the tables by paper."""
     made = []
     for name in dict.fromkeys(sheet.paper["name"] for sheet in sheets):
@@ -92,15 +96,15 @@ def chapters(sheets: Sequence[Sheet], results: Results) -> list[Chapter]:
         paper = own[0].paper
         authors = f"{paper['authors']}. " if paper["authors"] else ""
         about = f"{authors}{paper['title']}. {paper['venue']}, {paper['year']} ({paper['identifier']}). {paper['coverage']}"
-        placed = [(row, entrant) for sheet in own for row, entrant in sheet.lines() if entrant]
+        placed = [(row, entrant) for sheet in own for _, row, entrant in sheet.lines() if entrant]
         run = differences.of_run(paper, placed, results.cohorts)
         parts = [line for _, entrant in placed for part in results.beneath(entrant) for line in differences.settings(part, {})]
-        layouts = [layout(sheet, results) for sheet in own]
+        layouts = [layout(sheet, results, congruences) for sheet in own]
         made.append(Chapter(name, about, layouts, list(dict.fromkeys([*paper["reasons"], *run, *parts]))))
     return made
 
 
-def layout(sheet: Sheet, results: Results) -> Layout:
+def layout(sheet: Sheet, results: Results, congruences: Congruences) -> Layout:
     """Return a published table with ours beside every column that we can measure, and our other test sets to the right."""
     table, kinds = sheet.table, sheet.kinds()
     published = f"published{_mark(table['certainty'])}"
@@ -112,7 +116,7 @@ def layout(sheet: Sheet, results: Results) -> Layout:
         flat += [Column(f"{group}, {_metric(kind)}", _note(kind)) for kind in kinds]
     title = f"{sheet.paper['name']}, {table['name']}: {table['title']}"
     columns = [Column("Method", number=False), Column("Here", number=False), *flat]
-    rows = [_row(sheet, row, entrant, results) for row, entrant in sheet.lines()]
+    rows = [_row(sheet, place, entrant, results, congruences) for place, _, entrant in sheet.lines()]
     protocol = table["protocol"] + (f" ± is the {table['spread']}." if table["spread"] else "")
     source, facts = f"Read in: {table['source']}.", list(_facts(table))
     return Layout(source, protocol, facts, head, Table(title, columns, [("", rows)], _notes(sheet, results)))
@@ -125,14 +129,15 @@ def _facts(table: Options) -> Iterator[str]:
         yield f"{metric}: {known['definition']}.{threshold}"
 
 
-def _row(sheet: Sheet, row: Options, entrant: Entrant | None, results: Results) -> list[Cell]:
+def _row(sheet: Sheet, place: int, entrant: Entrant | None, results: Results, congruences: Congruences) -> list[Cell]:
+    row = sheet.table["rows"][place]
     origin = f", trained on {entrant.cohort}" if entrant and sheet.several else ""
     cells = [Cell(row["name"]), Cell(entrant.name + origin if entrant else "")]
     for number_of, column in enumerate(sheet.table["columns"]):
         digits = _digits(sheet.table, number_of)
         number, spread = papers.split(row["values"][number_of])
         own = _mark(row["certainty"]) if row.get("certainty", sheet.table["certainty"]) != sheet.table["certainty"] else ""
-        cells.append(_published(number, spread, digits, own))
+        cells.append(_published(number, spread, digits, own, congruences.claim(sheet, column, number_of, place)))
         if _measured(column):
             found = [results.of(column, row, entrant, *place) for place in results.serving(column)] if entrant else []
             cells.append(_ours(found[0] if found else None, digits, number, entrant))
@@ -144,10 +149,11 @@ def _row(sheet: Sheet, row: Options, entrant: Entrant | None, results: Results) 
     return cells
 
 
-def _published(number: float, spread: float, digits: int, mark: str) -> Cell:
+def _published(number: float, spread: float, digits: int, mark: str, claim: Claim | None) -> Cell:
     if math.isnan(number):
         return Cell(NOTHING, math.nan)
-    return Cell(f"{number:.{digits}f}" + ("" if math.isnan(spread) else f" ± {spread:.{digits}f}") + mark, number)
+    chance = f", p (chance) {p_text(claim.chance)}" if claim and math.isfinite(claim.chance) else ""
+    return Cell(f"{number:.{digits}f}" + ("" if math.isnan(spread) else f" ± {spread:.{digits}f}") + mark + chance, number)
 
 
 def _ours(value: Value | None, digits: int, published: float, entrant: Entrant | None, measure: str | None = None) -> Cell:
@@ -167,7 +173,7 @@ def _notes(sheet: Sheet, results: Results) -> list[str]:
     values = [
         [
             results.of(column, row, entrant, *where)
-            for row, entrant in sheet.lines()
+            for _, row, entrant in sheet.lines()
             if entrant
             for where in results.serving(column)
         ]

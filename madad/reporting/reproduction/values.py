@@ -64,10 +64,10 @@ class Sheet:
                 kinds.setdefault((column["measure"], column["nearest"], column["unit"]), column)
         return list(kinds.values())
 
-    def lines(self) -> Iterator[tuple[Options, Entrant | None]]:
-        """Yield the rows in the paper's order, once for every trained method, at least once."""
-        for row, entrants in zip(self.table["rows"], self.placed, strict=True):
-            yield from ((row, entrant) for entrant in entrants or [None])
+    def lines(self) -> Iterator[tuple[int, Options, Entrant | None]]:
+        """Yield place and row in the paper's order, once for every trained method, at least once."""
+        for place, (row, entrants) in enumerate(zip(self.table["rows"], self.placed, strict=True)):
+            yield from ((place, row, entrant) for entrant in entrants or [None])
 
 
 class Results:

@@ -9,24 +9,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from madad.core.seeds import numpy_generator
 from madad.evaluation.results.collected import block_title, read_metrics, select
 from madad.evaluation.results.metric_table import FALSE_POSITIVE_COMPONENTS, LESION_SENSITIVITY
 from madad.evaluation.results.protocol_table import ONE_FALSE_POSITIVE
 from madad.evaluation.results.sample_covariates import read_samples
 from madad.evaluation.statistics import method_order
-from madad.evaluation.statistics.bootstrap import Interval, hierarchical_interval
 from madad.evaluation.statistics.detectability import (
     ABOVE_ALL,
     BELOW_ALL,
     FAINTEST,
-    FEWEST_SUBJECTS,
     LESIONS_A_COEFFICIENT,
     Psychometric,
     Trials,
     fit,
 )
+from madad.evaluation.statistics.intervals import Interval, mean_interval
 from madad.evaluation.statistics.per_subject import of_method, side_by_side
+from madad.evaluation.statistics.variance import FEWEST_SUBJECTS
 from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, interval
 from madad.reporting.tables.results import write_all
 
@@ -66,7 +65,7 @@ class Detection:
     alarms: Interval
 
 
-def detections(metrics: Path, samples: Path, resamples: int) -> dict[tuple, list[Detection]]:
+def detections(metrics: Path, samples: Path) -> dict[tuple, list[Detection]]:
     """Return every method on every block with implanted lesions, in the order of the long table.
 
     Args:
@@ -84,11 +83,11 @@ def detections(metrics: Path, samples: Path, resamples: int) -> dict[tuple, list
         own, healthy = (part[method_order.inside(part, block)] for part in (attempts, alarms))
         if len(own):
             methods = [method for method in method_order.methods_in(table) if method in set(own["method"])]
-            found[block] = [_detection(method, own, healthy, block, resamples) for method in methods]
+            found[block] = [_detection(method, own, healthy, block) for method in methods]
     return found
 
 
-def _detection(method: str, attempts: pd.DataFrame, alarms: pd.DataFrame, block: tuple, resamples: int) -> Detection:
+def _detection(method: str, attempts: pd.DataFrame, alarms: pd.DataFrame, block: tuple) -> Detection:
     own = attempts[attempts["method"] == method]
     frame = side_by_side(own)[method]
     lesion = own.drop_duplicates("sample").set_index(["subject", "sample"]).loc[frame.index]
@@ -100,15 +99,15 @@ def _detection(method: str, attempts: pd.DataFrame, alarms: pd.DataFrame, block:
         trials,
         lesion["asked_contrast"].to_numpy(),
         fit(trials),
-        _alarms(alarms[alarms["method"] == method], block, resamples),
+        _alarms(alarms[alarms["method"] == method]),
     )
 
 
-def _alarms(rows: pd.DataFrame, block: tuple, resamples: int) -> Interval:
+def _alarms(rows: pd.DataFrame) -> Interval:
     if rows.empty:
         return Interval(np.nan, np.nan, np.nan, 0)
     values, people, _ = of_method(side_by_side(rows), rows["method"].iloc[0])
-    return hierarchical_interval(values, people, resamples, numpy_generator("healthy alarms", *block))
+    return mean_interval(values, people, "positive")
 
 
 def contrasts_of(found: Sequence[Detection]) -> list[float]:
@@ -144,9 +143,9 @@ def _seen(found: dict[tuple, list[Detection]]) -> list[str]:
     return notes
 
 
-def write_detectability(metrics: Path, samples: Path, resamples: int, csv: Path, tex: Path, html: Path) -> None:
+def write_detectability(metrics: Path, samples: Path, csv: Path, tex: Path, html: Path) -> None:
     """Write the smallest volume that each method finds, by contrast, with the false alarms it costs."""
-    found = detections(metrics, samples, resamples)
+    found = detections(metrics, samples)
     contrasts = contrasts_of([one for block in found.values() for one in block])
     columns = [
         Column("Method", number=False),

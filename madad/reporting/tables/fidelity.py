@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from madad.core.seeds import numpy_generator
-from madad.evaluation.results.collected import BLOCK, block_title, read_metrics, select
+from madad.evaluation.results.collected import BLOCK, read_metrics, select
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.results.metric_table import L1, L1_HEALTHY_TISSUE, L1_LESION, PSNR, SSIM
 from madad.evaluation.results.protocol_table import HEALTHY_BRAIN, RECONSTRUCTION
 from madad.evaluation.statistics import method_order
-from madad.evaluation.statistics.bootstrap import percentile_interval
+from madad.evaluation.statistics.intervals import jackknife_interval
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval
-from madad.reporting.tables.notes import SUMMARY_NOTE, missing_notes
+from madad.reporting.tables.notes import SUMMARY_NOTE, head, missing_notes
 from madad.reporting.tables.results import named, titled, write_all
 
 IN_LESIONS = (L1_LESION, L1_HEALTHY_TISSUE)
@@ -29,25 +28,23 @@ NOTES = (
     "Healthy l1, PSNR and SSIM: reconstructions of healthy test subjects, inside the brain. Nobody wins by them: the identity "
     "is perfect in all three and detects nothing.",
     "Lesion over healthy tissue: l1 in lesions over l1 in the healthy tissue of the same samples, means over subjects. Above 1, "
-    "lesions are restored less faithfully than the tissue around them, which is what a residual detects. Percentile bootstrap.",
+    "lesions are restored less faithfully than the tissue around them, which is what a residual detects. "
+    "Interval: jackknife over subjects on a log scale.",
 )
 
 
-def write_fidelity(
-    summary: Path, metrics: Path, bases: Mapping[str, str], resamples: int, csv: Path, tex: Path, html: Path
-) -> None:
+def write_fidelity(summary: Path, metrics: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
     """Write l1, PSNR and SSIM in healthy brains, and l1 in lesions against that in the tissue around them.
 
     Args:
         summary, metrics: see `madad.evaluation.statistics.summary` and `madad.evaluation.results.collected`.
         bases: card of each method's name.
-        resamples: of the subjects, for the interval of the ratio.
     """
     lines, table = read_summary(summary), read_metrics(metrics)
     keys = [measure.key for measure in SHOWN]
     known = {(*line[:4], line.measure): line for line in frames.rows(lines[lines["measure"].isin(keys)])}
     groups, silent = [], {}
-    ratios = _ratios(table, resamples)
+    ratios = _ratios(table)
     for block in method_order.blocks_in(table):
         rows = []
         for method in method_order.methods_in(table[method_order.inside(table, block)]):
@@ -59,7 +56,7 @@ def write_fidelity(
             else:
                 silent[method] = None
         if rows:
-            groups.append((block_title(*block), rows))
+            groups.append((head(block, lines[method_order.inside(lines, block)]), rows))
     columns = [
         Column("Method", number=False),
         *(titled(measure) for measure in SHOWN),
@@ -77,15 +74,15 @@ def _cell(own: Mapping[str, frames.Row], measure: Measure) -> Cell:
     return interval(line.value, line.low, line.high, digits=measure.metric.digits)
 
 
-def _ratios(table: pd.DataFrame, resamples: int) -> dict[tuple, Cell]:
+def _ratios(table: pd.DataFrame) -> dict[tuple, Cell]:
     """Return the ratio of the two errors of every block and method over subjects, whose samples and seeds are averaged first."""
     keys = [*BLOCK, "method", "subject"]
     pair = [select(table, metric, RECONSTRUCTION).groupby(keys)["value"].mean() for metric in IN_LESIONS]
     both = pd.concat(pair, axis=1, keys=["lesion", "tissue"]).dropna().reset_index()
-    return {key: _ratio(key, own, resamples) for key, own in frames.groups(both, [*BLOCK, "method"])}
+    return {key: _ratio(own) for key, own in frames.groups(both, [*BLOCK, "method"])}
 
 
-def _ratio(key: tuple, own: pd.DataFrame, resamples: int) -> Cell:
+def _ratio(own: pd.DataFrame) -> Cell:
     lesion, tissue = own["lesion"].to_numpy(), own["tissue"].to_numpy()
     if not tissue.sum() > 0:
         return interval(np.nan, np.nan, np.nan)
@@ -94,6 +91,5 @@ def _ratio(key: tuple, own: pd.DataFrame, resamples: int) -> Cell:
         below = weights @ tissue
         return np.divide(weights @ lesion, below, out=np.full(len(weights), np.nan), where=below > 0)
 
-    generator = numpy_generator("fidelity", *key)
-    drawn = percentile_interval(statistic, lesion.sum() / tissue.sum(), list(own["subject"]), resamples, generator)
+    drawn = jackknife_interval(statistic, list(own["subject"]), "positive")
     return interval(drawn.value, drawn.low, drawn.high)

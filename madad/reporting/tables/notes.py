@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from madad.evaluation.results.collected import BLOCK, block_title
+from madad.evaluation.results.measures import by_key
 from madad.evaluation.results.metric import Measure
 
 SUMMARY_NOTE = (
-    "Mean over test subjects with its 95 % interval (BCa bootstrap over subjects; with several seeds, over seeds and subjects). "
+    "Mean over test subjects with its 95 % interval (Student's t on a logit or logarithmic scale, samples clustered by subject; "
+    "with several seeds, over seeds and subjects); no interval below six subjects, nor where all agree. n: subjects behind it. "
     "Subjects are the unit: their samples and seeds are averaged first."
 )
 BOLD_NOTE = (
@@ -19,6 +21,22 @@ BOLD_NOTE = (
     "Without bold no method does."
 )
 ORACLE_NOTE = "Oracle thresholds have seen the test labels: ceilings, not results."
+
+
+def head(block: tuple[str, str, str], lines: pd.DataFrame) -> str:
+    """Return the heading of a block with the numbers of subjects behind its values: `ixi, T1w (n = 12 with a lesion, 8 healthy)`.
+
+    Args:
+        block: training cohort, sequence, test set.
+        lines: of the summary, of this block.
+    """
+    groups = lines["measure"].map({key: measure.metric.groups for key, measure in by_key().items()})
+    most = lines.groupby(groups)["subjects"].max()
+    shown = {"patients": "with a lesion", "healthy": "healthy", "both": "in all"}
+    told = [f"{most[group]:.0f} {words}" for group, words in shown.items() if most.get(group, 0) > 0]
+    if len(told) > 1 and "patients" in most:
+        told = told[:-1] if told[-1].endswith("in all") else told
+    return f"{block_title(*block)} (n = {', '.join(told)})" if told else block_title(*block)
 
 
 def bold_notes(lines: pd.DataFrame) -> list[str]:

@@ -11,7 +11,7 @@ import pandas as pd
 from madad.configuration import cards
 from madad.core.errors import UserError
 from madad.evaluation.protocol.published_protocols import CHAINS
-from madad.evaluation.results.collected import BLOCK, block_title, read_trainings
+from madad.evaluation.results.collected import BLOCK, read_trainings
 from madad.evaluation.results.measures import measures
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.results.metric_table import AUPRC, AUROC, DICE, L1, PEAK_MEMORY_MB, SECONDS
@@ -29,7 +29,7 @@ from madad.evaluation.results.protocol_table import PUBLISHED as PUBLISHED_PROTO
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames, table_writer
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, plain
-from madad.reporting.tables.notes import ORACLE_NOTE, SUMMARY_NOTE, bold_notes, missing_notes
+from madad.reporting.tables.notes import ORACLE_NOTE, SUMMARY_NOTE, bold_notes, head, missing_notes
 
 Row = Callable[[str, pd.DataFrame], list[Cell]]
 MAIN = AUPRC @ PER_SUBJECT
@@ -195,7 +195,7 @@ def by_block(
     for block, part in frames.blocks(lines).items():
         rows = {method: own.set_index("measure") for method, own in frames.by_name(part, "method")}
         methods = sorted(rows, key=lambda method: (order.get(method, len(order)), method))
-        groups.append((block_title(*block), [row(method, rows[method]) for method in methods]))
+        groups.append((head(block, part), [row(method, rows[method]) for method in methods]))
     return Table(title, columns, groups, notes, group_title="Test set")
 
 

@@ -13,14 +13,14 @@ import pandas as pd
 from madad.core.errors import UserError
 from madad.core.io.manifest import read_table
 from madad.core.provenance import complete
-from madad.core.seeds import numpy_generator
 from madad.data.corruptions.severities import CORRUPTIONS
-from madad.evaluation.results.collected import BLOCK, block_title, by_block
+from madad.evaluation.results.collected import block_title, by_block
 from madad.evaluation.results.long_table import COLUMNS as LONG
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.results.metric_table import AUPRC, DICE, FALSE_POSITIVE_RATE
 from madad.evaluation.results.protocol_table import HEALTHY_FPR_1, PER_SUBJECT, VALIDATION
-from madad.evaluation.statistics.bootstrap import Interval, mean_interval, percentile_interval
+from madad.evaluation.statistics.intervals import Interval, jackknife_interval, mean_interval
+from madad.evaluation.statistics.method_order import in_words
 from madad.reporting.layout import frames
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, write_csv, write_html, write_tex
 
@@ -111,7 +111,7 @@ def by_severity(table: pd.DataFrame, measure: Measure, corruption: str) -> pd.Da
     return grouped.mean().where(grouped.count() == grouped.size()).unstack("severity")
 
 
-def cost(values: pd.DataFrame, resamples: int, generator: np.random.Generator) -> Cost:
+def cost(values: pd.DataFrame) -> Cost:
     """Return what a corruption costs, from `by_severity`, over the samples that have a value at every severity."""
     complete_rows = values.dropna()
     subjects = list(complete_rows.index.get_level_values("subject"))
@@ -126,19 +126,18 @@ def cost(values: pd.DataFrame, resamples: int, generator: np.random.Generator) -
         before, after = weights @ matrix[:, 0], weights @ matrix[:, -1]
         return np.divide(after, before, out=np.full(before.shape, np.nan), where=before > 0)
 
-    value = float(ratio(np.ones((1, len(matrix))))[0])
-    over = percentile_interval(ratio, value, subjects, resamples, generator)
-    return Cost(float(matrix[:, 0].mean()), over, mean_interval(slopes, subjects, resamples, generator))
+    over = jackknife_interval(ratio, subjects, "positive")
+    return Cost(float(matrix[:, 0].mean()), over, mean_interval(slopes, subjects, "real"))
 
 
-def write_robustness(robustness_metrics: Path, resamples: int, csv: Path, tex: Path, html: Path) -> None:
+def write_robustness(robustness_metrics: Path, csv: Path, tex: Path, html: Path) -> None:
     """Write the table: a row per method and corruption, in groups by test set.
 
     Args:
         robustness_metrics: see `collect`.
     """
     table = read_robustness(robustness_metrics)
-    groups = [(block_title(*block), _rows(part, resamples)) for block, part in by_block(table)]
+    groups = [(f"{block_title(*block)} ({_people(part)})", _rows(part)) for block, part in by_block(table)]
     columns = [Column("Method", number=False), Column("Artefact", number=False)]
     for measure in MEASURES:
         columns += [
@@ -156,14 +155,18 @@ def write_robustness(robustness_metrics: Path, resamples: int, csv: Path, tex: P
         write(made, path)
 
 
-def _rows(part: pd.DataFrame, resamples: int) -> list[list[Cell]]:
+def _people(part: pd.DataFrame) -> str:
+    bases = part.drop_duplicates("base")
+    return in_words(len(bases), bases["subject"].nunique())
+
+
+def _rows(part: pd.DataFrame) -> list[list[Cell]]:
     rows = []
     for method, own in frames.by_name(part, "method"):
         for corruption in corruptions_in(part):
             cells = [Cell(method), Cell(CORRUPTIONS[corruption].title)]
             for measure in MEASURES:
-                generator = numpy_generator("robustness", *part.iloc[0][list(BLOCK)], corruption, measure.key)
-                found = cost(by_severity(own, measure, corruption), resamples, generator)
+                found = cost(by_severity(own, measure, corruption))
                 cells += [number(found.clean), _cell(found.ratio, 3), _cell(found.slope, 4)]
             rows.append(cells)
     return rows

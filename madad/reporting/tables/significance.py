@@ -184,6 +184,7 @@ def _ranks(pairs: pd.DataFrame, ranked: pd.DataFrame) -> Table:
         Column("Behind the best", "mean paired difference with its 95 % interval"),
         Column("p", "Wilcoxon against the best, after Holm"),
         Column("p (model)", "mixed model over seeds and subjects against the best, after Holm"),
+        Column("p (chance)", "probability that the best leads by chance (arXiv 2505.04720), these trainings, no correction"),
         Column("Detectable", "smallest difference to the best that both tests find with 80 % power"),
     ]
     groups, notes = [], [TEST_NOTE, RANK_NOTE, POWER_NOTE, *([ALL_NOTE] if (ranked["cohort"] == ALL_BLOCKS[0]).any() else [])]
@@ -215,5 +216,6 @@ def _rank_row(line: frames.Row, digits: int, wins: bool) -> list[Cell]:
         Cell("best") if line.best == 1 else behind,
         Cell(p_text(line.p_holm_to_best), line.p_holm_to_best),
         Cell(p_text(line.p_model_to_best), line.p_model_to_best),
+        Cell(p_text(line.p_chance_to_best), line.p_chance_to_best),
         number(line.detectable_difference, digits),
     ]

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from madad.core.seeds import numpy_generator
 from madad.evaluation.results.collected import block_title, read_metrics
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.results.metric_table import AUPRC, DICE
 from madad.evaluation.results.protocol_table import PER_SUBJECT, VALIDATION
 from madad.evaluation.results.sample_covariates import read_samples
 from madad.evaluation.statistics import method_order
-from madad.evaluation.statistics.bootstrap import Interval, hierarchical_interval
+from madad.evaluation.statistics.intervals import Interval, Scale, mean_interval
 from madad.evaluation.statistics.per_subject import blocks, of_method, side_by_side
 from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, interval
 from madad.reporting.tables.results import write_all
@@ -26,7 +25,7 @@ MEASURES = (AUPRC @ PER_SUBJECT, DICE @ VALIDATION)
 MOST_LEVELS = 6
 AGES = ((0, 40, "< 40 y"), (40, 60, "40–59 y"), (60, np.inf, "≥ 60 y"))
 NOTE = (
-    "Mean over the subjects of a stratum with its 95 % bootstrap interval over subjects; test samples with a lesion alone. "
+    "Mean over the subjects of a stratum with its 95 % interval over subjects (none below six); samples with a lesion alone. "
     "Contrast is measured on what methods see, its sign taken off: against the healthy image for implanted lesions, against the "
     "tissue around them for real ones. "
     "Strata differ in more than what they are named after, and few subjects make wide intervals: read them as questions."
@@ -136,7 +135,7 @@ class Divided:
     values: dict[tuple[str, str, int], Interval]
 
 
-def divided(metrics: Path, samples: Path, resamples: int, only: tuple | None = None) -> dict[tuple, Divided]:
+def divided(metrics: Path, samples: Path, only: tuple | None = None) -> dict[tuple, Divided]:
     """Return every block with a sample that has a lesion, in the order of the long table.
 
     Args:
@@ -155,11 +154,11 @@ def divided(metrics: Path, samples: Path, resamples: int, only: tuple | None = N
             _, modality, testset = block
             here = known[(known["testset"] == testset) & (known["modality"] == modality)]
             methods = [method for method in method_order.methods_in(table) if any(method in frame for frame in own.values())]
-            found[block] = _divide(block, own, here, methods, resamples)
+            found[block] = _divide(block, own, here, methods)
     return found
 
 
-def _divide(block: tuple, frames: dict[str, pd.DataFrame], samples: pd.DataFrame, methods: list[str], resamples: int) -> Divided:
+def _divide(block: tuple, frames: dict[str, pd.DataFrame], samples: pd.DataFrame, methods: list[str]) -> Divided:
     scored = next(iter(frames.values())).index
     samples = samples[samples["sample"].isin(scored.get_level_values("sample"))]
     names = tuple(scored.get_level_values("sample"))
@@ -171,20 +170,20 @@ def _divide(block: tuple, frames: dict[str, pd.DataFrame], samples: pd.DataFrame
         for place, stratum in enumerate(strata):
             inside = frame[frame.index.get_level_values("sample").isin(stratum.samples)]
             for method in methods:
-                values[key, method, place] = _mean(inside, method, resamples, (*block, key, stratum.factor, stratum.level))
+                values[key, method, place] = _mean(inside, method, "share")
     return Divided(strata, notes, methods, values)
 
 
-def _mean(frame: pd.DataFrame, method: str, resamples: int, coordinates: tuple[str, ...]) -> Interval:
+def _mean(frame: pd.DataFrame, method: str, scale: Scale) -> Interval:
     if method not in frame or frame.empty:
         return Interval(np.nan, np.nan, np.nan, 0)
     values, subjects, _ = of_method(frame, method)
-    return hierarchical_interval(values, subjects, resamples, numpy_generator("strata", *coordinates))
+    return mean_interval(values, subjects, scale)
 
 
-def write_strata(metrics: Path, samples: Path, resamples: int, csv: Path, tex: Path, html: Path) -> None:
+def write_strata(metrics: Path, samples: Path, csv: Path, tex: Path, html: Path) -> None:
     """Write AUPRC and Dice of every method in every stratum, a group per test set and measure, a column per method."""
-    found = divided(metrics, samples, resamples)
+    found = divided(metrics, samples)
     methods = list(dict.fromkeys(method for one in found.values() for method in one.methods))
     columns = [
         Column("Stratum", number=False),

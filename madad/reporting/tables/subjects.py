@@ -18,6 +18,7 @@ from madad.evaluation.results.metric_table import (
 )
 from madad.evaluation.results.protocol_table import PROTOCOLS
 from madad.evaluation.statistics import method_order
+from madad.evaluation.statistics.intervals import over_trainings
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number
 from madad.reporting.tables.results import named, write_all
 
@@ -25,9 +26,11 @@ from madad.reporting.tables.results import named, write_all
 REDUCTIONS = {protocol.name: protocol.title for protocol in PROTOCOLS if protocol.kind == "subject score"}
 COLUMNS = (SUBJECT_AUROC, SUBJECT_AP, SUBJECT_SENSITIVITY_90, SUBJECT_SENSITIVITY_95)
 METRICS = (SUBJECT_AUROC, SUBJECT_AUROC.bound("low"), SUBJECT_AUROC.bound("high"), *COLUMNS[1:])
+NAMES = [metric.name for metric in METRICS]
 NOTE = (
-    "Healthy test subjects against those with a lesion, by one score a subject. AUROC with its 95 % bootstrap interval over "
-    "subjects; value and bounds are means over seeds. Sensitivity: share of subjects with a lesion above the score that leaves "
+    "Healthy test subjects against those with a lesion, by one score a subject. AUROC with its 95 % interval over "
+    "subjects (Newcombe 2006, method 5), and over seeds where there are several; none below six subjects. "
+    "Sensitivity: share of subjects with a lesion above the score that leaves "
     "so many of the healthy test subjects below it. AP: average precision, which depends on how many of each there are."
 )
 CAUTION = "Where healthy subjects and those with lesions come from different cohorts, it can be the scanner that is detected."
@@ -42,13 +45,10 @@ def write_subjects(metrics: Path, bases: Mapping[str, str], csv: Path, tex: Path
     """
     table = read_metrics(metrics)
     rows = pd.concat([select(table, metric) for metric in METRICS])
-    values = (
-        rows.groupby([*BLOCK, "protocol", "method", "metric"])["value"]
-        .mean()
-        .unstack("metric")
-        .reindex(columns=[metric.name for metric in METRICS])
-    )
-    found = {key: list(line) for key, line in zip(values.index, values.to_numpy(), strict=True) if np.isfinite(line[0])}
+    keys = [*BLOCK, "protocol", "method"]
+    by_seed = rows.set_index([*keys, "seed", "metric"])["value"].unstack("metric").reindex(columns=NAMES)
+    parts = {key: own.to_numpy() for key, own in by_seed.groupby(level=keys)}
+    found = {key: _over_seeds(own) for key, own in parts.items() if np.isfinite(own[:, 0]).any()}
     methods, groups, notes = method_order.methods_in(table), [], [NOTE, CAUTION]
     for block in method_order.blocks_in(table):
         title, people = block_title(*block), _people(table, block)
@@ -65,6 +65,12 @@ def write_subjects(metrics: Path, bases: Mapping[str, str], csv: Path, tex: Path
     columns = [Column("Method", number=False), *(Column(f"{metric.title} ↑", metric.note) for metric in COLUMNS)]
     made = Table("Subject-level detection", columns, groups, notes, group_title="Test set and score")
     write_all(made, csv, tex, html)
+
+
+def _over_seeds(values: np.ndarray) -> list[float]:
+    """Return the numbers of `METRICS` over seeds, from those of each (seeds, metrics)."""
+    bounds = over_trainings(*values[:, :3].T, SUBJECT_AUROC.scale)
+    return [float(values[:, 0].mean()), *bounds, *map(float, values[:, 3:].mean(axis=0))]
 
 
 def _line(method: str, values: list[float], bases: Mapping[str, str]) -> list[Cell]:

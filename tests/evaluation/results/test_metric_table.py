@@ -99,7 +99,7 @@ def test_a_metric_is_one_function_and_one_row(tmp_path: Path, rows_are_put_back)
     dices, found = case.values("dice", "validation"), case.values("made_up", "validation")
     assert {name: pytest.approx(dice / (2 - dice)) for name, dice in dices.items()} == found and len(found) == 2
     collect([case.out], tmp_path / "metrics.csv")
-    summarise(tmp_path / "metrics.csv", tmp_path / "summary.csv", 20)
+    summarise(tmp_path / "metrics.csv", tmp_path / "summary.csv")
     (line,) = [row for row in csv.DictReader((tmp_path / "summary.csv").open()) if row["measure"] == "made_up"]
     assert float(line["value"]) == pytest.approx(sum(found.values()) / len(found), rel=1e-5)
     assert "| `made_up` | overlap TP / (TP + FP + FN) |" in documentation.metrics_table()

@@ -55,7 +55,7 @@ def test_measure_without_a_threshold_is_said(monkeypatch, tmp_path) -> None:
     table = pd.read_csv(made.metrics, keep_default_na=False)
     table.loc[(table["metric"] == "dice") & (table["protocol"] == "validation"), "value"] = float("nan")
     table.to_csv(made.metrics, index=False, na_rep="nan")
-    wide_results.summarise(made.metrics, made.summary, 100)
+    wide_results.summarise(made.metrics, made.summary)
     text = seen.words(drawn(made, monkeypatch, tmp_path))
     assert "no threshold\nunder this protocol" in text
     assert "(n = 1 subject)" in text

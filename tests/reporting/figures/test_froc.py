@@ -48,7 +48,7 @@ def test_no_lesion_at_all_is_said(tmp_path, monkeypatch) -> None:
     real = style.empty
     monkeypatch.setattr(style, "empty", lambda reason: texts.append(reason) or real(reason))
     collect([], tmp_path / "m.csv")
-    summarise(tmp_path / "m.csv", tmp_path / "s.csv", 50)
+    summarise(tmp_path / "m.csv", tmp_path / "s.csv")
     draw_froc(tmp_path / "m.csv", tmp_path / "f.png", tmp_path / "f.pdf")
     assert texts == ["No test subject has a lesion"]
 

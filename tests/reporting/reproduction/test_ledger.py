@@ -8,8 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from scipy import stats
 
 from madad.configuration import cards
+from madad.evaluation.results.collected import BLOCK
+from madad.evaluation.statistics.rankings import PAIR_COLUMNS
 from madad.evaluation.statistics.summary import COLUMNS as SUMMARY
 from madad.reporting.reproduction import papers
 from madad.reporting.reproduction.ledger import COLUMNS, write_ledger
@@ -50,6 +53,14 @@ def summary(folder: Path, *lines: tuple) -> Path:
     return folder / "summary.csv"
 
 
+def write_pairs(folder: Path, *lines: tuple) -> Path:
+    """Pairs of our methods as (first, second, measure, sd_first, sd_second, congruence)."""
+    keys = ("first", "second", "measure", "sd_first", "sd_second", "congruence")
+    rows = [{**dict.fromkeys(BLOCK, "x"), **dict(zip(keys, line, strict=True))} for line in lines]
+    pd.DataFrame(rows, columns=list(PAIR_COLUMNS)).to_csv(folder / "comparisons.csv", index=False)
+    return folder / "comparisons.csv"
+
+
 def complete(base: str, **parameters: object) -> dict[str, dict]:
     """All parameters of a method, by sequence."""
     return {"T2w": cards.resolve(base, parameters, {}, "T2w")["parameters"]}
@@ -62,11 +73,13 @@ def ledger(
     bases: dict[str, str],
     parts: dict | None = None,
     settings: dict | None = None,
+    comparisons: Path | None = None,
 ) -> str:
     """Write a ledger; returns the page without tags, with a § before every chapter; the files are l.csv, l.tex and l.html."""
     out = [folder / f"l.{kind}" for kind in ("csv", "tex", "html")]
     settings = settings or {name: complete(base) for name, base in bases.items() if base in cards.names()}
-    write_ledger(summary(folder, *lines), trainings, bases, settings, parts or {}, COHORTS, *out)
+    pairs = comparisons or write_pairs(folder)
+    write_ledger(summary(folder, *lines), pairs, trainings, bases, settings, parts or {}, COHORTS, *out)
     page = re.sub(r"<(style|title)>.*?</\1>", "", (folder / "l.html").read_text(), flags=re.S)
     page = page.replace("<h2", "§<h2")
     return re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", page).replace("&#39;", "'").replace("&lt;", "<"))
@@ -206,7 +219,7 @@ def test_cohort_without_a_data_set_is_told(tmp_path) -> None:
     pd.read_csv(file).assign(cohort="own").to_csv(file, index=False)
     trainings = [training(tmp_path, "ddpm", cohort="own")]
     out = [tmp_path / f"l.{kind}" for kind in ("csv", "tex", "html")]
-    write_ledger(file, trainings, {"ddpm": "ddpm"}, {}, {}, COHORTS, *out)
+    write_ledger(file, write_pairs(tmp_path), trainings, {"ddpm": "ddpm"}, {}, {}, COHORTS, *out)
     assert "Trained on own (which has no `dataset` in the configuration) instead of IXI." in (tmp_path / "l.html").read_text()
 
 
@@ -310,3 +323,36 @@ def test_page_needs_nothing_from_outside(tmp_path) -> None:
 def test_defaults_of_the_card_are_no_difference(tmp_path, method: str) -> None:
     (entrant,) = gather([training(tmp_path, method)], {method: method}, {method: complete(method)})
     assert isinstance(entrant, Entrant) and entrant.differences({}) == []
+
+
+def test_published_win_says_how_likely_it_is_chance(tmp_path) -> None:
+    trainings = [training(tmp_path, "ddpm"), training(tmp_path, "pddpm")]
+    pairs = write_pairs(
+        tmp_path, ("ddpm", "pddpm", "dice_validation", 0.08, 0.08, 0.5), ("a", "b", "dice_validation", 0.3, 0.3, 0.1)
+    )
+    page = ledger(
+        tmp_path,
+        [(*MS, "dice_published", 0.05, 0.02, 0.08), ("ms", "T2w", "pddpm", "dice_published", 0.1, 0.05, 0.15)],
+        trainings,
+        {"ddpm": "ddpm", "pddpm": "pddpm"},
+        comparisons=pairs,
+    )
+    small = rows(tmp_path, paper="pDDPM", dataset="MSLUB", metric="Dice")
+    values = [float(row["published"]) for row in small]
+    best = small[values.index(max(values))]
+    assert all(row["claim_against"] == best["method"] for row in small if row["method"] != best["method"])
+    assert all(0 <= float(row["claim_chance"]) <= 0.5 for row in small)
+    (ddpm,) = [row for row in small if row["card"] == "ddpm"]
+    lead = (float(best["published"]) - float(ddpm["published"])) / 100
+    if best["ours"] == "pddpm":
+        assert ddpm["claim_source"] == "ours: spread and congruence of these two methods"
+        assert float(ddpm["claim_chance"]) == pytest.approx(stats.t.sf(lead * 20**0.5 / 0.08, 19), rel=1e-4)
+    large = rows(tmp_path, paper="pDDPM", dataset="BraTS21", metric="Dice", method="DDPM")[0]
+    assert float(large["claim_chance"]) < 0.001  # the same few points on 1,151 subjects
+    assert "p (chance) 0." in page and "arXiv 2505.04720" in page
+
+
+def test_published_win_without_a_pair_of_ours_is_left_open(tmp_path) -> None:
+    ledger(tmp_path, [(*MS, "dice_published", 0.05, 0.02, 0.08)], [training(tmp_path, "ddpm")], {"ddpm": "ddpm"})
+    (row,) = rows(tmp_path, paper="pDDPM", dataset="MSLUB", metric="Dice", method="DDPM")
+    assert row["claim_chance"] == "" and row["claim_source"] == "no pair of methods was measured here by this metric"

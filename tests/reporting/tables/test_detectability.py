@@ -23,15 +23,15 @@ def implanted(tmp_path_factory):
     return implanted_results.build(tmp_path_factory.mktemp("implanted"))
 
 
-def table(made, folder: Path, resamples: int = 100) -> tuple[list[dict[str, str]], str]:
+def table(made, folder: Path) -> tuple[list[dict[str, str]], str]:
     paths = {kind: folder / f"table.{kind}" for kind in ("csv", "tex", "html")}
-    write_detectability(made.metrics, made.samples, resamples, **paths)
+    write_detectability(made.metrics, made.samples, **paths)
     return list(csv.DictReader(paths["csv"].open())), paths["html"].read_text()
 
 
 def draw(name: str, made, folder: Path) -> list[Path]:
     paths = [folder / f"{name}.png", folder / f"{name}.pdf"]
-    DRAW[name](made.metrics, made.samples, 50, *paths)
+    DRAW[name](made.metrics, made.samples, *paths)
     return paths
 
 
@@ -63,7 +63,7 @@ def test_outcomes_are_averaged_over_seeds(implanted) -> None:
     own = metrics[
         (metrics.metric == "lesion_sensitivity") & (metrics.protocol == "one_fp_per_scan") & (metrics.method == "strong")
     ]
-    (found,) = detections(implanted.metrics, implanted.samples, 20).values()
+    (found,) = detections(implanted.metrics, implanted.samples).values()
     strong = next(one for one in found if one.method == "strong")
     assert strong.trials.found.mean() == pytest.approx(own.value.mean())
     assert set(strong.trials.found) <= {0.0, 0.5, 1.0}
@@ -75,7 +75,7 @@ def test_partly_found_is_found(tmp_path) -> None:
     made = implanted_results.build(
         tmp_path, change=lambda rows: rows.assign(value=rows["value"].where(rows["metric"] != "lesion_sensitivity", 0.25))
     )
-    (found,) = detections(made.metrics, made.samples, 20).values()
+    (found,) = detections(made.metrics, made.samples).values()
     assert all((one.trials.found == 1).all() for one in found)
 
 
@@ -159,7 +159,7 @@ def test_real_lesions_are_no_trials(tmp_path) -> None:
     def known(samples: pd.DataFrame) -> pd.DataFrame:
         return samples.assign(asked_contrast=np.nan)
 
-    assert detections(*(lambda made: (made.metrics, made.samples))(implanted_results.build(tmp_path, known=known)), 20) == {}
+    assert detections(*(lambda made: (made.metrics, made.samples))(implanted_results.build(tmp_path, known=known))) == {}
 
 
 def test_test_set_without_implanted_lesions_is_said(tmp_path, monkeypatch) -> None:

@@ -10,7 +10,7 @@ from tests.reporting import wide_results
 
 
 def rows_of(made, folder) -> list[dict[str, str]]:
-    write_fidelity(made.summary, made.metrics, {}, 200, folder / "t.csv", folder / "t.tex", folder / "t.html")
+    write_fidelity(made.summary, made.metrics, {}, folder / "t.csv", folder / "t.tex", folder / "t.html")
     return list(csv.DictReader((folder / "t.csv").open()))
 
 

@@ -53,5 +53,5 @@ def test_missing_threshold_is_said(tmp_path) -> None:
 
 def test_no_lesion_gives_an_empty_table(tmp_path) -> None:
     collect([], tmp_path / "m.csv")
-    summarise(tmp_path / "m.csv", tmp_path / "s.csv", 50)
+    summarise(tmp_path / "m.csv", tmp_path / "s.csv")
     assert table(tmp_path / "s.csv", tmp_path)[0] == []

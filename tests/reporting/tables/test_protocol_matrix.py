@@ -35,7 +35,7 @@ def simulated(methods: str = "abc", without: tuple[str, ...] = (), subjects: int
 
 
 def summary_of(folder: Path, rows: list[tuple]) -> Path:
-    summarise(write(folder / "m.csv", rows), folder / "s.csv", 100)
+    summarise(write(folder / "m.csv", rows), folder / "s.csv")
     return folder / "s.csv"
 
 

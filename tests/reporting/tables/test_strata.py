@@ -35,13 +35,13 @@ def levels(samples: pd.DataFrame, factor: str) -> dict[str, int]:
 
 def table(made, folder: Path) -> tuple[list[dict[str, str]], str]:
     paths = {kind: folder / f"table.{kind}" for kind in ("csv", "tex", "html")}
-    write_strata(made.metrics, made.samples, 50, **paths)
+    write_strata(made.metrics, made.samples, **paths)
     return list(csv.DictReader(paths["csv"].open())), paths["html"].read_text()
 
 
 def draw(made, folder: Path, block: tuple = BLOCK) -> list[Path]:
     paths = [folder / "s.png", folder / "s.pdf"]
-    draw_strata(made.metrics, made.samples, 50, *block, *paths)
+    draw_strata(made.metrics, made.samples, *block, *paths)
     return paths
 
 
@@ -80,7 +80,7 @@ def test_no_sample_has_no_strata() -> None:
 
 
 def test_values_are_means_over_the_subjects_of_a_stratum(implanted) -> None:
-    (found,) = divided(implanted.metrics, implanted.samples, 50).values()
+    (found,) = divided(implanted.metrics, implanted.samples).values()
     metrics = pd.read_csv(implanted.metrics).merge(pd.read_csv(implanted.samples), on=["sample", "subject"])
     for place, stratum in enumerate(found.strata):
         own = metrics[(metrics.metric == "auprc") & (metrics.method == "strong") & metrics["sample"].isin(stratum.samples)]
