@@ -24,10 +24,10 @@ def headline(toy, folder: Path, **changed) -> list[dict[str, str]]:
 def test_headline_has_a_row_for_every_method_and_test_set(toy, tmp_path) -> None:
     rows = headline(toy, tmp_path)
     assert [(row["Test set"], row["Method"]) for row in rows] == [
-        ("phantom, FLAIR", "intensity"),
-        ("phantom, FLAIR", "ddpm"),
-        ("phantom-implanted, FLAIR", "intensity"),
-        ("phantom-implanted, FLAIR", "ddpm"),
+        ("phantom, FLAIR (n = 4 with a lesion, 4 healthy)", "intensity"),
+        ("phantom, FLAIR (n = 4 with a lesion, 4 healthy)", "ddpm"),
+        ("phantom-implanted, FLAIR (n = 4 with a lesion, 4 healthy)", "intensity"),
+        ("phantom-implanted, FLAIR (n = 4 with a lesion, 4 healthy)", "ddpm"),
     ]
 
 
@@ -99,8 +99,8 @@ def published(toy, folder: Path, **changed) -> list[dict[str, str]]:
 def test_published_protocol_stands_beside_the_common_one(toy, tmp_path) -> None:
     rows = published(toy, tmp_path)
     assert [(row["Test set"], row["Method"], row["Protocol"]) for row in rows] == [
-        ("phantom, FLAIR", "ddpm", "behrendt"),
-        ("phantom-implanted, FLAIR", "ddpm", "behrendt"),
+        ("phantom, FLAIR (n = 4 with a lesion, 4 healthy)", "ddpm", "behrendt"),
+        ("phantom-implanted, FLAIR (n = 4 with a lesion, 4 healthy)", "ddpm", "behrendt"),
     ]
     for row in rows:
         paper, common = (row[f"AUPRC{kind}"].split(" [") for kind in (", published protocol", " ↑"))

@@ -151,7 +151,7 @@ def test_table_has_a_row_a_method_and_artefact(collected: Path, tmp_path: Path) 
     strong, weak = rows[0], rows[2]
     assert "0.0000" in strong["AUPRC, slope"] and weak["AUPRC, slope"].startswith("-0.0500")
     assert strong["AUPRC, ratio"].startswith("1.00") and weak["Healthy FPR, ratio"].startswith("6.00")
-    assert rows[0]["Test set"] == "ixi-corrupted, T1w"
+    assert rows[0]["Test set"] == "ixi-corrupted, T1w (n = 8 subjects)"
 
 
 @pytest.mark.parametrize(("methods", "subjects", "seeds"), [(("strong",), 4, 1), (("strong", "weak"), 1, 1), ((), 4, 1)])
