@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from madad.cli import data, exchange, models, results, runs, test_sets
+from madad.cli import data, exchange, models, predict, results, runs, test_sets
 from madad.core import logs
 from madad.core.errors import UserError
 
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     top = argparse.ArgumentParser(prog="madad", description="Benchmark unsupervised anomaly detection in brain MRI.")
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
-    for stage in (data, test_sets, runs, exchange, models, results):
+    for stage in (data, test_sets, runs, exchange, models, predict, results):
         stage.declare(commands)
     return top
 

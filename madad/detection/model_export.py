@@ -226,14 +226,17 @@ def _own_threshold(thresholds: list[dict[str, Any]], testsets: list[str]) -> dic
 
 
 def _validation(run: _Run, testset: str, thresholds: list[dict[str, Any]]) -> dict[str, float]:
-    """Return means over the validation samples of a test set, at the threshold of their best pooled Dice where there is one."""
-    cut = {row["protocol"]: row["value"] for row in thresholds if row["testset"] == testset}.get(VALIDATION.name)
+    """Return means over the validation samples of a test set, at the threshold that is preferred."""
+    own = _own_threshold(thresholds, [testset])
+    cut = own["value"] if own else None
     scored: list[dict[str, float]] = []
     with Maps(run.folder / "eval" / testset / "maps.h5") as maps, Pack(run.pack(testset, "validation")) as pack:
         for index, name in enumerate(pack.names):
             anomaly_map = maps.anomaly_map(maps.row(pack.split, name))
-            own = (pack.lesion(index), pack.brain(index), pack.spacing_mm)
-            scored.append({**scoring.score(anomaly_map, *own, threshold=cut), "healthy": float(pack.groups[index] == "healthy")})
+            about = (pack.lesion(index), pack.brain(index), pack.spacing_mm)
+            scored.append(
+                {**scoring.score(anomaly_map, *about, threshold=cut), "healthy": float(pack.groups[index] == "healthy")}
+            )
     healthy = [one for one in scored if one["healthy"]]
     lesioned = [one for one in scored if one["prevalence"] > 0]
     found = {"healthy": float(len(healthy)), "with_lesion": float(len(lesioned))}

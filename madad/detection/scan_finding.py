@@ -1,0 +1,122 @@
+"""Which scans a prediction is asked for: files, folders of files, or a BIDS data set; and what their results are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from madad.core.errors import UserError
+
+ENDING = re.compile(r"\.nii(\.gz)?$")
+ENTITY = re.compile(r"^([a-zA-Z]+)-([a-zA-Z0-9]+)$")
+# Entities that say how an image was made of another one: results say it anew.
+DERIVED = ("space", "desc", "res", "den")
+# A T1w image after contrast agent, which BIDS calls T1w with an entity of its own.
+CONTRAST_AGENT = "T1ce"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan.
+
+    Attributes:
+        path: the image.
+        entities: what its name says, in order, such as {"sub": "01", "ses": "2", "acq": "x"}.
+        source: its name below the data set for BIDS, else its path, for the record of the results.
+    """
+
+    path: Path
+    entities: dict[str, str]
+    source: str
+
+    @property
+    def stem(self) -> str:
+        """The beginning of the names of all its results."""
+        return "_".join(f"{key}-{value}" for key, value in self.entities.items())
+
+    @property
+    def folder(self) -> Path:
+        """Folder of its results below that of the data set: subject, and session if it has one."""
+        session = [f"ses-{self.entities['ses']}"] if "ses" in self.entities else []
+        return Path(f"sub-{self.entities['sub']}", *session)
+
+
+def find(inputs: Sequence[Path], modality: str, participants: Sequence[str] = ()) -> list[Scan]:
+    """Return the scans of files, folders and BIDS data sets, in the order of their names within each.
+
+    Args:
+        inputs: what the user named.
+        modality: sequence wanted of BIDS data sets; images of plain folders are all taken.
+        participants: labels wanted of BIDS data sets, with or without `sub-`; empty for all.
+
+    Raises:
+        UserError: an input does not exist or holds no such scan, a participant is not there, or two scans have one name.
+    """
+    found = [scan for path in inputs for scan in _of(path, modality, participants)]
+    names: dict[str, Scan] = {}
+    for scan in found:
+        other = names.setdefault(scan.stem, scan)
+        if other is not scan:
+            raise UserError(f"{scan.path} and {other.path}: their results would have one name, {scan.stem}; predict them apart")
+    return found
+
+
+def _of(path: Path, modality: str, participants: Sequence[str]) -> list[Scan]:
+    if path.is_file():
+        return [Scan(path, _entities(path), str(path))]
+    if not path.is_dir():
+        raise UserError(f"{path}: no such file or folder; name a NIfTI image, a folder of images or a BIDS data set")
+    if any(path.glob("sub-*/")):
+        return _of_bids(path, modality, participants)
+    files = sorted(file for file in path.iterdir() if ENDING.search(file.name))
+    if not files:
+        raise UserError(f"{path}: holds no NIfTI image (.nii, .nii.gz) and no folder sub-…; name another folder")
+    return [Scan(file, _entities(file), str(file)) for file in files]
+
+
+def _of_bids(root: Path, modality: str, participants: Sequence[str]) -> list[Scan]:
+    wanted = {label.removeprefix("sub-") for label in participants}
+    there = {folder.name.removeprefix("sub-") for folder in root.glob("sub-*/")}
+    if wanted - there:
+        raise UserError(f"{root}: has no participant {', '.join(sorted(wanted - there))}; correct --participant-label")
+    scans = [
+        Scan(file, _entities(file), file.relative_to(root).as_posix())
+        for label in sorted(wanted or there)
+        for file in _anatomical(root / f"sub-{label}", modality)
+    ]
+    if not scans:
+        raise UserError(f"{root}: holds no {modality} image (sub-…/anat/…_{_suffix(modality)}.nii.gz), which the model reads")
+    return scans
+
+
+def _anatomical(subject: Path, modality: str) -> Iterator[Path]:
+    for file in sorted([*subject.glob("anat/*.nii*"), *subject.glob("ses-*/anat/*.nii*")]):
+        name = ENDING.sub("", file.name)
+        with_agent = "ce" in _entities(file)
+        if name.endswith(f"_{_suffix(modality)}") and with_agent == (modality == CONTRAST_AGENT):
+            yield file
+
+
+def _suffix(modality: str) -> str:
+    return "T1w" if modality == CONTRAST_AGENT else modality
+
+
+def suffix_of(path: Path) -> str | None:
+    """Return the sequence that the name of a BIDS file states, None for other names."""
+    name = ENDING.sub("", path.name)
+    last = name.rpartition("_")[2]
+    if not name.startswith("sub-") or last == name or ENTITY.match(last):
+        return None
+    return CONTRAST_AGENT if last == "T1w" and "ce" in _entities(path) else last
+
+
+def _entities(path: Path) -> dict[str, str]:
+    """Return the entities of a BIDS name; any other name becomes a subject of letters and digits."""
+    name = ENDING.sub("", path.name)
+    pairs = [match.groups() for part in name.split("_") if (match := ENTITY.match(part))]
+    known = {key: value for key, value in pairs if key not in DERIVED}
+    if name.startswith("sub-") and "sub" in known:
+        return known
+    return {"sub": re.sub("[^a-zA-Z0-9]", "", name) or "scan"}
