@@ -144,6 +144,11 @@ def _of_images(run: _Run) -> dict[str, Any]:
     cohort, modality = run.identity["cohort"], run.identity["modality"]
     pipeline = run.cohort["pipeline"]
     chain = run.config["pipelines"][pipeline]
+    if chain["registration"] == "none":
+        raise UserError(
+            f"{run.folder}: its images keep their own grids (registration: none), so that no other scan could be brought to the "
+            "model's; export models of pipelines that register to a template"
+        )
     grid = template.target(chain)
     files = {key: file_hash(chain[key]) for key in GRID[:2] if chain.get(key) and Path(str(chain[key])).is_file()}
     strip = {key: run.cohort[key] for key in ("skull_strip", "skull_strip_command")}

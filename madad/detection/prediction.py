@@ -22,8 +22,8 @@ from madad.detection.result import Result
 from madad.detection.scan_finding import Scan
 
 BIDS_VERSION = "1.10.0"
-# Names that the standard does not know.
-IGNORED = "*_anomalymap.*\n*_scores.json\n*_xfm.*\nfigures/\npredictions.tsv\n"
+# Names that the standard does not know; with a slash behind it, the validator would object to the folder itself.
+IGNORED = "*_anomalymap.*\n*_scores.json\n*_xfm.*\nfigures\npredictions.tsv\n"
 COLUMNS = ("scan", "source", "status", "reason", "flags")
 
 

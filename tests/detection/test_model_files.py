@@ -106,9 +106,13 @@ def test_a_method_with_other_settings_is_refused_with_the_version_to_install(mod
     [
         (lambda results: (results / "provenance.json").unlink(), "snakemake results/provenance.json"),
         (lambda results: shutil.rmtree(results / "intensity"), "run the preprocessing again"),
-        (lambda results: _other_parameters(results), "has other hyper-parameters there"),
+        (lambda results: _replace(results, '"smoothing": 0.0', '"smoothing": 1.0'), "has other hyper-parameters there"),
+        (
+            lambda results: _replace(results, '"registration": "affine"', '"registration": "none"'),
+            "its images keep their own grids",
+        ),
     ],
-    ids=["no configuration", "no intensity model", "another configuration"],
+    ids=["no configuration", "no intensity model", "another configuration", "no template"],
 )
 def test_a_run_that_cannot_be_described_is_not_exported(run: FinishedRun, tmp_path: Path, spoil: object, says: str) -> None:
     shutil.copytree(run.results, tmp_path / "results")
@@ -119,9 +123,10 @@ def test_a_run_that_cannot_be_described_is_not_exported(run: FinishedRun, tmp_pa
     assert not (tmp_path / "model.zip").exists()
 
 
-def _other_parameters(results: Path) -> None:
+def _replace(results: Path, old: str, new: str) -> None:
     path = results / "provenance.json"
-    path.write_text(path.read_text().replace('"smoothing": 0.0', '"smoothing": 1.0'))
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
 
 
 def test_another_test_set_is_refused_if_it_has_no_thresholds(run: FinishedRun, tmp_path: Path) -> None:
