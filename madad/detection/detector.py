@@ -13,13 +13,15 @@ from madad.core import intensity_scale
 from madad.core.errors import SubjectError, UserError
 from madad.core.io.volumes import Volume
 from madad.core.provenance import file_hash
+from madad.core.score_levels import ScoreLevels
 from madad.data import template
 from madad.data.template import Template
 from madad.detection import model_archive, outside, seen_images
 from madad.detection.preparation import Image, Prepared, prepare
 from madad.detection.result import Result, Volumes
 from madad.evaluation.metrics.connected_components import components
-from madad.evaluation.protocol.postprocessing import erode, remove_small
+from madad.evaluation.metrics.ordinal_scores import ScoreCode, to_scores
+from madad.evaluation.protocol.postprocessing import coded, erode, remove_small, score_inside
 from madad.evaluation.results.protocol_table import PROTOCOLS
 
 if TYPE_CHECKING:
@@ -143,14 +145,21 @@ def load(path: str | Path, device: str = "auto") -> Detector:
 def cleaned(anomaly_map: np.ndarray, brain: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return a map after the post-processing that its thresholds belong to, and the voxels that have a score.
 
+    As in the evaluation (`madad.evaluation.protocol.postprocessing`), windows see the brain alone.
+
     Args:
         anomaly_map: (S, H, W).
         brain: (S, H, W) bool.
         sizes: `erosion` and `median` in voxels.
     """
     inside = erode(brain, sizes["erosion"])
-    scored = np.where(inside, anomaly_map, 0)
-    return (ndimage.median_filter(scored, sizes["median"]) if sizes["median"] > 1 else scored), inside
+    if sizes["median"] <= 1:
+        return np.where(inside, anomaly_map, 0), inside
+    levels = ScoreLevels()
+    levels.add(anomaly_map[inside])
+    code = ScoreCode(levels.listed())
+    filtered = score_inside(coded(anomaly_map, inside, code), inside, sizes["median"])
+    return np.where(inside, to_scores(filtered, code), 0), inside
 
 
 def _on(prepared: Prepared, array: np.ndarray) -> Volume:

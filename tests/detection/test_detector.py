@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from madad.core.errors import SubjectError
-from madad.detection.detector import Detector
+from madad.detection.detector import Detector, cleaned
 from madad.detection.result import Result
 from tests.detection import scans
 
@@ -66,3 +66,14 @@ def test_a_scan_that_is_no_head_is_refused_by_name(detector: Detector, tmp_path:
     nib.save(nib.Nifti1Image(noise, np.diag([1.0, 1, 1, 1])), tmp_path / "small.nii.gz")
     with pytest.raises(SubjectError, match=r"small.nii.gz: the field of view is 40 x 40 x 40 mm"):
         detector(tmp_path / "small.nii.gz")
+
+
+def test_a_median_sees_the_brain_alone() -> None:
+    brain = np.zeros((6, 12, 12), dtype=bool)
+    brain[1:5, 2:10, 2:10] = True
+    spot = np.where(brain, 0.7, 0).astype(np.float32)
+    spot[3, 5, 5] = 9
+    scored, inside = cleaned(spot, brain, {"erosion": 1, "median": 3})
+    assert inside.sum() < brain.sum() and np.allclose(scored[inside], 0.7) and not scored[~inside].any()
+    plain, inside = cleaned(spot, brain, {"erosion": 0, "median": 0})
+    assert np.array_equal(plain, spot) and np.array_equal(inside, brain)
