@@ -13,11 +13,12 @@ from functools import cache
 from pathlib import Path
 
 from madad.configuration import subject_counts
+from madad.core.io.file_types import IMAGE_ENDINGS
 from madad.core.provenance import content_hash
 
 # Tables of a data set that name or describe its subjects.
 TABLES = ("participants.tsv", "IXI.xls", "IXI.tsv", "IXI.csv", "dataset.json")
-IMAGES = (".nii", ".nii.gz")
+IMAGES = (*IMAGE_ENDINGS, ".img")
 
 
 def as_json(value: object) -> str:

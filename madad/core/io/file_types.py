@@ -93,6 +93,12 @@ def image_ending(name: str) -> str:
     return name[len(name) - len(ending) :] if ending else ""
 
 
+def voxel_file(path: str | Path) -> Path:
+    """Return the file that holds an image's voxels: the `.img` beside a `.hdr`, else the file itself."""
+    path = Path(path)
+    return path.with_suffix(".img") if path.suffix.lower() == ".hdr" else path
+
+
 def start_of(path: str | Path) -> tuple[bytes, bool]:
     """Return the first bytes of a file, decompressed if it is gzipped, and whether it is gzipped.
 

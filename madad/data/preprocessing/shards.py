@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from madad.core.io.file_types import voxel_file
 from madad.core.io.manifest import Row, image_name, write_table
 from madad.core.logs import progress, say, warn
 from madad.core.provenance import content_hash, file_hash, fingerprint, write_json
@@ -112,7 +113,9 @@ def _identity(rows: Sequence[Row], options: dict) -> str:
 
 
 def _hash(path: str) -> str:
-    return file_hash(path) if path and Path(path).is_file() else ""
+    """Return the hash of a file's bytes, of a pair's header and voxels; empty if there is none."""
+    files = dict.fromkeys([Path(path), voxel_file(path)]) if path else ()
+    return " ".join(file_hash(file) for file in files if file.is_file())
 
 
 def _recorded(files: dict[str, Path], identity: str) -> Row | None:

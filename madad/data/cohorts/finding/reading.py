@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from madad.core.io.file_types import voxel_file
 from madad.core.io.manifest import Row
 from madad.core.provenance import file_hash
 from madad.data.cohorts.finding.file_layout import Image
@@ -59,7 +60,7 @@ class Reading:
         """Return an image of another subject with the same bytes, if any. Only files of equal size are read."""
         if self.depth != "all":
             return None
-        for other in self.seen.get(image.path.stat().st_size, []):
+        for other in self.seen.get(_size(image), []):
             if other.subject != image.subject and self._hash(other.path) == self._hash(image.path):
                 return other
         return None
@@ -67,10 +68,14 @@ class Reading:
     def remember(self, images: Iterable[Image]) -> None:
         """Record images that later ones are compared with."""
         for image in images if self.depth == "all" else ():
-            self.seen.setdefault(image.path.stat().st_size, []).append(image)
+            self.seen.setdefault(_size(image), []).append(image)
 
     def _hash(self, path: Path) -> str:
         """Return the hash of a file's bytes; each file is read once, as all uncompressed images of a data set have one size."""
         if path not in self.hashes:
-            self.hashes[path] = file_hash(path)
+            self.hashes[path] = file_hash(voxel_file(path))
         return self.hashes[path]
+
+
+def _size(image: Image) -> int:
+    return voxel_file(image.path).stat().st_size

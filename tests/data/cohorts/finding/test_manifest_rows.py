@@ -195,3 +195,12 @@ def test_a_limit_counts_usable_subjects(bids_root: Root) -> None:
     root = bids_root(*t1w("01", "02"))
     spoil(root / t1w("01")[0], "garbage")
     assert subjects(read_bids(root, READ | {"group": "healthy", "limit": 1}, ["T1w"])[0]) == ["sub-02"]
+
+
+def test_pairs_are_compared_by_their_voxels(tmp_path: Path) -> None:
+    for number, subject in enumerate(("sub-01", "sub-02", "sub-03")):
+        array = np.random.default_rng(number % 2).integers(1, 1000, (6, 7, 8)).astype(np.int16)
+        (tmp_path / subject).mkdir()
+        nib.save(nib.Nifti1Pair(array, np.eye(4)), tmp_path / subject / f"{subject}_T1w.img")
+    found = read_all(tmp_path, group="healthy")
+    assert subjects(found.rows) == ["sub-01", "sub-02"] and found.excluded[0]["subject"] == "sub-03"
