@@ -27,6 +27,7 @@ BIDS_IMAGE = re.compile(r"(sub-[^/]*/(?:.*/)?sub-[^/]*)_(?P<sequence>[A-Za-z0-9]
 CONTRAST_AGENT = {"T1w": "T1ce"}
 # FreeSurfer writes a subject's volumes under fixed names into the folder `mri`, all on one grid; the first that exists is used.
 FREESURFER = {"orig.mgz": "T1w", "T1.mgz": "T1w", "T2.mgz": "T2w", "FLAIR.mgz": "FLAIR"}
+IMAGES = (".nii", ".nii.gz", ".mgz", ".img")
 SHOWN = 3
 
 
@@ -204,7 +205,10 @@ def _bids_sequence(name: str) -> str:
 
 @cache
 def _listed(root: str) -> tuple[str, ...]:
-    """Return the files below a folder, sorted, each with the folder's own name in front; hidden ones are left out."""
+    """Return the images below a folder, sorted, each with the folder's own name in front; hidden ones are left out."""
     top = Path(root)
-    walked = subject_counts.walk(root, hidden=False)
-    return tuple(sorted(named(top, Path(folder, name)) for folder, names in walked for name in names))
+    found: list[str] = []
+    for folder, names in subject_counts.walk(root, hidden=False):
+        start = named(top, folder).removesuffix("/.")
+        found += [f"{start}/{name}" for name in names if name.endswith(IMAGES)]
+    return tuple(sorted(found))
