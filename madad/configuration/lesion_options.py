@@ -24,6 +24,12 @@ class Anomalies(Section):
         None,
         description="folder of binary lesion masks (NIfTI, MNI space, any grid) whose shapes are used; null: random shapes alone",
     )
+    test_masks: Fraction = Field(
+        0.3,
+        description="fraction of these masks that are for implanted test sets alone; the others are for the bank, and so for "
+        "training, alone. All masks of a person (sub-… in the name) and all copies of a mask are on one side",
+    )
+    mask_seed: Natural = Field(0, description="seed of that division")
     random_shapes: Fraction = Field(0.5, description="fraction of lesions made from Perlin noise although there are masks")
     volume_ml: Annotated[list[Annotated[Number, Field(gt=0, le=2000)]], Field(min_length=2, max_length=2)] = Field(
         default=[0.3, 150.0], description="smallest and largest initial shape of a lesion in the bank, ml"

@@ -15,7 +15,7 @@ from madad.core.provenance import content_hash
 from madad.reporting.deliverables.registry import DELIVERABLES
 from madad.reporting.deliverables.row import Deliverable, Output
 from madad.reporting.reproduction import papers
-from madad.workflow import paths, preprocessing
+from madad.workflow import methods, paths, preprocessing
 from madad.workflow.parameters import as_json
 from madad.workflow.paths import Run
 from madad.workflow.plan import Plan
@@ -142,6 +142,11 @@ def _used_packs(plan: Plan) -> list[str]:
     )
 
 
+def _implanted_tables(plan: Plan) -> list[str]:
+    tested = {(run["testset"], run["modality"]) for run in plan.evaluations if run["testset"].endswith(settings.IMPLANTED)}
+    return [paths.sample_table(*pair) for pair in sorted(tested)]
+
+
 def _reference_tables(plan: Plan, modality: str) -> list[str]:
     """Return the table of the cohort whose training images fit the intensities of a sequence."""
     return plan.available(preprocessing.reference_tables(plan, _used_pipeline(plan), modality))
@@ -165,10 +170,14 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
     "excluded": lambda plan, _: plan.available(map(paths.excluded_table, plan.cohorts)),
     "summaries": lambda plan, _: plan.available(map(paths.cohort_summary, plan.cohorts)),
     "histories": lambda plan, _: paths.histories(plan.trainings),
+    "implanted_tables": lambda plan, _: _implanted_tables(plan),
     "intensity_models": lambda plan, wildcards: plan.available(
         paths.intensity_model(pipeline, wildcards["modality"]) for pipeline in plan.pipelines
     ),
     "judged": lambda plan, _: _judged(plan),
+    "learnt_banks": lambda plan, _: plan.available(
+        {bank for run in plan.trainings for bank in methods.training_banks(plan, run)}
+    ),
     "long_table": lambda plan, wildcards: paths.metrics(plan.first_seeds(**wildcards))[0],
     "long_tables": lambda plan, _: paths.metrics(plan.evaluations),
     "maps": lambda plan, wildcards: paths.maps(plan.first_seeds(**wildcards))[0],

@@ -15,7 +15,8 @@ from madad.core.provenance import complete
 from madad.core.seeds import numpy_generator
 from madad.core.shapes import Shape3, shape3
 from madad.data.anomalies.generator import Warped, describe_region, draw_map
-from madad.data.anomalies.lesion_masks import read_folder
+from madad.data.anomalies.lesion_masks import within
+from madad.data.anomalies.mask_split import divided
 from madad.data.template import target, to_mni
 
 # Values below this share of the peak are rounding errors, which would only enlarge the boxes.
@@ -32,6 +33,7 @@ class Entry:
         source: name of the real mask, or "perlin".
         mirrored: whether the mask was reflected.
         time: duration of the flow.
+        digest: of the real mask, "" for a random shape.
     """
 
     start: Shape3
@@ -39,6 +41,7 @@ class Entry:
     source: str
     mirrored: bool
     time: float
+    digest: str = ""
 
 
 def build(out: Path, shard: int, shards: int, options: dict) -> None:
@@ -50,8 +53,8 @@ def build(out: Path, shard: int, shards: int, options: dict) -> None:
         out: HDF5 file to write.
         shard: number of the shard, counted from 0.
         shards: number of shards.
-        options: `bank` {size, seed}, `lesion_masks`, `boundary`, `grid` (options of `madad.data.template.target`) and the options
-            of `generator.draw_map`.
+        options: `bank` {size, seed}, `lesion_masks` with `test_masks` and `mask_seed`, `boundary`, `grid` (options of
+            `madad.data.template.target`) and the options of `generator.draw_map`.
 
     Raises:
         UserError: the folder of lesion masks or the template cannot be used.
@@ -60,7 +63,8 @@ def build(out: Path, shard: int, shards: int, options: dict) -> None:
     inside = brain.array.transpose(2, 1, 0) > 0
     region = describe_region(inside, brain.spacing_mm[0], options["boundary"], placement @ brain.affine)
     folder, bank = options["lesion_masks"], options["bank"]
-    lesions = read_folder(folder, options["volume_ml"]) if folder else []
+    lesions = divided(folder, options)[0] if folder else []
+    lesions = within(lesions, options["volume_ml"], folder) if lesions else []
 
     def maps() -> Iterator[Warped]:
         for number in progress(range(shard, bank["size"], shards), "warping lesion maps"):
@@ -128,6 +132,7 @@ def _write(out: Path, maps: Iterator[Warped], grid: dict[str, object]) -> None:
         store.create_dataset("start", data=np.array(starts, dtype=np.int32).reshape(-1, 3))
         store.create_dataset("size", data=np.array(sizes, dtype=np.int32).reshape(-1, 3))
         store.create_dataset("source", data=[warped.source for warped in rest], dtype=h5py.string_dtype())
+        store.create_dataset("digest", data=[warped.digest for warped in rest], dtype=h5py.string_dtype())
         store.create_dataset("mirrored", data=np.array([warped.mirrored for warped in rest], dtype=bool))
         store.create_dataset("time", data=np.array([warped.time for warped in rest], dtype=np.float32))
 
@@ -135,7 +140,7 @@ def _write(out: Path, maps: Iterator[Warped], grid: dict[str, object]) -> None:
 def _read(path: Path) -> tuple[Shape3, list[np.ndarray], list[Entry]]:
     try:
         with h5py.File(path, "r") as store:
-            columns = {key: store[key][:] for key in ("values", "start", "size", "source", "mirrored", "time")}
+            columns = {key: store[key][:] for key in ("values", "start", "size", "source", "mirrored", "time", "digest")}
             shape = shape3(store.attrs["shape"])
             matrices = [np.asarray(store.attrs[key]) for key in ("affine", "to_mni")]
     except FileNotFoundError:
@@ -146,8 +151,8 @@ def _read(path: Path) -> tuple[Shape3, list[np.ndarray], list[Entry]]:
     entries = []
     for number, (start, size, end) in enumerate(zip(columns["start"], columns["size"], ends, strict=True)):
         values = columns["values"][end - size.prod(dtype=np.int64) : end].reshape(size)
-        source, mirrored, time = (columns[key][number] for key in ("source", "mirrored", "time"))
-        entries.append(Entry(shape3(start), values, source.decode(), bool(mirrored), float(time)))
+        source, mirrored, time, digest = (columns[key][number] for key in ("source", "mirrored", "time", "digest"))
+        entries.append(Entry(shape3(start), values, source.decode(), bool(mirrored), float(time), digest.decode()))
     return shape, matrices, entries
 
 

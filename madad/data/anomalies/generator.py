@@ -19,6 +19,8 @@ from madad.data.anomalies.velocity import draw_flow
 RIM = 1.5
 # Number of times that a map is drawn if it is empty (a mask outside the brain).
 ATTEMPTS = 10
+# Source of a lesion without a real mask.
+RANDOM = "perlin"
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,14 @@ class Warped:
         source: name of the real mask, or "perlin".
         mirrored: whether the mask was reflected.
         time: duration of the flow.
+        digest: of the real mask, "" for a random shape.
     """
 
     array: np.ndarray
     source: str
     mirrored: bool
     time: float
+    digest: str = ""
 
 
 def describe_region(inside: np.ndarray, spacing_mm: float, boundary: str, affine: np.ndarray | None = None) -> Region:
@@ -98,12 +102,12 @@ def draw_map(region: Region, lesions: Sequence[Lesion], options: dict, generator
         generator: source of all random numbers.
     """
     for _ in range(ATTEMPTS):
-        start, source, mirrored = _draw_start(region, lesions, options, generator)
+        start, lesion, mirrored = _draw_start(region, lesions, options, generator)
         if start.any():
             break
     time = float(generator.uniform(*options["time"]))
     array = flow_map(start, region, options, time, generator)
-    return Warped(array, source, mirrored, time)
+    return Warped(array, lesion.name if lesion else RANDOM, mirrored, time, lesion.digest if lesion else "")
 
 
 def flow_map(start: np.ndarray, region: Region, options: dict, time: float, generator: np.random.Generator) -> np.ndarray:
@@ -115,13 +119,13 @@ def flow_map(start: np.ndarray, region: Region, options: dict, time: float, gene
 
 def _draw_start(
     region: Region, lesions: Sequence[Lesion], options: dict, generator: np.random.Generator
-) -> tuple[np.ndarray, str, bool]:
+) -> tuple[np.ndarray, Lesion | None, bool]:
     if not lesions or region.affine is None or generator.random() < options["random_shapes"]:
-        return _blobs(region, options, generator), "perlin", False
+        return _blobs(region, options, generator), None, False
     lesion = lesions[int(generator.integers(len(lesions)))]
     pose = lesion_masks.draw_pose(generator)
     placed = lesion_masks.place(lesion, pose, region.inside.shape[::-1], region.affine).T
-    return np.where(region.inside, placed, 0).astype(np.float32), lesion.name, pose.mirrored
+    return np.where(region.inside, placed, 0).astype(np.float32), lesion, pose.mirrored
 
 
 def _blobs(region: Region, options: dict, generator: np.random.Generator) -> np.ndarray:

@@ -17,12 +17,13 @@ from madad.core.logs import progress, warn
 from madad.core.seeds import numpy_generator
 from madad.data.anomalies.generator import describe_region
 from madad.data.anomalies.insertion import Implant, Recipe, implant
-from madad.data.anomalies.lesion_masks import Lesion, main_piece, read_folder
+from madad.data.anomalies.lesion_masks import Lesion, main_piece
+from madad.data.anomalies.mask_split import divided
 from madad.data.anomalies.sites import pack_sign, site_weights, tissue_maps, without_fluid
 from madad.data.template import to_mni
 
 # Columns of the table: texts and numbers.
-TEXTS = ("name", "subject", "site", "source")
+TEXTS = ("name", "subject", "site", "source", "source_digest")
 NUMBERS = (
     "volume_ml",
     "measured_volume_ml",
@@ -70,7 +71,8 @@ def implant_pack(source: Path, out: Path, table: Path, options: dict) -> None:
         out: pack to write: every healthy subject, and `per_subject` lesioned copies of it.
         table: table of the implanted lesions, one row per lesion.
         options: `volumes_ml`, `contrasts`, `sign`, `sites`, `per_subject`, `seed`, `generator` (the options of
-            `generator.draw_map`, `lesion_masks` and `boundary`), and `grid` (options of `madad.data.template.target`).
+            `generator.draw_map`, `lesion_masks` with `test_masks` and `mask_seed`, and `boundary`), and `grid` (options of
+            `madad.data.template.target`).
 
     Raises:
         UserError: the pack has no healthy subject, or the folder of lesion masks cannot be used.
@@ -83,7 +85,7 @@ def implant_pack(source: Path, out: Path, table: Path, options: dict) -> None:
                 f"take '{pack.cohort}-implanted' out of test_on or give the split healthy subjects (cohorts.{pack.cohort}.split)"
             )
         folder = options["generator"]["lesion_masks"]
-        lesions = [main_piece(lesion) for lesion in read_folder(folder)] if folder else []
+        lesions = [main_piece(lesion) for lesion in divided(folder, options["generator"])[1]] if folder else []
         placement = to_mni(options["grid"])
         affine = placement @ pack.affine
         maps = tissue_maps(affine, pack.shape, str(source))
@@ -148,6 +150,7 @@ def _row(name: str, sample: Sample, recipe: Recipe, made: Implant, pack: Pack) -
         "subject": str(sample.covariates.get("subject", sample.name)),
         "site": recipe.site,
         "source": made.source,
+        "source_digest": made.digest,
         "volume_ml": f"{recipe.volume_ml:g}",
         "measured_volume_ml": f"{made.lesion.sum() * voxel_ml:.4g}",
         "contrast": f"{recipe.contrast:g}",

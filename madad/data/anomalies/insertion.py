@@ -11,7 +11,7 @@ from scipy import ndimage
 from madad.core.intensity_scale import LOWEST, saturated, seen
 from madad.data.anomalies import lesion_masks
 from madad.data.anomalies.appearance import smooth_noise
-from madad.data.anomalies.generator import RIM, Region, describe_region, flow_map
+from madad.data.anomalies.generator import RANDOM, RIM, Region, describe_region, flow_map
 from madad.data.anomalies.lesion_masks import Lesion
 from madad.data.anomalies.shapes import blob, exact_share
 from madad.data.anomalies.sites import compartment
@@ -64,6 +64,7 @@ class Implant:
         source: name of the real mask that it started from, or "perlin".
         mirrored: whether the mask was reflected.
         time: duration of the flow.
+        digest: of the real mask, "" for a random shape.
     """
 
     image: np.ndarray
@@ -75,6 +76,7 @@ class Implant:
     source: str
     mirrored: bool
     time: float
+    digest: str
 
 
 def implant(
@@ -107,7 +109,7 @@ def implant(
     # neither flow nor lesion crosses falx and tentorium
     part = region.inside & compartment(region.to_world, region.inside.shape, centre)
     region = describe_region(part, region.spacing_mm, "box" if region.depth is None else "brain", region.affine)
-    start, source, mirrored = _start(region, centre, recipe.volume_ml, lesions, options, generator)
+    start, used, mirrored = _start(region, centre, recipe.volume_ml, lesions, options, generator)
     time = float(generator.uniform(*options["time"]))
     moved = _extended(flow_map(start, region, options, time, generator))
     share = exact_share(moved, tissue & region.inside, voxels, max(RIM, RIM_MM / region.spacing_mm))
@@ -117,7 +119,8 @@ def implant(
     lesioned = show(image, share, recipe, region.spacing_mm, generator)
     centre = np.array(ndimage.center_of_mass(lesion))
     contrasts = [float((after - before)[lesion].mean()) for before, after in ((image, lesioned), (seen(image), seen(lesioned)))]
-    return Implant(lesioned, lesion, centre, *contrasts, saturated(lesioned, lesion), source, mirrored, time)
+    source, digest = (used.name, used.digest) if used else (RANDOM, "")
+    return Implant(lesioned, lesion, centre, *contrasts, saturated(lesioned, lesion), source, mirrored, time, digest)
 
 
 def show(image: np.ndarray, share: np.ndarray, recipe: Recipe, spacing_mm: float, generator: np.random.Generator) -> np.ndarray:
@@ -171,8 +174,8 @@ def _extended(field: np.ndarray) -> np.ndarray:
 
 def _start(
     region: Region, centre: np.ndarray, volume_ml: float, lesions: Sequence[Lesion], options: dict, generator: np.random.Generator
-) -> tuple[np.ndarray, str, bool]:
-    """Draw a starting shape of a given volume around a centre; return it, its name, and whether it is reflected."""
+) -> tuple[np.ndarray, Lesion | None, bool]:
+    """Draw a starting shape of a given volume around a centre; return it, its mask if it has one, and whether it is reflected."""
     inside, voxels = region.inside, region.voxels(volume_ml)
     if lesions and generator.random() >= options["random_shapes"]:
         piece = lesion_masks.nearest(lesions, volume_ml, generator)
@@ -182,5 +185,5 @@ def _start(
         placed = np.where(inside, lesion_masks.place(piece, pose, inside.shape[::-1], region.to_world).T, 0).astype(np.float32)
         # a thin mask on a coarse grid may vanish between the voxels
         if placed.max() > VANISHED:
-            return placed, piece.name, pose.mirrored
-    return blob(inside, centre, voxels, RIM, generator), "perlin", False
+            return placed, piece, pose.mirrored
+    return blob(inside, centre, voxels, RIM, generator), None, False

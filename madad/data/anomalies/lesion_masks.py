@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,13 @@ class Lesion:
         name: file name without its extension.
         mask: 1 inside, 0 outside; RAS+ order.
         centre_mm: centre of mass in world coordinates.
+        digest: hash of the voxels of the mask as it was read, wherever they lie; that of the whole for a piece of it.
     """
 
     name: str
     mask: Volume
     centre_mm: np.ndarray
+    digest: str = ""
 
     @property
     def volume_ml(self) -> float:
@@ -74,7 +77,7 @@ def read_lesion(path: str | Path) -> Lesion:
         raise SubjectError(f"{path}: the lesion mask has the value {values[0]:g} everywhere; it must be 0 outside and 1 inside")
     if len(values) > 2 or values[0] != 0 or values[1] < 0:
         raise SubjectError(f"{path}: the lesion mask is not binary (values {_some(values)}); make it 0 outside and 1 inside")
-    return _cropped(Path(path), array > 0, image.affine)
+    return cropped(Path(path), array > 0, image.affine)
 
 
 def read_folder(folder: str | Path, volume_ml: Sequence[float] = (0.0, np.inf)) -> list[Lesion]:
@@ -97,9 +100,21 @@ def read_folder(folder: str | Path, volume_ml: Sequence[float] = (0.0, np.inf)) 
         except SubjectError as error:
             refused.append(str(error))
             warn(f"refused: {error}")
+    if not lesions:
+        reason = "\n".join(refused) or "there is none"
+        raise UserError(f"{folder}: no lesion mask (*.nii, *.nii.gz) can be used: {reason}")
+    return within(lesions, volume_ml, folder)
+
+
+def within(lesions: Sequence[Lesion], volume_ml: Sequence[float], folder: str | Path) -> list[Lesion]:
+    """Return the lesions of a folder that have a volume in a range.
+
+    Raises:
+        UserError: none has.
+    """
     wanted = [lesion for lesion in lesions if volume_ml[0] <= lesion.volume_ml <= volume_ml[1]]
     if not wanted:
-        reason = "\n".join(refused) or f"{len(lesions)} files, none between {volume_ml[0]:g} and {volume_ml[1]:g} ml"
+        reason = f"{len(lesions)} files, none between {volume_ml[0]:g} and {volume_ml[1]:g} ml"
         raise UserError(f"{folder}: no lesion mask (*.nii, *.nii.gz) can be used: {reason}")
     if len(wanted) < len(lesions):
         say(f"{folder}: {len(lesions) - len(wanted)} masks below {volume_ml[0]:g} or above {volume_ml[1]:g} ml are not drawn")
@@ -123,7 +138,7 @@ def main_piece(lesion: Lesion) -> Lesion:
     if count < 2:
         return lesion
     largest = np.bincount(labels.ravel())[1:].argmax() + 1
-    return _cropped(Path(lesion.name), labels == largest, lesion.mask.affine)
+    return replace(cropped(Path(lesion.name), labels == largest, lesion.mask.affine), digest=lesion.digest)
 
 
 def nearest(lesions: Sequence[Lesion], volume_ml: float, generator: np.random.Generator, among: int = 20) -> Lesion:
@@ -169,14 +184,16 @@ def place(lesion: Lesion, pose: Pose, shape: tuple[int, ...], affine: np.ndarray
     return np.clip(placed, 0, 1)
 
 
-def _cropped(path: Path, inside: np.ndarray, affine: np.ndarray) -> Lesion:
+def cropped(path: Path, inside: np.ndarray, affine: np.ndarray) -> Lesion:
+    """Return a mask (I, J, K) bool that is not empty, with its affine, as a lesion that has the name of a file."""
     corners = np.argwhere(inside)
     low, high = corners.min(axis=0), corners.max(axis=0) + 1
     moved = affine.copy()
     moved[:3, 3] = affine[:3, :3] @ low + affine[:3, 3]
     centre = affine[:3, :3] @ corners.mean(axis=0) + affine[:3, 3]
-    window = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    return Lesion(path.name.removesuffix(".gz").removesuffix(".nii"), Volume(inside[window].astype(np.uint8), moved), centre)
+    box = inside[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    digest = hashlib.sha256(repr(box.shape).encode() + np.packbits(box).tobytes()).hexdigest()[:16]
+    return Lesion(path.name.removesuffix(".gz").removesuffix(".nii"), Volume(box.astype(np.uint8), moved), centre, digest)
 
 
 def _some(values: np.ndarray) -> str:

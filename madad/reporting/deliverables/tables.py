@@ -90,7 +90,7 @@ TABLES = (
         "leakage",
         "Whether a test subject, image or label can have found its way into a model or a threshold.",
         "madad.reporting.tables.leakage:write_leakage",
-        inputs=("used_packs", "all_trainings", "summary"),
+        inputs=("used_packs", "all_trainings", "summary", "learnt_banks", "implanted_tables"),
         options=("leakage_setup",),
         outputs=(
             Output("csv", "results/tables/leakage.csv"),

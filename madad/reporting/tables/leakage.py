@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from madad.configuration.schema import Options
@@ -18,11 +19,14 @@ from madad.evaluation.results.measures import by_key
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import table_writer
 from madad.reporting.layout.table_writer import Cell, Column, Table
+from madad.reporting.tables.leaked_lesions import lesion_masks
 
-STATES = {"good": "passed", "doubtful": "look", "bad": "LEAK"}
+PASSED, AFFECTED = "passed", "AFFECTED"
 NOTES = (
-    "passed: nothing found. look: not a leak by itself, but a reader should know. LEAK: numbers of this run cannot be trusted.",
-    "A person in two splits of one cohort ends the run with an error, and is not in this table.",
+    f"{PASSED}: nothing found that makes a number better than it is. {AFFECTED}: the numbers in the last column cannot be "
+    "trusted.",
+    "A person in two splits of one cohort, or one lesion mask behind training and test, ends the run with an error, and is not "
+    "in this table. Masks are one if their voxels are, or if they cover one place in MNI space with a Dice of 0.8.",
     f"Images are compared by what they have beyond the mean image of their cohort. From a correlation of {duplicates.COPY} on "
     f"two count as copies of one scan, from {duplicates.ALIKE} on as perhaps of one person. Lesioned and corrupted copies of "
     "test subjects are meant to be copies and are not compared.",
@@ -52,6 +56,8 @@ def write_leakage(
     used_packs: Sequence[Path],
     all_trainings: Sequence[Path],
     summary: Path,
+    learnt_banks: Sequence[Path],
+    implanted_tables: Sequence[Path],
     leakage_setup: Options,
     csv: Path,
     html: Path,
@@ -63,36 +69,47 @@ def write_leakage(
         used_packs: of the cohorts themselves, every split that is used, every sequence.
         all_trainings: the `train.json` of every run.
         summary: see `madad.evaluation.statistics.summary`.
+        learnt_banks: banks of lesion maps that methods learn from.
+        implanted_tables: what was implanted into every implanted test set.
         leakage_setup: the fields of `Setup`.
 
     Raises:
-        UserError: one person is in two splits of a cohort.
+        UserError: one person is in two splits of a cohort, or one lesion mask behind training and test.
     """
     known = Setup(**leakage_setup)
     findings = [
         *subjects(used_packs),
+        *lesion_masks(learnt_banks, implanted_tables, used_packs, known.lesion_masks),
         *images(used_packs),
         *models(used_packs, all_trainings),
         *thresholds(summary),
         *labels(known),
     ]
-    rows = [[Cell(one.check), Cell(one.scope), Cell(STATES[one.state], state=one.state), Cell(one.found)] for one in findings]
-    columns = [Column(title, number=False) for title in ("Check", "Where", "Result", "Found")]
+    rows = [
+        [
+            Cell(one.check),
+            Cell(one.scope),
+            Cell(AFFECTED if one.affected else PASSED, state=one.state),
+            Cell(one.found),
+            Cell(one.affected or "none"),
+        ]
+        for one in findings
+    ]
+    columns = [Column(title, number=False) for title in ("Check", "Where", "Result", "Found", "Numbers affected")]
     table = Table("Leakage guard", columns, [("", rows)], list(NOTES))
     table_writer.write_html(table, html)
     table_writer.write_csv(table, csv)
     with complete(fragment) as partial:
-        partial.write_text(in_short([one.state for one in findings]), encoding="utf-8")
+        partial.write_text(in_short([one.affected for one in findings]), encoding="utf-8")
 
 
-def in_short(states: Sequence[str]) -> str:
-    """Return the outcome of all checks as a paragraph of HTML; a leak stands out."""
-    passed, doubtful, leaks = (states.count(state) for state in STATES)
-    if leaks:
-        sentence = f"{leaks} of {len(states)} checks found a LEAK: numbers of this run cannot be trusted. See the leakage guard."
-        return f'<p style="color:#b00020;font-weight:bold">{sentence}</p>\n'
-    looks = f", {doubtful} want a look" if doubtful else ""
-    return f"<p>Leakage guard: {passed} of {len(states)} checks passed{looks}.</p>\n"
+def in_short(affected: Sequence[str]) -> str:
+    """Return the outcome of all checks as a paragraph of HTML: passed, or which numbers cannot be trusted, which stands out."""
+    wrong = list(dict.fromkeys(numbers for numbers in affected if numbers))
+    if wrong:
+        sentence = f"Leakage guard: these numbers cannot be trusted: {'; '.join([*wrong[:SHOWN], *rest(wrong)])}."
+        return f'<p style="color:#b00020;font-weight:bold">{escape(sentence)}</p>\n'
+    return f"<p>Leakage guard: passed, all {len(affected)} checks.</p>\n"
 
 
 def subjects(packs: Sequence[Path]) -> Iterator[Finding]:
@@ -113,9 +130,9 @@ def subjects(packs: Sequence[Path]) -> Iterator[Finding]:
                 f"chosen by must not be tested on. Delete results/packs/{cohort} and correct the splits of the manifest"
             )
         counts = ", ".join(f"{len(set(names))} {split}" for split, names in own.items())
-        yield Finding("One person, one split", cohort, "good", f"subjects: {counts}; none twice")
+        yield Finding("One person, one split", cohort, f"subjects: {counts}; none twice")
     if not splits:
-        yield Finding("One person, one split", "all", "doubtful", "there is no image to check")
+        yield Finding("One person, one split", "all", "there is no image, and no number rests on one")
 
 
 def models(packs: Sequence[Path], trainings: Sequence[Path]) -> Iterator[Finding]:
@@ -134,11 +151,12 @@ def models(packs: Sequence[Path], trainings: Sequence[Path]) -> Iterator[Finding
             problem = _seen(training, use, split, contents)
             if problem:
                 problems.setdefault(problem, []).append(who)
-    for (state, words), whose in sorted(problems.items()):
-        yield Finding("Models and test data", "all", state, f"{words}: {', '.join([*whose[:SHOWN], *rest(whose)])}")
+    for (words, numbers), whose in sorted(problems.items()):
+        listed = ", ".join([*whose[:SHOWN], *rest(whose)])
+        yield Finding("Models and test data", "all", f"{words}: {listed}", f"{numbers} of {listed}")
     if not problems:
         found = f"{len(trainings)} trainings, each on its cohort's training pack with checkpoints chosen on its validation pack"
-        yield Finding("Models and test data", "all", "good", found)
+        yield Finding("Models and test data", "all", found)
 
 
 def learnt_content(pack: Pack) -> str:
@@ -153,53 +171,45 @@ def thresholds(summary: Path) -> Iterator[Finding]:
     oracles = [measure for measure in shown if measure.protocol.oracle]
     silent = [one.title for one in oracles if not any(word in one.title + one.note for word in ("oracle", "test set itself"))]
     if silent:
-        yield Finding("Thresholds and test labels", "all", "bad", f"not called oracles although they are: {'; '.join(silent)}")
+        told = f"not called oracles although they are: {'; '.join(silent)}"
+        yield Finding("Thresholds and test labels", "all", told, "; ".join(silent))
     else:
         titles = [measure.title for measure in oracles]
         listed = "; ".join([*titles[:SHOWN], *rest(titles)]) or "none"
         found = f"best on the test labels, and called so: {listed}. "
         found += "Every other threshold of a Dice comes from validation subjects; FROC and sensitivities at a specificity are "
         found += "points of curves of the test set"
-        yield Finding("Thresholds and test labels", "all", "good", found)
+        yield Finding("Thresholds and test labels", "all", found)
 
 
 def labels(setup: Setup) -> Iterator[Finding]:
-    """Check which trainings saw labels, and whether the shapes of synthetic lesions meet the test sets."""
+    """Say which trainings saw labels, as their tracks say, and check whether shapes they learn from are a test cohort's own."""
     seeing = [f"{method} ({track})" for method, track in setup.tracks.items() if track not in ("none", "healthy")]
-    if seeing:
-        yield Finding(
-            "Labels in training", "all", "doubtful", f"methods whose training sees more than healthy images: {', '.join(seeing)}"
-        )
-    else:
-        yield Finding("Labels in training", "all", "good", "no training sees anything but healthy images")
+    found = f"by their track: {', '.join(seeing)}; all others see healthy images alone" if seeing else "none"
+    yield Finding("Labels in training", "all", found)
+    learners = ", ".join(setup.learns_shapes)
     for cohort, root in setup.roots.items() if setup.lesion_masks else ():
-        tested = any(base_of(testset) == cohort for testset in setup.test_on)
+        tested = [testset for testset in setup.test_on if base_of(testset) == cohort]
         folder, data = Path(setup.lesion_masks or "").resolve(), Path(root).resolve()
-        if tested and (data in (folder, *folder.parents) or folder in data.parents):
-            yield Finding(
-                "Lesion shapes",
-                cohort,
-                "bad",
-                f"the shapes of synthetic lesions ({setup.lesion_masks}) are this cohort's own lesions",
-            )
+        if tested and learners and (data in (folder, *folder.parents) or folder in data.parents):
+            told = f"the shapes of synthetic lesions ({setup.lesion_masks}) are this cohort's own lesions"
+            yield Finding("Lesion shapes", cohort, told, f"every number of {learners} on {', '.join(tested)}")
     implanted = [testset for testset in setup.test_on if base_of(testset).endswith(IMPLANTED)]
-    if setup.learns_shapes and implanted:
-        found = (
-            f"{', '.join(setup.learns_shapes)} learn from the generator that made the lesions of {', '.join(implanted)}: other "
-            "lesions in other people, but of the same kind. Judge them on real lesions"
-        )
-        yield Finding("Lesion shapes", ", ".join(implanted), "doubtful", found)
+    if learners and implanted:
+        found = f"{learners} learn from the generator that made these lesions, with other masks and people; "
+        yield Finding("Lesion shapes", ", ".join(implanted), f"{found}real lesions show what they find beyond it")
 
 
 def _seen(training: Options, use: str, split: str, contents: Mapping[str, tuple[str, str, str]]) -> tuple[str, str] | None:
-    """Return the state and words for one pack that a training saw; None when all is well."""
+    """Return what is wrong with a pack that a training saw, and which of its numbers it affects; None when all is well."""
     content = training.get("data", {}).get(use, {}).get("content")
     if content not in contents:
-        return "doubtful", f"{use} data that is no pack of this run and cannot be compared with the test data"
+        return f"{use} data that is no pack of this run and cannot be compared with the test data", "every number"
     cohort, modality, where = contents[content]
     identity = training["identity"]
     if where == "test":
-        return "bad", f"saw the test pack of {cohort} in {use}"
-    if (cohort, modality, where) != (identity["cohort"], identity["modality"], split):
-        return "doubtful", f"saw the {where} pack of {cohort}, {modality}, in {use}"
-    return None
+        return f"saw the test pack of {cohort} in {use}", "every number"
+    if (cohort, modality, where) == (identity["cohort"], identity["modality"], split):
+        return None
+    numbers = "every number under a threshold" if where == "validation" else "the choice of the checkpoint"
+    return f"saw the {where} pack of {cohort}, {modality}, in {use}", numbers

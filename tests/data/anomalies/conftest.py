@@ -13,6 +13,8 @@ from madad.data.template import template_on_grid
 SPACING_MM = 6.0
 GENERATOR = {
     "lesion_masks": None,
+    "test_masks": 0.3,
+    "mask_seed": 0,
     "random_shapes": 0.5,
     "volume_ml": [1.0, 30.0],
     "components": 2,

@@ -55,14 +55,14 @@ def test_real_masks_begin_maps_and_bad_ones_are_named(tmp_path: Path, capsys: py
     affine[:3, 3] = [-10, -60, -20]
     nib.save(nib.Nifti1Image(mask, affine), tmp_path / "real.nii.gz")
     nib.save(nib.Nifti1Image(0 * mask, affine), tmp_path / "void.nii.gz")
-    build(tmp_path / "b.h5", 0, 1, {**GENERATOR, "lesion_masks": str(tmp_path), "random_shapes": 0.0})
+    build(tmp_path / "b.h5", 0, 1, {**GENERATOR, "lesion_masks": str(tmp_path), "test_masks": 0.0, "random_shapes": 0.0})
     assert {entry.source for entry in Bank([tmp_path / "b.h5"]).entries} == {"real"}
     assert "void.nii.gz" in capsys.readouterr().err
 
 
 def test_file_holds_no_pickle_and_says_how_maps_came_about(bank: Path) -> None:
     with h5py.File(bank) as store:
-        assert set(store) == {"values", "start", "size", "source", "mirrored", "time"}
+        assert set(store) == {"values", "start", "size", "source", "mirrored", "time", "digest"}
         assert store["values"].dtype == np.float16 and ((store["time"][:] >= 0.1) & (store["time"][:] <= 0.9)).all()
 
 
@@ -96,7 +96,13 @@ def test_real_masks_lie_on_another_template_where_they_lie_in_its_brain(elsewher
     affine = np.diag([2.0, 2, 2, 1])
     affine[:3, 3] = [30, -40, 10]
     nib.save(nib.Nifti1Image(mask, affine), tmp_path / "real.nii.gz")
-    still = {"lesion_masks": str(tmp_path), "random_shapes": 0.0, "time": [0.0, 0.001], "bank": {"size": 12, "seed": 0}}
+    still = {
+        "lesion_masks": str(tmp_path),
+        "test_masks": 0.0,
+        "random_shapes": 0.0,
+        "time": [0.0, 0.001],
+        "bank": {"size": 12, "seed": 0},
+    }
     centres = {}
     for name, grid in (("icbm152", {"spacing_mm": SPACING_MM}), ("other", elsewhere)):
         build(tmp_path / f"{name}.h5", 0, 1, {**GENERATOR, **still, "grid": grid})
