@@ -25,3 +25,24 @@ rule evaluate:
         " --seed {wildcards.seed} --testset {wildcards.testset} --options {params.options:q} --maps {input.maps}"
         " --packs {input.packs} --calibration-maps {input.calibration_maps} --calibration-pack {input.calibration_pack}"
         " --out {output.table} --workers {threads} --log {log}"
+
+
+rule ceilings:
+    """Score the reference masks of a test set as if they were maps: the most that a method can reach under each protocol."""
+    input:
+        packs=lambda wildcards: paths.packs(wildcards.testset, wildcards.modality),
+        calibration_pack=lambda wildcards: methods.calibration_pack(wildcards),
+    output:
+        "results/ceilings/{cohort}/{modality}/{testset}.tsv",
+    log:
+        "results/logs/ceilings/{cohort}/{modality}/{testset}.log",
+    conda:
+        "../envs/core.yaml"
+    threads: 2
+    params:
+        options=lambda wildcards: methods.ceiling_options(PLAN),
+        code=fingerprint("madad.evaluation.protocol.ceilings"),
+    shell:
+        f"{MADAD} ceilings --cohort {{wildcards.cohort}} --modality {{wildcards.modality}} --testset {{wildcards.testset}}"
+        " --options {params.options:q} --packs {input.packs} --calibration-pack {input.calibration_pack}"
+        " --out {output} --workers {threads} --log {log}"

@@ -23,6 +23,9 @@ def declare(commands: Commands) -> None:
     ):
         scoring.add_argument(f"--{name}", type=Path, nargs="?", help=meaning)
     scoring.add_argument("--workers", type=int, default=1, help="number of processes")
+    ceiling = command(commands, ceilings, "options", "out", cohort={}, modality={}, testset={}, packs=MANY)
+    ceiling.add_argument("--calibration-pack", type=Path, nargs="?", help="pack whose healthy subjects determine thresholds")
+    ceiling.add_argument("--workers", type=int, default=1, help="number of processes")
     command(commands, export, "maps", "folder", packs=MANY)
     command(commands, provenance, "options", "out")
     command(commands, deliver)
@@ -44,6 +47,20 @@ def evaluate(arguments: Arguments) -> None:
     else:
         source = Source(*calibration) if all(calibration) else None
         protocol.evaluate(*scored, workers=arguments.workers, calibration=source)
+
+
+def ceilings(arguments: Arguments) -> None:
+    """Evaluate the reference masks of a test set as if they were maps: the most that a method can score."""
+    from madad.evaluation.protocol.ceilings import write_ceilings
+
+    write_ceilings(
+        arguments.packs,
+        arguments.options,
+        identity(arguments),
+        arguments.out,
+        workers=arguments.workers,
+        calibration_pack=arguments.calibration_pack,
+    )
 
 
 def export(arguments: Arguments) -> None:

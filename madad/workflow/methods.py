@@ -76,6 +76,11 @@ def evaluation_options(plan: Plan, method: str) -> str:
     return as_json({**plan.config["evaluation"], "published": plan.cards[method]["published_scoring"]})
 
 
+def ceiling_options(plan: Plan) -> str:
+    """Return how the reference masks are scored."""
+    return as_json(plan.config["evaluation"])
+
+
 def calibration_maps(evaluation: Run) -> list[str]:
     """Return the maps of the training cohort's validation subjects, for test sets that are made of another cohort."""
     return [] if _in_domain(evaluation) else paths.of_runs("calibration/maps.h5", [evaluation])

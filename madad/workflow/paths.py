@@ -60,6 +60,11 @@ def maps(evaluations: Iterable[Run]) -> list[str]:
     return of_runs("eval/{testset}/maps.h5", evaluations)
 
 
+def ceilings(evaluations: Iterable[Run]) -> list[str]:
+    """Return the long table of the reference masks of every test set, each once."""
+    return list(dict.fromkeys("results/ceilings/{cohort}/{modality}/{testset}.tsv".format(**run) for run in evaluations))
+
+
 def mean_maps(evaluations: Iterable[Run]) -> list[str]:
     """Return the mean maps of every evaluation."""
     return of_runs("eval/{testset}/mean_maps.npz", evaluations)

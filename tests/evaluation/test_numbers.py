@@ -80,8 +80,10 @@ def test_binary_metrics_of_a_lesion_sample(scored: SimpleNamespace, name: str) -
         assert value("volume_error_ml") == pytest.approx((prediction.sum() - lesion.sum()) * VOXEL_ML)
         labels, number = ndimage.label(prediction, CUBE)
         false = sum(not lesion[labels == one].any() for one in range(1, number + 1))
-        assert value("false_positive_components") == false
-        assert value("lesion_precision") == pytest.approx((number - false) / number)
+        best = max((lesion & (labels == one)).sum() / (lesion | (labels == one)).sum() for one in range(1, number + 1))
+        right = int(best >= 0.1)  # there is one lesion, the partner of one component at most
+        assert false <= value("false_positive_components") == number - right
+        assert value("lesion_precision") == pytest.approx(right / number)
         assert value("lesion_sensitivity") == (prediction[lesion].mean() >= 0.1)
         pair = (torch.from_numpy(one[None, None].astype(np.float32)) for one in (prediction, lesion))
         expected = compute_hausdorff_distance(*pair, include_background=True, percentile=95, spacing=[2.0] * 3)

@@ -1,11 +1,15 @@
 """Lesions as objects: which ones a prediction finds, and how many false positives it has.
 
-A lesion is a 26-connected component of the reference mask. It counts as found when at least a tenth of its voxels is
-predicted, a lenient rule about where a lesion is, not how large it is; the stricter one, an intersection over union of at
-least a tenth, is reported beside it. A predicted component that touches no lesion is a false positive.
+A lesion is a 26-connected component of the reference mask. Two questions are asked of it:
 
-Source: the localisation criteria of Maier-Hein et al. 2024 (Metrics Reloaded, doi:10.1038/s41592-023-02151-z) and the
-lesion-wise scores of Commowick et al. 2018 (doi:10.1038/s41598-018-31911-7).
+1. Is it matched? Lesions and predicted components are matched one to one where their intersection over union is at least a
+   tenth, the best pairs first. Matched pairs are the true positives, components without a partner the false positives, lesions
+   without one the misses: precision, F1 and the number of false positives are of this matching.
+2. Is it noticed? At least a tenth of its voxels is predicted, whatever else is. This lenient question has a threshold for every
+   lesion, at which it is first noticed, and so gives curves: FROC and the smallest lesion found.
+
+Source: one-to-one matching of Maier-Hein et al. 2024 (Metrics Reloaded, doi:10.1038/s41592-023-02151-z), greedy as in panoptica
+(Kofler et al. 2023, arXiv 2312.02608); the tenth is that of Commowick et al. 2018 (doi:10.1038/s41598-018-31911-7).
 """
 
 from __future__ import annotations
@@ -30,18 +34,21 @@ class LesionCounts:
     Attributes:
         lesions: lesions that count.
         found: those with at least a tenth of their voxels predicted.
-        found_by_iou: those that share at least a tenth of the union with the predicted components that touch them.
+        matched: pairs of a lesion and a component that share at least a tenth of their union, one to one.
         predicted: predicted components, without those that touch nothing but lesions too small to count.
-        false_positives: predicted components that touch no lesion.
         specks: whether the reference holds voxels, but of lesions too small to count alone.
     """
 
     lesions: int
     found: int
-    found_by_iou: int
+    matched: int
     predicted: int
-    false_positives: int
     specks: bool = False
+
+    @property
+    def false_positives(self) -> int:
+        """Predicted components without a lesion of their own."""
+        return self.predicted - self.matched
 
 
 def label(mask: np.ndarray) -> tuple[np.ndarray, int]:
@@ -110,18 +117,40 @@ def match(prediction: np.ndarray, lesions: np.ndarray, number: int, lesion_voxel
     right, excused = (np.zeros(parts.number, dtype=bool) for _ in range(2))
     right[parts.members[names > 0]] = True
     excused[parts.members[names != 0]] = True
-    excused &= ~right
     covered = np.bincount(names[names > 0], minlength=number + 1)[1:]
-    union = lesion_voxels - covered + _touching_voxels(parts, names, number)
-    counted = parts.number - int(excused.sum())
     return LesionCounts(
         lesions=number,
         found=int(np.count_nonzero(ONE_IN * covered >= lesion_voxels)),
-        found_by_iou=int(np.count_nonzero(ONE_IN * covered >= union)),
-        predicted=counted,
-        false_positives=counted - int(right.sum()),
+        matched=len(matches(parts, names, lesion_voxels)),
+        predicted=parts.number - int((excused & ~right).sum()),
         specks=number == 0 and bool(lesions.any()),
     )
+
+
+def matches(parts: Components, names: np.ndarray, lesion_voxels: np.ndarray) -> dict[int, tuple[int, float]]:
+    """Match lesions and components one to one, the pairs with the largest intersection over union first.
+
+    Args:
+        parts: components of the prediction.
+        names: (V,) label of the lesion under each of their voxels.
+        lesion_voxels: (L,) sizes of the lesions 1 … L.
+
+    Returns:
+        For every matched lesion its component and their intersection over union, at least a tenth.
+    """
+    touching = names[names > 0].astype(np.int64) * parts.number + parts.members[names > 0]
+    pairs, shared = np.unique(touching, return_counts=True)
+    lesions, members = np.divmod(pairs, max(parts.number, 1))
+    union = lesion_voxels[lesions - 1] + np.bincount(parts.members, minlength=parts.number)[members] - shared
+    enough = np.flatnonzero(ONE_IN * shared >= union)
+    found: dict[int, tuple[int, float]] = {}
+    taken: set[int] = set()
+    for place in enough[np.argsort(-shared[enough] / union[enough], kind="stable")]:
+        lesion, member = int(lesions[place]), int(members[place])
+        if lesion not in found and member not in taken:
+            found[lesion] = (member, float(shared[place] / union[place]))
+            taken.add(member)
+    return found
 
 
 def lesions(counts: LesionCounts) -> float:
@@ -135,37 +164,25 @@ def lesion_sensitivity(counts: LesionCounts) -> float:
 
 
 def lesion_sensitivity_iou(counts: LesionCounts) -> float:
-    """Return the share of lesions with an intersection over union of at least a tenth."""
-    return counts.found_by_iou / counts.lesions
+    """Return the share of lesions that are matched."""
+    return counts.matched / counts.lesions
 
 
 def lesion_precision(counts: LesionCounts) -> float:
-    """Return the share of predicted components that touch a lesion."""
-    return 1 - counts.false_positives / counts.predicted
+    """Return the share of predicted components that are matched."""
+    return counts.matched / counts.predicted
 
 
 def lesion_f1(counts: LesionCounts) -> float:
-    """Return the harmonic mean of the sensitivity by intersection over union and the precision (Commowick et al. 2018).
-
-    A single component over the whole brain covers every lesion and touches one, and must not be perfect.
-    """
-    strict, precise = lesion_sensitivity_iou(counts), lesion_precision(counts)
-    both = strict + precise
-    return 2 * strict * precise / both if both else 0.0
+    """Return 2 TP / (2 TP + FP + FN) of the matching, also called recognition quality."""
+    both = counts.lesions + counts.predicted
+    return 2 * counts.matched / both if both else 0.0
 
 
 def false_positive_components(counts: LesionCounts) -> float:
-    """Return the number of predicted components that touch no lesion."""
+    """Return the number of predicted components without a lesion of their own."""
     return float(counts.false_positives)
 
 
 def _tenth(sizes: np.ndarray) -> np.ndarray:
     return -(-sizes // ONE_IN)
-
-
-def _touching_voxels(parts: Components, names: np.ndarray, number: int) -> np.ndarray:
-    """Return the voxels of all components that touch each lesion, (number,)."""
-    touching = np.unique(names[names > 0].astype(np.int64) * parts.number + parts.members[names > 0])
-    lesions, members = np.divmod(touching, parts.number)
-    sizes = np.bincount(parts.members, minlength=parts.number)
-    return np.bincount(lesions, weights=sizes[members], minlength=number + 1)[1:].astype(np.int64)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +23,15 @@ class SurfaceDistances(NamedTuple):
         there: (N,) from every surface voxel of the prediction to the reference; empty when a mask is.
         back: (M,) from every surface voxel of the reference to the prediction; empty when a mask is.
         diagonal: of the image.
+        area: mm² of both surfaces; 0 when a mask is empty.
+        near: mm² of them that are within `TOLERANCE_MM` of the other one.
     """
 
     there: np.ndarray
     back: np.ndarray
     diagonal: float
+    area: float = 0.0
+    near: float = 0.0
 
 
 def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> SurfaceDistances:
@@ -40,7 +46,8 @@ def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm:
     if not (prediction.any() and reference.any()):
         return SurfaceDistances(np.zeros(0), np.zeros(0), diagonal)
     predicted, true = (_surface_mm(mask, spacing_mm) for mask in (prediction, reference))
-    return SurfaceDistances(_distances(predicted, true), _distances(true, predicted), diagonal)
+    area, near = _areas_mm2(prediction, reference, spacing_mm)
+    return SurfaceDistances(_distances(predicted, true), _distances(true, predicted), diagonal, area, near)
 
 
 def hd95(distances: SurfaceDistances) -> float:
@@ -49,10 +56,44 @@ def hd95(distances: SurfaceDistances) -> float:
 
 
 def nsd_2mm(distances: SurfaceDistances) -> float:
-    """Return the share of both surfaces within 2 mm of the other, in voxels (Nikolov et al. 2021, doi:10.2196/26151)."""
-    pair = (distances.there, distances.back)
-    near = sum(int(np.count_nonzero(distance <= TOLERANCE_MM + _ROUNDING_MM)) for distance in pair)
-    return near / (distances.there.size + distances.back.size)
+    """Return the share of the area of both surfaces within 2 mm of the other (Nikolov et al. 2021, doi:10.2196/26151).
+
+    As in the package `surface-distance`: a surface is the marching-cubes surface of a mask, an element of it lies between eight
+    voxels, weighs its area, and is near when the closest element of the other surface is.
+    """
+    return distances.near / distances.area
+
+
+def _areas_mm2(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, float]:
+    """Return the area of both surfaces, and that of their parts within the tolerance."""
+    (one, own), (other, its) = (_elements(mask, spacing_mm) for mask in (prediction, reference))
+    reach = TOLERANCE_MM + _ROUNDING_MM
+    near = float(own[_distances(one, other) <= reach].sum() + its[_distances(other, one) <= reach].sum())
+    return float(own.sum() + its.sum()), near
+
+
+def _elements(mask: np.ndarray, spacing_mm: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the elements of a surface: positions (N, 3) in mm, and areas (N,) in mm²."""
+    padded, code = np.pad(mask, 1), np.zeros(np.add(mask.shape, 1), dtype=np.uint8)
+    for bit, corner in enumerate(itertools.product((0, 1), repeat=3)):
+        window = tuple(slice(start, start + size) for start, size in zip(corner, code.shape, strict=True))
+        code |= padded[window].astype(np.uint8) << np.uint8(bit)
+    places = np.argwhere((code > 0) & (code < 255))
+    areas = _areas_of_codes(tuple(float(side) for side in spacing_mm))
+    return places * np.asarray(spacing_mm, dtype=np.float64), areas[code[tuple(places.T)]]
+
+
+@lru_cache(maxsize=8)
+def _areas_of_codes(spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Return the area in mm² of the marching-cubes surface between eight voxels, (256,) by which of them are in the mask."""
+    from skimage.measure import marching_cubes, mesh_surface_area  # slow to import
+
+    areas = np.zeros(256)
+    for code in range(1, 255):
+        corners = np.array([code >> bit & 1 for bit in range(8)], dtype=np.float32).reshape(2, 2, 2)
+        vertices, faces, *_ = marching_cubes(corners, 0.5, spacing=spacing_mm, method="lorensen")
+        areas[code] = mesh_surface_area(vertices, faces)
+    return areas
 
 
 def _surface_mm(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:

@@ -108,22 +108,22 @@ LESION_SENSITIVITY = register(Metric(
 ))
 LESION_SENSITIVITY_IOU = register(Metric(
     "lesion_sensitivity_iou", "lesions", lesion_detection.lesion_sensitivity_iou, "Lesion sensitivity, IoU",
-    "share of lesions with an intersection over union of at least a tenth",
+    "share of lesions matched to a predicted component, one to one, at an IoU of at least 0.1",
     empty=UNDEFINED_WITHOUT_LESION, summarised=(VALIDATION,),
 ))
 LESION_PRECISION = register(Metric(
     "lesion_precision", "lesions", lesion_detection.lesion_precision, "Lesion precision",
-    "share of predicted components that touch a lesion",
+    "share of predicted components matched to a lesion, one to one, at an IoU of at least 0.1",
     empty=WORST, summarised=(VALIDATION,),
 ))
 LESION_F1 = register(Metric(
     "lesion_f1", "lesions", lesion_detection.lesion_f1, "Lesion F1",
-    "harmonic mean of lesion sensitivity by IoU and lesion precision",
+    "2 TP / (2 TP + FP + FN) of lesions and components matched one to one at an IoU of at least 0.1",
     empty=WORST, better=1, summarised=(VALIDATION,),
 ))
 FALSE_POSITIVE_COMPONENTS = register(Metric(
     "false_positive_components", "lesions", lesion_detection.false_positive_components, "FP/scan",
-    "predicted components that touch no lesion",
+    "predicted components without a lesion of their own at an IoU of at least 0.1",
     groups="both", empty=FORMULA, averaged="mean over all test scans, healthy ones included", summarised=(VALIDATION,),
     column="false_positives",
     scale="positive",
@@ -140,7 +140,7 @@ HD95 = register(Metric(
     scale="positive",
 ))
 NSD_2MM = register(Metric(
-    "nsd_2mm", "surfaces", surfaces.nsd_2mm, "NSD, 2 mm", "share of the surfaces within 2 mm of each other",
+    "nsd_2mm", "surfaces", surfaces.nsd_2mm, "NSD, 2 mm", "share of the area of both surfaces within 2 mm of the other",
     empty=WORST, better=1, summarised=(VALIDATION,),
 ))
 DICE_POOLED = register(Metric(

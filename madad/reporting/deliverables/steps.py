@@ -40,6 +40,23 @@ STEPS = (
         each=None,
     ),
     Deliverable(
+        "collect_ceilings",
+        "What the reference masks themselves score as maps, on all test sets.",
+        "madad.evaluation.statistics.ceiling_summary:collect_ceilings",
+        inputs=("ceiling_tables",),
+        outputs=data("results/tables/ceiling_metrics.csv"),
+        each=None,
+    ),
+    Deliverable(
+        "summarise_ceilings",
+        "The same as means, like the summary of methods.",
+        "madad.evaluation.statistics.ceiling_summary:summarise_ceilings",
+        inputs=("ceiling_metrics",),
+        options=("resamples",),
+        outputs=data("results/tables/ceilings.csv"),
+        each=None,
+    ),
+    Deliverable(
         "collect_corrupted",
         "What the corrupted samples and the same samples without an artefact were given, as one table.",
         "madad.reporting.tables.robustness:collect",

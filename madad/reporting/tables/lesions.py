@@ -21,6 +21,7 @@ from madad.evaluation.results.metric_table import (
 from madad.evaluation.results.protocol_table import VALIDATION
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout.table_writer import Cell, Column
+from madad.reporting.tables.ceilings import ceiling_lines
 from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, missing_notes
 from madad.reporting.tables.results import by_block, measured, named, titled, write_all
 
@@ -31,20 +32,24 @@ SHOWN = (
     *(metric @ VALIDATION for metric in (HD95, NSD_2MM, VOLUME_ERROR_ML)),
 )
 NOTES = (
-    "Lesions are 26-connected components of the reference of at least 3 voxels. One is found when a tenth of it is predicted; "
-    "by IoU when it shares a tenth of the union with the components that touch it. A component that touches no lesion is a "
-    "false positive (FP). One component over the whole brain finds every lesion: F1 therefore takes the sensitivity by IoU.",
+    "Lesions are 26-connected components of the reference of at least 3 voxels. Lesions and predicted components are matched one "
+    "to one at an intersection over union (IoU) of at least 0.1; sensitivity by IoU, precision, F1 and false positives (FP) are "
+    "of these pairs. Lesion sensitivity alone asks only whether a tenth of a lesion is predicted.",
+    "FROC: a lesion is found when a tenth of it is predicted, and a component that touches no lesion is a false positive. "
     "Threshold with the best pooled Dice on validation subjects with lesions; FROC: that with so many false positives a scan, "
     "over all test scans and all lesions of the test set together.",
 )
 
 
-def write_lesions(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+def write_lesions(
+    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None
+) -> None:
     """Write lesion-wise detection, the curve at given numbers of false positives, surfaces and volume.
 
     Args:
         summary: see `madad.evaluation.statistics.summary`.
         bases: card of each method's name.
+        ceilings: summary of the reference masks.
     """
     columns = [Column("Method", number=False), *(titled(measure) for measure in SHOWN)]
     lines = read_summary(summary)
@@ -55,4 +60,5 @@ def write_lesions(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path,
     # What has no threshold has none of the others either.
     missing = missing_notes(lines, (LESION_SENSITIVITY @ VALIDATION, LESION_F1 @ VALIDATION))
     notes = [*NOTES, SUMMARY_NOTE, *bold_notes(lines), *missing]
-    write_all(by_block("Lesions as objects", columns, lines, row, notes, bases), csv, tex, html)
+    highest = ceiling_lines(ceilings, SHOWN)
+    write_all(by_block("Lesions as objects", columns, lines, row, notes, bases, highest), csv, tex, html)

@@ -33,6 +33,7 @@ from madad.evaluation.statistics.ranks import order_changes
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames, style
 from madad.reporting.layout.table_writer import Cell, Column, number
+from madad.reporting.tables.ceilings import ceiling_lines
 from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, missing_notes
 from madad.reporting.tables.results import by_block, measured, named, write_all
 
@@ -109,12 +110,15 @@ POST_NOTE = (
 )
 
 
-def write_protocols(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+def write_protocols(
+    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None
+) -> None:
     """Write Dice of every method under every protocol of the literature.
 
     Args:
         summary: see `madad.evaluation.statistics.summary`.
         bases: card of each method's name.
+        ceilings: summary of the reference masks.
     """
     lines = _of(summary, [protocol.measure for protocol in PROTOCOLS])
     columns = [
@@ -127,14 +131,17 @@ def write_protocols(summary: Path, bases: Mapping[str, str], csv: Path, tex: Pat
 
     missing = missing_notes(lines, [one.measure for one in PROTOCOLS])
     notes = [WHAT_NOTE, LABELS_NOTE, POOLED_NOTE, SUMMARY_NOTE, *bold_notes(lines), *_flips(lines), *missing]
-    write_all(by_block("Protocol matrix: Dice", columns, lines, row, notes, bases), csv, tex, html)
+    highest = ceiling_lines(ceilings, [one.measure for one in PROTOCOLS])
+    write_all(by_block("Protocol matrix: Dice", columns, lines, row, notes, bases, highest), csv, tex, html)
 
 
-def write_post_processing(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+def write_post_processing(
+    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None
+) -> None:
     """Write AUPRC and Dice after every step of the post-processing alone, and after all of them.
 
     Args:
-        summary, bases: as for the protocols.
+        summary, bases, ceilings: as for the protocols.
     """
     lines = _of(summary, [measure for measure, _ in POST_COLUMNS])
     columns = [Column("Method", number=False), *(Column(title, measure.note) for measure, title in POST_COLUMNS)]
@@ -142,7 +149,8 @@ def write_post_processing(summary: Path, bases: Mapping[str, str], csv: Path, te
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
         return [named(method, bases), *(_bare(own, measure) for measure, _ in POST_COLUMNS)]
 
-    write_all(by_block("Post-processing", columns, lines, row, [POST_NOTE, LABELS_NOTE], bases), csv, tex, html)
+    highest = ceiling_lines(ceilings, [measure for measure, _ in POST_COLUMNS])
+    write_all(by_block("Post-processing", columns, lines, row, [POST_NOTE, LABELS_NOTE], bases, highest), csv, tex, html)
 
 
 def _bare(own: pd.DataFrame, measure: Measure) -> Cell:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from madad.configuration import cards
 from madad.core.errors import UserError
+from madad.evaluation.protocol.ceilings import under
 from madad.evaluation.protocol.published_protocols import CHAINS
 from madad.evaluation.results.collected import BLOCK, read_trainings
 from madad.evaluation.results.measures import measures
@@ -29,6 +30,7 @@ from madad.evaluation.results.protocol_table import PUBLISHED as PUBLISHED_PROTO
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames, table_writer
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, plain
+from madad.reporting.tables.ceilings import CEILING_NOTE, ceiling_lines
 from madad.reporting.tables.notes import ORACLE_NOTE, SUMMARY_NOTE, bold_notes, head, missing_notes
 
 Row = Callable[[str, pd.DataFrame], list[Cell]]
@@ -68,6 +70,7 @@ def write_headline(
     tex: Path,
     html: Path,
     fragment: Path,
+    ceilings: Path | None = None,
 ) -> None:
     """Write the table that the report opens with.
 
@@ -76,6 +79,7 @@ def write_headline(
         trainings: the `train.json` of every run.
         bases: card of each method's name.
         tracks: labels that the training of each method saw, and that of its parts.
+        ceilings: summary of the reference masks.
     """
     lines, trained = read_summary(summary), read_trainings(trainings)
     columns = [
@@ -97,12 +101,16 @@ def write_headline(
         return [*shown, _parameters(_of_block(trained, method, own)), seeds, spread]
 
     notes = [SUMMARY_NOTE, *bold_notes(lines), ORACLE_NOTE, *missing_notes(lines, HEADLINE)]
-    table = by_block("Headline: every method on every test set", columns, lines, row, notes, bases)
+    table = by_block(
+        "Headline: every method on every test set", columns, lines, row, notes, bases, ceiling_lines(ceilings, HEADLINE)
+    )
     write_all(table, csv, tex, html)
     table_writer.write_fragment(table, fragment)
 
 
-def write_thresholds(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+def write_thresholds(
+    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None
+) -> None:
     """Write Dice under every way of choosing the threshold, from the same maps."""
     columns = [Column("Method", number=False), *(titled(measure) for measure in THRESHOLDS)]
     lines = read_summary(summary)
@@ -111,10 +119,13 @@ def write_thresholds(summary: Path, bases: Mapping[str, str], csv: Path, tex: Pa
         return [named(method, bases), *(measured(own, measure) for measure in THRESHOLDS)]
 
     notes = [SUMMARY_NOTE, *bold_notes(lines), ORACLE_NOTE, *missing_notes(lines, THRESHOLDS)]
-    write_all(by_block("One set of maps, five thresholds: Dice", columns, lines, row, notes, bases), csv, tex, html)
+    highest = ceiling_lines(ceilings, THRESHOLDS)
+    write_all(by_block("One set of maps, five thresholds: Dice", columns, lines, row, notes, bases, highest), csv, tex, html)
 
 
-def write_published(summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+def write_published(
+    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None
+) -> None:
     """Write every method that has a protocol of its own: its numbers under that and under the common one."""
     lines = read_summary(summary)
     own_protocol = lines[lines["measure"].isin([measure.key for measure in measures() if measure.protocol == PUBLISHED_PROTOCOL])]
@@ -126,12 +137,16 @@ def write_published(summary: Path, bases: Mapping[str, str], csv: Path, tex: Pat
     ]
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
-        return [named(method, bases), Cell(_chain(method, bases)), *(measured(own, measure) for measure in PUBLISHED)]
+        chain = next((name for name in CHAINS if method == under(name)), None) or _chain(method, bases)
+        return [named(method, bases), Cell(chain), *(measured(own, measure) for measure in PUBLISHED)]
 
     used = {_chain(method, bases) for method in lines["method"]}
     chains = [f"Protocol {name}: {chain.words}." for name, chain in CHAINS.items() if name in used]
     notes = [PUBLISHED_NOTE, *chains, SUMMARY_NOTE, *missing_notes(lines, PUBLISHED)]
-    write_all(by_block("The papers' own protocols", columns, lines, row, notes, bases), csv, tex, html)
+    highest = ceiling_lines(ceilings, PUBLISHED)
+    if highest is not None:
+        highest = highest[highest["method"].isin([under(chain) for chain in used])]
+    write_all(by_block("The papers' own protocols", columns, lines, row, notes, bases, highest), csv, tex, html)
 
 
 def write_cost(
@@ -187,16 +202,28 @@ def write_all(table: Table, csv: Path, tex: Path, html: Path) -> None:
 
 
 def by_block(
-    title: str, columns: list[Column], lines: pd.DataFrame, row: Row, notes: list[str], bases: Mapping[str, str]
+    title: str,
+    columns: list[Column],
+    lines: pd.DataFrame,
+    row: Row,
+    notes: list[str],
+    bases: Mapping[str, str],
+    ceilings: pd.DataFrame | None = None,
 ) -> Table:
-    """Return a table with a group per test set and a row per method, in the order of `bases`; others follow by name."""
-    order = {method: place for place, method in enumerate(bases)}
-    groups = []
+    """Return a table with a group per test set and a row per method, in the order of `bases`; others follow by name.
+
+    Args:
+        ceilings: of `madad.reporting.tables.ceilings.ceiling_lines`; the last rows of every group.
+    """
+    order, groups = {method: place for place, method in enumerate(bases)}, []
+    highest = {} if ceilings is None else frames.blocks(ceilings)
     for block, part in frames.blocks(lines).items():
-        rows = {method: own.set_index("measure") for method, own in frames.by_name(part, "method")}
-        methods = sorted(rows, key=lambda method: (order.get(method, len(order)), method))
-        groups.append((head(block, part), [row(method, rows[method]) for method in methods]))
-    return Table(title, columns, groups, notes, group_title="Test set")
+        shown = []
+        for own in (part, highest.get(block)):
+            rows = {} if own is None else {name: one.set_index("measure") for name, one in frames.by_name(own, "method")}
+            shown += [row(name, rows[name]) for name in sorted(rows, key=lambda name: (order.get(name, len(order)), name))]
+        groups.append((head(block, part), shown))
+    return Table(title, columns, groups, [CEILING_NOTE, *notes] if highest else notes, group_title="Test set")
 
 
 def titled(measure: Measure) -> Column:

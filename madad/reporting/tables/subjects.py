@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from madad.evaluation.protocol.ceilings import REFERENCE
 from madad.evaluation.results.collected import BLOCK, block_title, read_metrics, select
 from madad.evaluation.results.metric_table import (
     SUBJECT_AP,
@@ -20,6 +21,7 @@ from madad.evaluation.results.protocol_table import PROTOCOLS
 from madad.evaluation.statistics import method_order
 from madad.evaluation.statistics.intervals import over_trainings
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number
+from madad.reporting.tables.ceilings import CEILING_NOTE
 from madad.reporting.tables.results import named, write_all
 
 # Ways of making one number of a map.
@@ -36,20 +38,22 @@ NOTE = (
 CAUTION = "Where healthy subjects and those with lesions come from different cohorts, it can be the scanner that is detected."
 
 
-def write_subjects(metrics: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path) -> None:
+def write_subjects(
+    metrics: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceiling_metrics: Path | None = None
+) -> None:
     """Write how well each method tells subjects with a lesion from healthy ones, by every way of scoring a subject.
 
     Args:
         metrics: see `madad.evaluation.results.collected`.
         bases: card of each method's name.
+        ceiling_metrics: long table of the reference masks.
     """
     table = read_metrics(metrics)
-    rows = pd.concat([select(table, metric) for metric in METRICS])
-    keys = [*BLOCK, "protocol", "method"]
-    by_seed = rows.set_index([*keys, "seed", "metric"])["value"].unstack("metric").reindex(columns=NAMES)
-    parts = {key: own.to_numpy() for key, own in by_seed.groupby(level=keys)}
-    found = {key: _over_seeds(own) for key, own in parts.items() if np.isfinite(own[:, 0]).any()}
-    methods, groups, notes = method_order.methods_in(table), [], [NOTE, CAUTION]
+    found, notes = _found(table), [NOTE, CAUTION]
+    methods, groups = [*method_order.methods_in(table)], []
+    if ceiling_metrics is not None:
+        found |= _found(read_metrics(ceiling_metrics))
+        methods, notes = [*methods, REFERENCE], [CEILING_NOTE, *notes]
     for block in method_order.blocks_in(table):
         title, people = block_title(*block), _people(table, block)
         own = [
@@ -71,6 +75,15 @@ def _over_seeds(values: np.ndarray) -> list[float]:
     """Return the numbers of `METRICS` over seeds, from those of each (seeds, metrics)."""
     bounds = over_trainings(*values[:, :3].T, SUBJECT_AUROC.scale)
     return [float(values[:, 0].mean()), *bounds, *map(float, values[:, 3:].mean(axis=0))]
+
+
+def _found(table: pd.DataFrame) -> dict[tuple, list[float]]:
+    """Return the values of `METRICS` by block, reduction and method."""
+    rows = pd.concat([select(table, metric) for metric in METRICS])
+    keys = [*BLOCK, "protocol", "method"]
+    by_seed = rows.set_index([*keys, "seed", "metric"])["value"].unstack("metric").reindex(columns=NAMES)
+    parts = {key: own.to_numpy() for key, own in by_seed.groupby(level=keys)}
+    return {key: _over_seeds(own) for key, own in parts.items() if np.isfinite(own[:, 0]).any()}
 
 
 def _line(method: str, values: list[float], bases: Mapping[str, str]) -> list[Cell]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from monai.metrics import compute_hausdorff_distance, compute_surface_dice
+from monai.metrics import compute_hausdorff_distance
 from scipy import ndimage
 
 from madad.evaluation.protocol.metric_values import surface_values
@@ -17,27 +17,40 @@ def blobs(seed: int, share: float) -> np.ndarray:
     return noise > np.quantile(noise, 1 - share)
 
 
-def by_monai(prediction: np.ndarray, reference: np.ndarray, spacing: tuple[float, ...]) -> dict[str, float]:
+def by_monai(prediction: np.ndarray, reference: np.ndarray, spacing: tuple[float, ...]) -> float:
     pair = [torch.from_numpy(mask)[None, None].float() for mask in (prediction, reference)]
-    shared = {"include_background": True, "spacing": spacing}
-    return {
-        "hd95": float(compute_hausdorff_distance(*pair, percentile=95, **shared)),
-        "nsd_2mm": float(compute_surface_dice(*pair, class_thresholds=[2.0], **shared)),
-    }
+    return float(compute_hausdorff_distance(*pair, percentile=95, include_background=True, spacing=spacing))
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("seed", range(6))
 def test_surfaces_equal_monai(seed: int, spacing: tuple[float, ...]) -> None:
     prediction, reference = blobs(seed, 0.3 / (seed + 1)), blobs(seed + 100, 0.2)
-    assert surface_values(prediction, reference, spacing) == pytest.approx(by_monai(prediction, reference, spacing), rel=1e-5)
+    assert surface_values(prediction, reference, spacing)["hd95"] == pytest.approx(
+        by_monai(prediction, reference, spacing), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)
 def test_surfaces_at_the_border_of_the_image_equal_monai(spacing: tuple[float, ...]) -> None:
     prediction, reference = np.ones((4, 5, 6), dtype=bool), np.zeros((4, 5, 6), dtype=bool)
     reference[:2, :, 3:] = True
-    assert surface_values(prediction, reference, spacing) == pytest.approx(by_monai(prediction, reference, spacing), rel=1e-5)
+    assert surface_values(prediction, reference, spacing)["hd95"] == pytest.approx(
+        by_monai(prediction, reference, spacing), rel=1e-5
+    )
+
+
+# Of the package surface-distance 0.1: compute_surface_dice_at_tolerance at 2 mm.
+BY_AREA = (0.8792554706739802, 0.8592922976759825, 0.9427810285067185, 0.879329216705721, 0.8886521178919305, 0.889664900004671)
+
+
+def test_surface_dice_is_that_of_the_package_by_area() -> None:
+    generator, spacings = np.random.default_rng(0), ((2, 2, 2), (3, 1, 1), (1, 1, 1)) * 2
+    for spacing, expected in zip(spacings, BY_AREA, strict=True):
+        noise = ndimage.gaussian_filter(generator.standard_normal((20, 24, 22)), 2)
+        other = noise + 0.6 * ndimage.gaussian_filter(generator.standard_normal(noise.shape), 2)
+        found = surface_values(noise > noise.std(), other > noise.std(), spacing)["nsd_2mm"]
+        assert found == pytest.approx(expected, abs=5e-4)
 
 
 def test_single_voxels_are_their_own_surface() -> None:
