@@ -14,6 +14,6 @@ def collect_ceilings(ceiling_tables: Iterable[Path], out: Path) -> None:
     collect(ceiling_tables, out)
 
 
-def summarise_ceilings(ceiling_metrics: Path, out: Path, resamples: int) -> None:
+def summarise_ceilings(ceiling_metrics: Path, out: Path) -> None:
     """Write their means and intervals, see `madad.evaluation.statistics.summary.summarise`."""
-    summarise(ceiling_metrics, out, resamples)
+    summarise(ceiling_metrics, out)

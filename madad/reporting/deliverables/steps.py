@@ -52,7 +52,6 @@ STEPS = (
         "The same as means, like the summary of methods.",
         "madad.evaluation.statistics.ceiling_summary:summarise_ceilings",
         inputs=("ceiling_metrics",),
-        options=("resamples",),
         outputs=data("results/tables/ceilings.csv"),
         each=None,
     ),

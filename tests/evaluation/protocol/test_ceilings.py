@@ -32,9 +32,9 @@ def test_tables_end_with_the_reference_mask(tmp_path: Path) -> None:
     case.rows(PLAIN)
     write_ceilings(case.packs, PLAIN, NAMES, tmp_path / "c.tsv")
     collect_ceilings([case.out], tmp_path / "m.csv")
-    summarise(tmp_path / "m.csv", tmp_path / "s.csv", 100)
+    summarise(tmp_path / "m.csv", tmp_path / "s.csv")
     collect_ceilings([tmp_path / "c.tsv"], tmp_path / "cm.csv")
-    summarise_ceilings(tmp_path / "cm.csv", tmp_path / "cs.csv", 100)
+    summarise_ceilings(tmp_path / "cm.csv", tmp_path / "cs.csv")
     made = {kind: tmp_path / f"t.{kind}" for kind in ("csv", "tex", "html")}
     write_thresholds(tmp_path / "s.csv", {"ddpm": "ddpm"}, **made, ceilings=tmp_path / "cs.csv")
     rows = list(csv.DictReader(made["csv"].open()))
