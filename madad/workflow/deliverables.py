@@ -61,7 +61,9 @@ def call_of(plan: Plan, row: Deliverable) -> Callable[..., str]:
     """
 
     def call(wildcards: Wildcards, input: Any, output: Any) -> str:
-        files = {name: found if isinstance(found, str) else list(found) for name, found in [*input.items(), *output.items()]}
+        passed = {file.argument for file in row.outputs if not file.beside}
+        named = [*input.items(), *((name, found) for name, found in output.items() if name in passed)]
+        files = {name: found if isinstance(found, str) else list(found) for name, found in named}
         others = {name: OPTIONS[name](plan, dict(wildcards)) for name in row.options}
         return as_json({"function": row.function, "arguments": {**files, **others}})
 
@@ -129,12 +131,6 @@ def _sample_tables(plan: Plan) -> list[str]:
     return sorted({"results/samples/{testset}/{modality}.tsv".format(**run) for run in plan.all_evaluations})
 
 
-def _ceiling_tables(plan: Plan) -> list[str]:
-    """Return the scores of the reference masks; with `partial` only where the packs are still there."""
-    there = [run for run in plan.evaluations if plan.available(packs := paths.packs(run["testset"], run["modality"])) == packs]
-    return paths.ceilings(there)
-
-
 def _used_packs(plan: Plan) -> list[str]:
     """Return the packs of every split of a cohort that is trained on, chosen by or tested on."""
     tested = sorted({settings.cohort_of(testset) for testset in plan.config["test_on"]})
@@ -166,7 +162,7 @@ def _used_pipeline(plan: Plan) -> str:
 # What an input is called in the rows and in the functions that read it: a file, or a list of files.
 INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
     "ceiling_metrics": _path("results/tables/ceiling_metrics.csv"),
-    "ceiling_tables": lambda plan, _: _ceiling_tables(plan),
+    "ceiling_tables": lambda plan, _: methods.ceiling_tables(plan),
     "ceilings": _path("results/tables/ceilings.csv"),
     "artefact_table": _path("results/packs/{testset}-corrupted/{modality}/test.tsv"),
     "artefact_tables": lambda plan, _: [paths.sample_table(run["testset"], run["modality"]) for run in plan.corrupted],

@@ -81,6 +81,12 @@ def ceiling_options(plan: Plan) -> str:
     return as_json(plan.config["evaluation"])
 
 
+def ceiling_tables(plan: Plan) -> list[str]:
+    """Return the scores of the reference masks of all test sets; with `partial` only where the packs are still there."""
+    packs = [paths.packs(run["testset"], run["modality"]) for run in plan.evaluations]
+    return paths.ceilings(run for run, own in zip(plan.evaluations, packs, strict=True) if plan.available(own) == own)
+
+
 def calibration_maps(evaluation: Run) -> list[str]:
     """Return the maps of the training cohort's validation subjects, for test sets that are made of another cohort."""
     return [] if _in_domain(evaluation) else paths.of_runs("calibration/maps.h5", [evaluation])

@@ -19,12 +19,14 @@ class Output:
         path: with the wildcards in braces.
         labels: columns of the report's list of results; None keeps the file out of the report.
         caption: text beside it in the report, a file of `report/` without its suffix; empty for none.
+        beside: whether the function writes it beside another one, so that it is no argument.
     """
 
     argument: str
     path: str
     labels: Mapping[str, str] | None = None
     caption: str = ""
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,17 @@ def data(path: str, argument: str = "out") -> tuple[Output, ...]:
     return (Output(argument, path),)
 
 
-def table(name: str, result: str, csv: bool = False, fragment: bool = False, captioned: bool = True) -> tuple[Output, ...]:
-    """Return the outputs of a table: csv and LaTeX, and a sortable page in the report.
+def table(
+    name: str, result: str, csv: bool = False, fragment: bool = False, captioned: bool = True, numbers: bool = True
+) -> tuple[Output, ...]:
+    """Return the outputs of a table: csv, its numbers and LaTeX, and a sortable page in the report.
 
     Args:
         name: of the files and of their caption.
         result: its title in the report.
         csv: whether the report shows the csv file as well.
         fragment: whether a part of it appears on the first page of the report.
+        numbers: whether its numbers have a file of their own, which `write_numbers` of the table writer makes.
         captioned: whether `report/<name>.rst` holds a text to show beside it.
     """
     caption = name if captioned else ""
@@ -108,6 +113,7 @@ def table(name: str, result: str, csv: bool = False, fragment: bool = False, cap
         Output("html", f"{path}.html", page, caption),
         Output("tex", f"{path}.tex"),
     )
+    files = (*files, Output("numbers", f"{path}_numbers.csv", beside=True)) if numbers else files
     return (*files, Output("fragment", f"results/landing/{name}.html")) if fragment else files
 
 

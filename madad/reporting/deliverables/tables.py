@@ -83,7 +83,7 @@ TABLES = (
         inputs=("summary", "comparisons", "all_trainings"),
         options=("all_bases", "settings", "parts_by_role", "cohorts"),
         watched=("papers", "cards"),
-        outputs=table("ledger", "Reproduction ledger"),
+        outputs=table("ledger", "Reproduction ledger", numbers=False),
         section="2 Tables",
     ),
     Deliverable(

@@ -32,12 +32,18 @@ class Cell:
         order: what it sorts by; the text when None.
         bold: whether it stands out.
         state: `good`, `bad` or `doubtful`, for colour.
+        low: lower bound of the interval behind a number; NaN for none.
+        high: upper bound.
+        subjects: how many the number is of; 0 where it is of none, such as a count.
     """
 
     text: str
     order: float | None = None
     bold: bool = False
     state: str = ""
+    low: float = math.nan
+    high: float = math.nan
+    subjects: int = 0
 
     @property
     def bounds(self) -> str:
@@ -106,7 +112,7 @@ def plain(value: float, digits: int = 3) -> str:
     return f"{value:.{max(0, digits - whole)}f}"
 
 
-def interval(value: float, low: float, high: float, *, bold: bool = False, digits: int = 3) -> Cell:
+def interval(value: float, low: float, high: float, *, bold: bool = False, digits: int = 3, subjects: int = 0) -> Cell:
     """Return `0.423 [0.36, 0.48]`, the bounds with one decimal less; without brackets when the interval is unknown.
 
     Bounds so close that they would be rounded past the value have all its decimals: `20.8 [20.5, 21.3]`, not `[20, 21]`.
@@ -114,11 +120,11 @@ def interval(value: float, low: float, high: float, *, bold: bool = False, digit
     if not math.isfinite(value):
         return Cell(NOTHING, math.nan)
     if not (math.isfinite(low) and math.isfinite(high)):
-        return Cell(plain(value, digits), value, bold)
+        return Cell(plain(value, digits), value, bold, subjects=subjects)
     fewer = [plain(bound, digits - 1) for bound in (low, high)]
     coarse = float(fewer[0]) < value < float(fewer[1]) and all("." in bound for bound in fewer)
     bounds = fewer if coarse else [plain(bound, digits) for bound in (low, high)]
-    return Cell(f"{plain(value, digits)} [{', '.join(bounds)}]", value, bold)
+    return Cell(f"{plain(value, digits)} [{', '.join(bounds)}]", value, bold, low=low, high=high, subjects=subjects)
 
 
 def write_csv(table: Table, path: str | Path) -> None:
@@ -129,6 +135,27 @@ def write_csv(table: Table, path: str | Path) -> None:
         writer.writerow(group + [column.title for column in table.columns])
         for heading, row in table.rows():
             writer.writerow(([heading] if group else []) + [cell.text for cell in row])
+
+
+def numbers_beside(csv_path: str | Path) -> Path:
+    """Return the path of the numbers behind a table, `<table>_numbers.csv` beside its csv file."""
+    return Path(csv_path).with_name(f"{Path(csv_path).stem}_numbers.csv")
+
+
+def write_numbers(table: Table, path: str | Path) -> None:
+    """Write every number of a table on a line of its own, unrounded, one number a cell.
+
+    Columns: `group` (heading), `row` (its first entry), `column`, `value`, `lower` and `upper` (interval), `n` (subjects), `bold`
+    (1 or 0). What does not exist is empty.
+    """
+    with complete(path) as partial, open(partial, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["group", "row", "column", "value", "lower", "upper", "n", "bold"])
+        for heading, row in table.rows():
+            for column, cell in zip(table.columns, row, strict=True):
+                if cell.order is not None:
+                    numbers = (f"{one:.9g}" if math.isfinite(one) else "" for one in (cell.order, cell.low, cell.high))
+                    writer.writerow([heading, row[0].text, column.title, *numbers, cell.subjects or "", int(cell.bold)])
 
 
 def write_tex(table: Table, path: str | Path) -> None:

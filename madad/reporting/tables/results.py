@@ -195,8 +195,9 @@ def write_cost(
 
 
 def write_all(table: Table, csv: Path, tex: Path, html: Path) -> None:
-    """Write a table in the three formats."""
+    """Write a table in the three formats, and the numbers behind it beside the csv file."""
     table_writer.write_csv(table, csv)
+    table_writer.write_numbers(table, table_writer.numbers_beside(csv))
     table_writer.write_tex(table, tex)
     table_writer.write_html(table, html)
 
@@ -244,7 +245,9 @@ def measured(own: pd.DataFrame, measure: Measure) -> Cell:
     line, metric = own.loc[measure.key], measure.metric
     if not metric.interval:
         return number(line["value"], metric.digits)
-    return interval(line["value"], line["low"], line["high"], bold=bool(line["best"]), digits=metric.digits)
+    return interval(
+        line["value"], line["low"], line["high"], bold=bool(line["best"]), digits=metric.digits, subjects=int(line["subjects"])
+    )
 
 
 def _seeds(own: pd.DataFrame) -> tuple[Cell, Cell]:

@@ -22,7 +22,8 @@ from madad.evaluation.results.protocol_table import HEALTHY_FPR_1, PER_SUBJECT, 
 from madad.evaluation.statistics.intervals import Interval, jackknife_interval, mean_interval
 from madad.evaluation.statistics.method_order import in_words
 from madad.reporting.layout import frames
-from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, write_csv, write_html, write_tex
+from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number
+from madad.reporting.tables.results import write_all
 
 # `base` is the sample that was corrupted; severity 0 is that sample itself, and belongs to every corruption.
 COLUMNS = (*LONG, "base", "corruption", "severity")
@@ -151,8 +152,7 @@ def write_robustness(robustness_metrics: Path, csv: Path, tex: Path, html: Path)
     if not groups:
         notes.append("No evaluation of a corrupted test set yet.")
     made = Table("Robustness", columns, groups, notes, "Test set")
-    for write, path in ((write_csv, csv), (write_tex, tex), (write_html, html)):
-        write(made, path)
+    write_all(made, csv, tex, html)
 
 
 def _people(part: pd.DataFrame) -> str:

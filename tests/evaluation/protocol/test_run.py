@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from madad.core.io.hdf5 import MISSING, REFERENCE
 from madad.evaluation.metrics.ordinal_scores import to_scores
 from madad.evaluation.protocol.postprocessing import coded, erode, score_inside
 from madad.evaluation.results.long_table import COLUMNS
@@ -118,3 +119,21 @@ def test_scoring_again_gives_the_same_bytes(tmp_path: Path) -> None:
     first = case.out.read_bytes()
     case.rows()
     assert case.out.read_bytes() == first
+
+
+def test_unknown_truth_is_not_empty_truth(tmp_path: Path, capsys) -> None:
+    """A patient whose lesions nobody has drawn changes no number that needs them, and is counted."""
+    (tmp_path / "without").mkdir()
+    groups = {**FULL, "test": [*FULL["test"], "patient"]}
+    case = Case(tmp_path, groups)
+    unmarked = replace(case.samples["test"][4], lesion=np.zeros(SHAPE, dtype=bool))
+    case.samples["test"][4] = replace(unmarked, covariates={**unmarked.covariates, REFERENCE: MISSING})
+    case.write_packs()
+    rows = {(row["sample"], row["protocol"], row["metric"]): row["value"] for row in case.rows(PLAIN)}
+    assert {key[2] for key in rows if key[0] == "sub-4"} == {"subject_score", "brain_ml", "seconds", "peak_memory_mb"}
+    assert rows["", "volumes", "unmarked"] == "1"
+    assert "sub-4: a patient sample without a reference mask" in capsys.readouterr().err
+    same = Case(tmp_path / "without", FULL).rows(PLAIN)
+    reductions = {"mean", "p99", "max", "top100", "volume", "volumes"}
+    kept = {(row["sample"], row["protocol"], row["metric"]): row["value"] for row in same if row["protocol"] not in reductions}
+    assert {key: rows[key] for key in kept} == kept

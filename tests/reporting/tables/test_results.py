@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from madad.reporting.layout.table_writer import numbers_beside
 from madad.reporting.tables.results import write_cost, write_headline, write_published, write_thresholds
 
 TRACKS = {"ddpm": "healthy", "intensity": "none"}
@@ -137,3 +138,15 @@ def test_cost_of_training_holds_that_of_the_parts(toy, tmp_path) -> None:
 def test_no_evaluation_gives_empty_tables(toy, tmp_path) -> None:
     (tmp_path / "summary.csv").write_text(toy.summary.read_text().splitlines()[0] + "\n")
     assert headline(toy, tmp_path, summary=tmp_path / "summary.csv", trainings=[]) == []
+
+
+def test_every_number_has_a_line_of_its_own(toy, tmp_path: Path) -> None:
+    write_thresholds(toy.summary, toy.bases, **paths(tmp_path))
+    shown = list(csv.DictReader(paths(tmp_path)["csv"].open()))
+    numbers = list(csv.DictReader(numbers_beside(paths(tmp_path)["csv"]).open()))
+    assert list(numbers[0]) == ["group", "row", "column", "value", "lower", "upper", "n", "bold"]
+    columns = [column for column in shown[0] if column not in ("Test set", "Method")]
+    assert [(one["row"], one["column"]) for one in numbers] == [(row["Method"], column) for row in shown for column in columns]
+    for one, text in zip(numbers, (row[column] for row in shown for column in columns), strict=True):
+        assert text == "–" if not one["value"] else abs(float(one["value"]) - float(text.split()[0])) < 0.06
+        assert not one["lower"] or (float(one["lower"]) <= float(one["value"]) <= float(one["upper"]) and int(one["n"]) > 0)
