@@ -115,7 +115,7 @@ def test_only_numbers_of_single_samples_are_written(tmp_path: Path) -> None:
     assert {row["metric"] for row in rows if not row["sample"]} == {"threshold"}
     expected = {*TRANSFERRED, "per_subject", "volumes", "inference", "healthy_brain", "reconstruction"}
     assert {row["protocol"] for row in rows} == expected
-    assert not {"hd95", "nsd_2mm"} & {row["metric"] for row in rows}
+    assert not {"hd95", "hd95_penalty", "nsd_2mm"} & {row["metric"] for row in rows}
     assert {"dice", "lesion_sensitivity", "false_positive_components", "pauroc_5"} <= {row["metric"] for row in rows}
     assert not (corrupted.case.out.parent / "mean_maps.npz").exists()
 

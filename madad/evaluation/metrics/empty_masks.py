@@ -36,6 +36,8 @@ WORST = Empty(both=1.0, prediction=0.0, reference=0.0)
 # As before, but undefined without a lesion to find.
 UNDEFINED_WITHOUT_LESION = Empty(both=1.0, prediction=0.0, reference=np.nan)
 FARTHEST = Empty(both=0.0, prediction=IMAGE_DIAGONAL, reference=IMAGE_DIAGONAL)
+# Whether `FARTHEST` stands for a distance that does not exist.
+PENALISED = Empty(both=0.0, prediction=1.0, reference=1.0)
 # Counts and volumes: the formula is right for empty masks too.
 FORMULA = Empty(both=None, prediction=None, reference=None)
 

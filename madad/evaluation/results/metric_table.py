@@ -7,7 +7,7 @@ it under the protocols of `summarised`, and docs/evaluation.md lists it (`python
 from __future__ import annotations
 
 from madad.evaluation.metrics import lesion_detection, reconstruction, subject_metrics, surfaces, voxel_metrics
-from madad.evaluation.metrics.empty_masks import FARTHEST, FORMULA, UNDEFINED_WITHOUT_LESION, WORST
+from madad.evaluation.metrics.empty_masks import FARTHEST, FORMULA, PENALISED, UNDEFINED_WITHOUT_LESION, WORST
 from madad.evaluation.results.metric import THRESHOLDED, Family, Metric
 from madad.evaluation.results.protocol_table import (
     AFTER_STEPS,
@@ -138,6 +138,11 @@ HD95 = register(Metric(
     "95th percentile of surface distances, the image's diagonal when nothing is predicted",
     empty=FARTHEST, better=-1, unit="mm", summarised=(VALIDATION,),
     scale="positive",
+))
+HD95_PENALTY = register(Metric(
+    "hd95_penalty", "surfaces", surfaces.hd95_penalty, "HD95, penalties",
+    "share of samples where nothing is predicted, so that HD95 is the image's diagonal",
+    empty=PENALISED, summarised=(VALIDATION,), interval=False,
 ))
 NSD_2MM = register(Metric(
     "nsd_2mm", "surfaces", surfaces.nsd_2mm, "NSD, 2 mm", "share of the area of both surfaces within 2 mm of the other",

@@ -11,6 +11,7 @@ from madad.evaluation.results.measures import FROC_SENSITIVITIES
 from madad.evaluation.results.metric_table import (
     FALSE_POSITIVE_COMPONENTS,
     HD95,
+    HD95_PENALTY,
     LESION_F1,
     LESION_PRECISION,
     LESION_SENSITIVITY,
@@ -22,14 +23,14 @@ from madad.evaluation.results.protocol_table import VALIDATION
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout.table_writer import Cell, Column
 from madad.reporting.tables.ceilings import ceiling_lines
-from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, missing_notes
+from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, missing_notes, unmarked_notes
 from madad.reporting.tables.results import by_block, measured, named, titled, write_all
 
 LESIONS = (LESION_SENSITIVITY, LESION_SENSITIVITY_IOU, LESION_PRECISION, FALSE_POSITIVE_COMPONENTS, LESION_F1)
 SHOWN = (
     *(metric @ VALIDATION for metric in LESIONS),
     *FROC_SENSITIVITIES,
-    *(metric @ VALIDATION for metric in (HD95, NSD_2MM, VOLUME_ERROR_ML)),
+    *(metric @ VALIDATION for metric in (HD95, HD95_PENALTY, NSD_2MM, VOLUME_ERROR_ML)),
 )
 NOTES = (
     "Lesions are 26-connected components of the reference of at least 3 voxels. Lesions and predicted components are matched one "
@@ -59,6 +60,6 @@ def write_lesions(
 
     # What has no threshold has none of the others either.
     missing = missing_notes(lines, (LESION_SENSITIVITY @ VALIDATION, LESION_F1 @ VALIDATION))
-    notes = [*NOTES, SUMMARY_NOTE, *bold_notes(lines), *missing]
+    notes = [*NOTES, SUMMARY_NOTE, *bold_notes(lines), *unmarked_notes(lines), *missing]
     highest = ceiling_lines(ceilings, SHOWN)
     write_all(by_block("Lesions as objects", columns, lines, row, notes, bases, highest), csv, tex, html)

@@ -9,6 +9,7 @@ import pandas as pd
 from madad.evaluation.results.collected import BLOCK, block_title
 from madad.evaluation.results.measures import by_key
 from madad.evaluation.results.metric import Measure
+from madad.evaluation.results.metric_table import UNMARKED
 
 SUMMARY_NOTE = (
     "Mean over test subjects with its 95 % interval (Student's t on a logit or logarithmic scale, samples clustered by subject; "
@@ -53,6 +54,15 @@ def bold_notes(lines: pd.DataFrame) -> list[str]:
         BOLD_NOTE,
         f"One training run (seed) of {names}: how far another training would move its numbers is unknown, so that no method is "
         "set in bold by comparison with it, nor is it. Intervals are those of these trained models on other subjects.",
+    ]
+
+
+def unmarked_notes(lines: pd.DataFrame) -> list[str]:
+    """Return how many test scans of patients have no reference mask, and so no part in what needs one; a line per test set."""
+    counted = lines[(lines["measure"] == UNMARKED.name) & (lines["value"] > 0)]
+    return [
+        f"{block_title(*block)}: {part['value'].max():.0f} scans of patients without a reference mask stay out of all that needs one."
+        for block, part in counted.groupby(list(BLOCK), sort=False)
     ]
 
 

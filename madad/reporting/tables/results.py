@@ -31,7 +31,7 @@ from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames, table_writer
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, plain
 from madad.reporting.tables.ceilings import CEILING_NOTE, ceiling_lines
-from madad.reporting.tables.notes import ORACLE_NOTE, SUMMARY_NOTE, bold_notes, head, missing_notes
+from madad.reporting.tables.notes import ORACLE_NOTE, SUMMARY_NOTE, bold_notes, head, missing_notes, unmarked_notes
 
 Row = Callable[[str, pd.DataFrame], list[Cell]]
 MAIN = AUPRC @ PER_SUBJECT
@@ -100,7 +100,7 @@ def write_headline(
         ]
         return [*shown, _parameters(_of_block(trained, method, own)), seeds, spread]
 
-    notes = [SUMMARY_NOTE, *bold_notes(lines), ORACLE_NOTE, *missing_notes(lines, HEADLINE)]
+    notes = [SUMMARY_NOTE, *bold_notes(lines), ORACLE_NOTE, *unmarked_notes(lines), *missing_notes(lines, HEADLINE)]
     table = by_block(
         "Headline: every method on every test set", columns, lines, row, notes, bases, ceiling_lines(ceilings, HEADLINE)
     )

@@ -56,7 +56,7 @@ def test_surface_dice_is_that_of_the_package_by_area() -> None:
 def test_single_voxels_are_their_own_surface() -> None:
     prediction, reference = (np.zeros((5, 5, 5), dtype=bool) for _ in range(2))
     prediction[0, 0, 0] = reference[3, 0, 4] = True
-    assert surface_values(prediction, reference, (2.0, 1.0, 2.0)) == {"hd95": 10.0, "nsd_2mm": 0.0}
+    assert surface_values(prediction, reference, (2.0, 1.0, 2.0)) == {"hd95": 10.0, "hd95_penalty": 0.0, "nsd_2mm": 0.0}
 
 
 def test_axes_are_not_mixed_up() -> None:
@@ -68,7 +68,7 @@ def test_axes_are_not_mixed_up() -> None:
 
 def test_oracle_is_perfect() -> None:
     mask = blobs(7, 0.1)
-    assert surface_values(mask, mask, (3.0, 3.0, 3.0)) == {"hd95": 0.0, "nsd_2mm": 1.0}
+    assert surface_values(mask, mask, (3.0, 3.0, 3.0)) == {"hd95": 0.0, "hd95_penalty": 0.0, "nsd_2mm": 1.0}
 
 
 def test_rounded_spacing_does_not_change_what_is_near() -> None:
@@ -80,10 +80,10 @@ def test_rounded_spacing_does_not_change_what_is_near() -> None:
 def test_one_empty_mask_costs_the_diagonal() -> None:
     nothing, something = np.zeros((3, 4, 12), dtype=bool), np.ones((3, 4, 12), dtype=bool)
     for pair in ((nothing, something), (something, nothing)):
-        assert surface_values(*pair, (1.0, 1.0, 1.0)) == {"hd95": 13.0, "nsd_2mm": 0.0}
+        assert surface_values(*pair, (1.0, 1.0, 1.0)) == {"hd95": 13.0, "hd95_penalty": 1.0, "nsd_2mm": 0.0}
     assert surface_values(something, nothing, (2.0, 2.0, 2.0))["hd95"] == 26.0
 
 
 def test_two_empty_masks_agree() -> None:
     nothing = np.zeros((3, 4, 12), dtype=bool)
-    assert surface_values(nothing, nothing, (1.0, 1.0, 1.0)) == {"hd95": 0.0, "nsd_2mm": 1.0}
+    assert surface_values(nothing, nothing, (1.0, 1.0, 1.0)) == {"hd95": 0.0, "hd95_penalty": 0.0, "nsd_2mm": 1.0}
