@@ -116,19 +116,10 @@ def _path(template: str) -> Callable[[Plan, Wildcards], Files]:
     return file
 
 
-def _judged(plan: Plan) -> list[str]:
-    """Return the tables of all images with the verdicts on them."""
-    return plan.available(preprocessing.quality_table(plan, cohort) for cohort in plan.cohorts)
-
-
 def _derivation_tables(plan: Plan, wildcards: Wildcards) -> list[str]:
     """Return what was done to make a test set; none for a cohort's own."""
     testset = wildcards["testset"]
     return [] if testset in plan.config["cohorts"] else [paths.sample_table(testset, wildcards["modality"])]
-
-
-def _sample_tables(plan: Plan) -> list[str]:
-    return sorted({"results/samples/{testset}/{modality}.tsv".format(**run) for run in plan.all_evaluations})
 
 
 def _used_packs(plan: Plan) -> list[str]:
@@ -179,7 +170,7 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
     "intensity_models": lambda plan, wildcards: plan.available(
         paths.intensity_model(pipeline, wildcards["modality"]) for pipeline in plan.pipelines
     ),
-    "judged": lambda plan, _: _judged(plan),
+    "judged": lambda plan, _: plan.available(preprocessing.quality_table(plan, cohort) for cohort in plan.cohorts),
     "learnt_banks": lambda plan, _: plan.available(
         {bank for run in plan.trainings for bank in methods.training_banks(plan, run)}
     ),
@@ -199,7 +190,9 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
     "ranks": _path("results/tables/ranks.csv"),
     "reference_tables": lambda plan, wildcards: _reference_tables(plan, wildcards["modality"]),
     "robustness_metrics": _path("results/tables/robustness_metrics.csv"),
-    "sample_tables": lambda plan, _: _sample_tables(plan),
+    "sample_tables": lambda plan, _: sorted(
+        {"results/samples/{testset}/{modality}.tsv".format(**run) for run in plan.all_evaluations}
+    ),
     "samples": _path("results/tables/samples.csv"),
     "summary": _path("results/tables/summary.csv"),
     "test_pack": _path("results/packs/{testset}/{modality}/test.h5"),
