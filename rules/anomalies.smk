@@ -3,29 +3,32 @@
 
 rule bank:
     """Warp one shard of the bank of lesion maps on a pipeline's template grid."""
+    input:
+        template=lambda wildcards: local(preprocessing.newest_template(PLAN, wildcards.pipeline)),
+        masks=local(anomalies.newest_mask(PLAN)),
     output:
-        "results/banks/{pipeline}/{shard}.h5",
+        "results/banks/{pipeline}/{shard}-of-{shards}.h5",
     log:
-        "results/logs/bank/{pipeline}/{shard}.log",
+        "results/logs/bank/{pipeline}/{shard}-of-{shards}.log",
     benchmark:
-        "results/benchmarks/bank/{pipeline}/{shard}.jsonl"
+        "results/benchmarks/bank/{pipeline}/{shard}-of-{shards}.jsonl"
     conda:
         "../envs/anomalies.yaml"
     params:
         options=lambda wildcards: anomalies.bank_options(PLAN, wildcards.pipeline),
         template=lambda wildcards: preprocessing.template_files(PLAN, wildcards.pipeline),
         masks=anomalies.lesion_masks(PLAN),
-        shards=anomalies.shards(PLAN),
         code=fingerprint("madad.data.anomalies.bank"),
     shell:
         f"{MADAD} bank"
-        " --shard {wildcards.shard} --shards {params.shards} --out {output} --options {params.options:q} --log {log}"
+        " --shard {wildcards.shard} --shards {wildcards.shards} --out {output} --options {params.options:q} --log {log}"
 
 
 rule implant:
     """Implant lesions into the healthy subjects of a split."""
     input:
-        "results/packs/{cohort}/{modality}/{split}.h5",
+        pack="results/packs/{cohort}/{modality}/{split}.h5",
+        masks=local(anomalies.newest_mask(PLAN)),
     output:
         pack="results/packs/{cohort}-implanted/{modality}/{split}.h5",
         table="results/packs/{cohort}-implanted/{modality}/{split}.tsv",
@@ -39,7 +42,7 @@ rule implant:
         code=fingerprint("madad.data.anomalies.implanted"),
     shell:
         f"{MADAD} implant"
-        " --pack {input} --out {output.pack} --table {output.table}"
+        " --pack {input.pack} --out {output.pack} --table {output.table}"
         " --options {params.options:q} --log {log}"
 
 

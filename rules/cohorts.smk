@@ -24,7 +24,8 @@ rule download:
 rule cohort:
     """List a cohort's images with split, masks and covariates; phantoms are generated first."""
     input:
-        lambda wildcards: cohorts.inputs(PLAN, wildcards.cohort),
+        download=lambda wildcards: cohorts.inputs(PLAN, wildcards.cohort),
+        newest=lambda wildcards: local(cohorts.newest(PLAN, wildcards.cohort)),
     output:
         manifest="results/cohorts/{cohort}/manifest.tsv",
         excluded="results/cohorts/{cohort}/excluded.tsv",

@@ -4,13 +4,14 @@
 rule preprocess:
     """Reorient, correct, skull-strip and register one shard of a cohort; an interrupted shard resumes where it stopped."""
     input:
-        "results/cohorts/{cohort}/manifest.tsv",
+        manifest=lambda wildcards: by_content(paths.manifest(wildcards.cohort)),
+        template=lambda wildcards: local(preprocessing.newest_template(PLAN, wildcards.pipeline)),
     output:
-        table="results/preprocessed/{cohort}/{pipeline}/shards/{shard}.tsv",
+        table="results/preprocessed/{cohort}/{pipeline}/shards/{shard}-of-{shards}.tsv",
     log:
-        "results/logs/preprocess/{cohort}/{pipeline}/{shard}.log",
+        "results/logs/preprocess/{cohort}/{pipeline}/{shard}-of-{shards}.log",
     benchmark:
-        "results/benchmarks/preprocess/{cohort}/{pipeline}/{shard}.jsonl"
+        "results/benchmarks/preprocess/{cohort}/{pipeline}/{shard}-of-{shards}.jsonl"
     conda:
         "../envs/core.yaml"
     threads: 1
@@ -20,18 +21,34 @@ rule preprocess:
     params:
         options=lambda wildcards: preprocessing.options(PLAN, wildcards.cohort, wildcards.pipeline),
         template=lambda wildcards: preprocessing.template_files(PLAN, wildcards.pipeline),
-        listing=lambda wildcards: cohorts.listing(PLAN, wildcards.cohort),
-        shards=lambda wildcards: preprocessing.shards(PLAN, wildcards.cohort),
+        reading=lambda wildcards: cohorts.reading(PLAN, wildcards.cohort),
         folder=lambda wildcards, output: paths.subjects(output.table),
         code=fingerprint("madad.data.preprocessing.shards"),
     shell:
         f"{MADAD} preprocess"
-        " --manifest {input} --shard {wildcards.shard} --shards {params.shards}"
+        " --manifest {input.manifest} --shard {wildcards.shard} --shards {wildcards.shards}"
         " --folder {params.folder} --options {params.options:q} --table {output} --log {log}"
 
 
+rule selection:
+    """Leave out the images that the limits and lists of the configuration exclude; limits that only flag decide nothing here."""
+    input:
+        lambda wildcards: preprocessing.shard_tables(PLAN, wildcards.cohort),
+    output:
+        "results/selected/{cohort}/{pipeline}.tsv",
+    log:
+        "results/logs/selection/{cohort}/{pipeline}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        options=lambda wildcards: preprocessing.selection_options(PLAN, wildcards.cohort),
+        code=fingerprint("madad.data.preprocessing.quality_control"),
+    shell:
+        f"{MADAD} select" " --tables {input} --options {params.options:q} --out {output} --log {log}"
+
+
 rule verdicts:
-    """Limits and lists of the config, laid over what preprocessing measured: another limit registers nothing again."""
+    """Limits and lists of the configuration, laid over what preprocessing measured, for a person to look at."""
     input:
         lambda wildcards: preprocessing.shard_tables(PLAN, wildcards.cohort),
     output:
@@ -72,7 +89,7 @@ rule intensity:
 rule pack:
     """Normalise the images of a split and write them into one file."""
     input:
-        tables=lambda wildcards: preprocessing.quality_table(PLAN, wildcards.cohort),
+        tables=lambda wildcards: preprocessing.selected_table(PLAN, wildcards.cohort),
         intensity=lambda wildcards: preprocessing.intensity_model(PLAN, wildcards.cohort, wildcards.modality),
     output:
         "results/packs/{cohort}/{modality}/{split}.h5",

@@ -19,6 +19,7 @@ def declare(commands: Commands) -> None:
     shown.add_argument("configuration", type=Path, help="configuration file, as for snakemake --configfile")
     shown.add_argument("--names", action="store_true", help="look at names alone, without opening images and masks")
     command(commands, preprocess, "options", "manifest", "folder", "table", shard=INTEGER, shards=INTEGER)
+    command(commands, select, "options", "out", tables=MANY)
     command(commands, verdicts, "options", "out", "record", tables=MANY, cohort={})
     command(commands, intensity, "options", "out", tables=MANY, modality={})
     command(commands, pack, "out", "intensity", tables=MANY, cohort={}, modality={}, split={})
@@ -77,6 +78,13 @@ def preprocess(arguments: Arguments) -> None:
 
     rows = read_manifest(arguments.manifest)
     shards.run(rows, arguments.shard, arguments.shards, arguments.folder, arguments.options, arguments.table)
+
+
+def select(arguments: Arguments) -> None:
+    """Say of every image of a cohort whether it is used."""
+    from madad.data.preprocessing.quality_control import select
+
+    select(arguments.tables, arguments.options, arguments.out)
 
 
 def verdicts(arguments: Arguments) -> None:

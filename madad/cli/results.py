@@ -31,6 +31,7 @@ def declare(commands: Commands) -> None:
     command(commands, deliver)
     command(commands, cards, "out")
     command(commands, metrics, "out")
+    command(commands, reruns, "out")
 
 
 def evaluate(arguments: Arguments) -> None:
@@ -99,3 +100,10 @@ def metrics(arguments: Arguments) -> None:
     from madad.evaluation.results import documentation
 
     documentation.write(arguments.out)
+
+
+def reruns(arguments: Arguments) -> None:
+    """Write the table of keys and the rules that they make run again into docs/reruns.md."""
+    from madad.configuration import deciding_keys, model_keys
+
+    deciding_keys.write(arguments.out, list(model_keys.keys()))

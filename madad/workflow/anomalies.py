@@ -14,7 +14,7 @@ def banks(plan: Plan, pipeline: str) -> list[str]:
 
 
 def shards(plan: Plan) -> int:
-    """Return the number of jobs that make a bank."""
+    """Return the number of jobs that make a bank; whoever reads it reads all of them."""
     return plan.config["anomalies"]["bank"]["shards"]
 
 
@@ -22,6 +22,12 @@ def lesion_masks(plan: Plan) -> str:
     """Return a text that changes with the real lesion masks; as inputs, hundreds of masks would flood the log."""
     folder = plan.config["anomalies"]["lesion_masks"]
     return parameters.listing(folder) if folder else "shapes are made here"
+
+
+def newest_mask(plan: Plan) -> list[str]:
+    """Return the real lesion mask that changed last, or nothing without such masks."""
+    folder = plan.config["anomalies"]["lesion_masks"]
+    return parameters.newest(parameters.images(folder)) if folder else []
 
 
 def bank_options(plan: Plan, pipeline: str) -> str:

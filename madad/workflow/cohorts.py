@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
+from pathlib import Path
+
 from madad.configuration import sequences
-from madad.core.provenance import fingerprint
+from madad.configuration.deciding_keys import decides
+from madad.core.provenance import content_hash, fingerprint
+from madad.data.cohorts.finding import found_files
+from madad.data.cohorts.finding.found_files import Found
 from madad.workflow import parameters, paths
 from madad.workflow.parameters import as_json
 from madad.workflow.plan import Plan
 
-# Options of a cohort that its manifest does not depend on.
-OTHER_OPTIONS = {"pipeline", "shards", "skull_strip", "skull_strip_command", "dataset", "download", "mirror", "splits"}
 # Processes that build phantoms side by side; any other data set is only read.
 PHANTOM_THREADS = 16
 
@@ -21,7 +26,7 @@ def inputs(plan: Plan, cohort: str) -> list[str]:
 
 def options(plan: Plan, cohort: str) -> str:
     """Return the options of a cohort that decide its manifest."""
-    return as_json({key: value for key, value in plan.config["cohorts"][cohort].items() if key not in OTHER_OPTIONS})
+    return as_json({key: value for key, value in plan.config["cohorts"][cohort].items() if decides(f"cohorts.*.{key}", "cohort")})
 
 
 def modalities(plan: Plan, cohort: str) -> str:
@@ -30,9 +35,54 @@ def modalities(plan: Plan, cohort: str) -> str:
 
 
 def listing(plan: Plan, cohort: str) -> str:
-    """Return a text that changes when an image, a mask or a table of the cohort is added, replaced or removed."""
+    """Return a text that changes when any image, mask or table of the cohort is added, replaced or removed.
+
+    The list of what was left out may then be another one; whether anything else is, `reading` tells.
+    """
+    root = _root(plan, cohort)
+    return parameters.listing(str(root)) if root else "made here"
+
+
+def reading(plan: Plan, cohort: str) -> str:
+    """Return a text that changes with what decides the rows of a cohort's manifest, and the content of the files in them.
+
+    A file that lies in the folder and is not read does not change it.
+    """
+    found, root = [], _root(plan, cohort)
+    if root:
+        read = _found(plan, cohort)
+        found = [read.facts, parameters.states(read.files)]
+    decided = [options(plan, cohort), modalities(plan, cohort), code(plan, cohort), download_options(plan, cohort)]
+    return content_hash([*decided, found])
+
+
+def newest(plan: Plan, cohort: str) -> list[str]:
+    """Return the file of a cohort that changed last, among those that are read and the tables above them.
+
+    As an input it makes its time count, also with `--rerun-triggers mtime`; a list of all files would flood the log.
+    """
+    if not _root(plan, cohort):
+        return []
+    files = _found(plan, cohort).files
+    above = {folder for file in files for folder in Path(file).parents}
+    return parameters.newest([*files, *(folder / name for folder in above for name in parameters.TABLES)])
+
+
+def _root(plan: Plan, cohort: str) -> Path | None:
+    """Return the folder that a cohort is read from; None where the run makes or downloads it."""
     found = plan.config["cohorts"][cohort]
-    return parameters.listing(found["root"]) if found.get("root") and not found["download"] else "made here"
+    return Path(found["root"]) if found.get("root") and not found["download"] else None
+
+
+def _found(plan: Plan, cohort: str) -> Found:
+    kind = plan.config["cohorts"][cohort]["kind"]
+    return _cached(kind, str(_root(plan, cohort)), options(plan, cohort), modalities(plan, cohort))
+
+
+@cache
+def _cached(kind: str, root: str, options: str, modalities: str) -> Found:
+    """Return what a finder sees; once per process, as many jobs ask for it."""
+    return found_files.found(kind, Path(root), json.loads(options), json.loads(modalities))
 
 
 def code(plan: Plan, cohort: str) -> str:

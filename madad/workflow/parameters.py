@@ -31,16 +31,26 @@ def states(paths: Iterable[str | Path]) -> list[tuple[str, int, int]]:
     return [(str(path), os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths if os.path.exists(path)]
 
 
+def newest(paths: Iterable[str | Path]) -> list[str]:
+    """Return the existing file that changed last, or nothing where none exists."""
+    times = {str(path): os.stat(path).st_mtime_ns for path in paths if os.path.exists(path)}
+    return [max(times, key=lambda path: (times[path], path))] if times else []
+
+
 @cache
 def listing(root: str) -> str:
     """Return a hash of the names, sizes and times of a folder's images and masks, and of the tables that describe them.
 
     A link to a missing file is left out: data sets that are fetched piece by piece have many.
     """
-    found = [
+    return content_hash(sorted(states(images(root))))
+
+
+def images(root: str) -> list[str]:
+    """Return the images and masks below a folder, and the tables that describe them."""
+    return [
         os.path.join(folder, name)
         for folder, names in subject_counts.walk(root)
         for name in names
         if name.endswith((*IMAGES, *TABLES))
     ]
-    return content_hash(sorted(states(found)))

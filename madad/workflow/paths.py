@@ -104,9 +104,19 @@ def sample_table(testset: str, modality: str) -> str:
     return f"results/packs/{testset}/{modality}/test.tsv"
 
 
+def manifest(cohort: str) -> str:
+    """Return the list of a cohort's images."""
+    return f"results/cohorts/{cohort}/manifest.tsv"
+
+
 def shard_tables(cohort: str, pipeline: str, shards: int) -> list[str]:
     """Return the tables of the preprocessed shards of a cohort."""
-    return [f"results/preprocessed/{cohort}/{pipeline}/shards/{shard}.tsv" for shard in range(shards)]
+    return [f"results/preprocessed/{cohort}/{pipeline}/shards/{shard}-of-{shards}.tsv" for shard in range(shards)]
+
+
+def selected_table(cohort: str, pipeline: str) -> str:
+    """Return the table of every image of a cohort that tells which are used."""
+    return f"results/selected/{cohort}/{pipeline}.tsv"
 
 
 def quality_table(cohort: str, pipeline: str) -> str:
@@ -136,7 +146,7 @@ def intensity_model(pipeline: str, modality: str) -> str:
 
 def bank(pipeline: str, shards: int) -> list[str]:
     """Return the shards of the bank of lesion maps on a pipeline's template grid."""
-    return [f"results/banks/{pipeline}/{shard}.h5" for shard in range(shards)]
+    return [f"results/banks/{pipeline}/{shard}-of-{shards}.h5" for shard in range(shards)]
 
 
 def download_record(cohort: str) -> str:

@@ -22,6 +22,7 @@ def wildcards(plan: Plan) -> dict[str, str]:
         "split": _any_of(SPLITS),
         "seed": r"\d+",
         "shard": r"\d+",
+        "shards": r"\d+",
     }
 
 

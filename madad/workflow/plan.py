@@ -31,6 +31,8 @@ class Plan:
         tracks: labels that every compared method sees.
         parts: names of everything that a compared method is built from, directly or not.
         noise_laws: noise parameters by method, where two methods differ in them.
+        root: folder below which `results` lies, empty or with a slash at its end; a module may have a prefix.
+        notes: sentences that a person should read before the run.
     """
 
     config: Options
@@ -45,13 +47,17 @@ class Plan:
     tracks: dict[str, str]
     parts: dict[str, list[str]]
     noise_laws: Options
+    root: str = ""
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, config: Options) -> Plan:
+    def of(cls, config: Options, root: str = "", notes: tuple[str, ...] = ()) -> Plan:
         """Return the plan of a complete configuration.
 
         Args:
             config: from `madad.configuration.settings.resolve`.
+            root: see the attribute.
+            notes: see the attribute.
         """
         entries, methods = experiments.entries(config), config["methods"]
         whole = cls(
@@ -67,6 +73,8 @@ class Plan:
             tracks={name: method["track"] for name, method in methods.items()},
             parts={name: experiments.beneath(config, name) for name in methods},
             noise_laws=experiments.noise_laws(config),
+            root=root,
+            notes=notes,
         )
         return whole._finished() if config["partial"] else whole
 
@@ -120,13 +128,17 @@ class Plan:
 
     def available(self, files: Iterable[str]) -> list[str]:
         """Return the files that the report may ask for: with `partial` only those that exist already."""
-        return [path for path in files if not self.config["partial"] or os.path.exists(path)]
+        return [path for path in files if not self.config["partial"] or self.exists(path)]
+
+    def exists(self, file: str) -> bool:
+        """Return whether a file of the results exists, given by its path from `results` on."""
+        return os.path.exists(self.root + file)
 
     def _finished(self) -> Plan:
         """Return the plan with the trainings and evaluations alone whose results exist."""
 
         def scored(run: Run) -> bool:
-            return self._trained(run) and os.path.exists(paths.metrics([run])[0])
+            return self._trained(run) and self.exists(paths.metrics([run])[0])
 
         return replace(
             self,
@@ -139,4 +151,4 @@ class Plan:
     def _trained(self, run: Run) -> bool:
         """Whether a run has its model, and the run whose weights it reuses has one as well."""
         source = self.entries[run["method"]]["weights_from"] or run["method"]
-        return all(os.path.exists(path) for path in paths.train_json([run, {**run, "method": source}]))
+        return all(self.exists(path) for path in paths.train_json([run, {**run, "method": source}]))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from madad.configuration import sequences, settings
+from madad.configuration.deciding_keys import decides
 from madad.configuration.schema import Options
 from madad.core.provenance import content_hash
 from madad.workflow import parameters, paths
 from madad.workflow.parameters import as_json
 from madad.workflow.plan import Plan
 
-# Options of a pipeline that the preprocessed images do not depend on.
-OTHER_OPTIONS = {"intensity", "reference", "base"}
-
 
 def options(plan: Plan, cohort: str, pipeline: str) -> str:
     """Return the options of a pipeline that decide the images, and how the cohort's skulls are stripped."""
-    chain = {key: value for key, value in plan.config["pipelines"][pipeline].items() if key not in OTHER_OPTIONS}
+    complete = plan.config["pipelines"][pipeline].items()  # with the values of its base, whose name therefore decides nothing
+    chain = {key: value for key, value in complete if key != "base" and decides(f"pipelines.*.{key}", "preprocess")}
     return as_json({**chain, **{key: plan.config["cohorts"][cohort][key] for key in ("skull_strip", "skull_strip_command")}})
 
 
@@ -26,8 +25,17 @@ def shards(plan: Plan, cohort: str) -> int:
 
 def template_files(plan: Plan, pipeline: str) -> str:
     """Return a text that changes with the files of a pipeline's template."""
+    return content_hash(parameters.states(_templates(plan, pipeline)))
+
+
+def newest_template(plan: Plan, pipeline: str) -> list[str]:
+    """Return the file of a pipeline's template that changed last; nothing for a template that a library brings."""
+    return parameters.newest(_templates(plan, pipeline))
+
+
+def _templates(plan: Plan, pipeline: str) -> list[str]:
     chain = plan.config["pipelines"][pipeline]
-    return content_hash(parameters.states(chain[key] for key in ("template", "template_brain") if chain[key]))
+    return [chain[key] for key in ("template", "template_brain") if chain[key]]
 
 
 def template_grid(plan: Plan, pipeline: str) -> Options:
@@ -46,6 +54,18 @@ def shard_tables(plan: Plan, cohort: str) -> list[str]:
     return paths.shard_tables(cohort, plan.pipeline_of(cohort), shards(plan, cohort))
 
 
+def selected_table(plan: Plan, cohort: str) -> str:
+    """Return the table of a cohort's images that tells which of them are used."""
+    return paths.selected_table(cohort, plan.pipeline_of(cohort))
+
+
+def selection_options(plan: Plan, cohort: str) -> str:
+    """Return what excludes images of a cohort; limits that only flag are left out."""
+    quality = plan.config["quality"]
+    limits = {measure: limit["exclude"] for measure, limit in quality["limits"].items()}
+    return as_json({"limits": limits, **{key: sorted(quality[key].get(cohort, [])) for key in ("exclude", "keep")}})
+
+
 def verdict_options(plan: Plan, cohort: str) -> str:
     """Return the limits, and what a person decided on the images of a cohort; the lists of other cohorts are left out."""
     quality = plan.config["quality"]
@@ -55,7 +75,7 @@ def verdict_options(plan: Plan, cohort: str) -> str:
 def reference_tables(plan: Plan, pipeline: str, modality: str) -> list[str]:
     """Return the tables of the images of a sequence that a pipeline's intensity normalisation is fitted on."""
     reference = sequences.reference(plan.config, pipeline, modality)
-    return [quality_table(plan, cohort) for cohort in ([reference] if reference else plan.cohorts)]
+    return [selected_table(plan, cohort) for cohort in ([reference] if reference else plan.cohorts)]
 
 
 def intensity_options(plan: Plan, pipeline: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from madad.configuration.schema import Options, merge
 from madad.core.errors import UserError
 from madad.core.provenance import ROOT
 from madad.data.cohorts.finding import understanding
+from madad.workflow import divisions
 from madad.workflow.plan import Plan
 
 # Variables that name folders in which libraries keep files for the next process, and the names of our folders.
@@ -27,7 +28,7 @@ PROGRAM = 'env PYTHONPATH="$MADAD_PATH" python -m madad'
 READING = {"all", "download", "cohort"}
 
 
-def plan(raw: Options, folder: str, module: bool = False) -> Plan:
+def plan(raw: Options, folder: str, module: bool = False, results: str = "results") -> Plan:
     """Return the plan of a configuration as the user gave it.
 
     Args:
@@ -35,6 +36,7 @@ def plan(raw: Options, folder: str, module: bool = False) -> Plan:
         folder: of the Snakefile.
         module: whether another Snakefile uses the workflow as a module and hands over the configuration; Snakemake then leaves
             `config.yaml` out, whose values still stand under what is handed over.
+        results: path of the results; a module may have a prefix.
 
     Raises:
         UserError: a folder that cannot be used, or every problem of the configuration in one list.
@@ -45,7 +47,27 @@ def plan(raw: Options, folder: str, module: bool = False) -> Plan:
         if not Path(folder).samefile(ROOT):
             raise UserError(f"{folder}: Python has loaded the madad of {ROOT} already; one workflow can use one copy of madad")
         raw = merge(yaml.safe_load(Path(folder, "config.yaml").read_text()), raw)
-    return Plan.of(settings.resolve(raw))
+    root = str(results).removesuffix("results")
+    asked = settings.resolve(raw)
+    config = divisions.adopt(asked, raw, root)
+    return Plan.of(config, root, tuple(divisions.kept(asked, config)))
+
+
+def by_content(ancient: Callable[[str], Any], workflow: Any) -> Callable[[str], Any]:
+    """Return the function that marks an input whose content is a parameter of its rule as well.
+
+    Its time does not count, so that a rule does not run again because a step before it has made the same file again. With
+    `--rerun-triggers mtime` parameters do not count, and times must.
+
+    Args:
+        ancient: Snakemake's mark for inputs whose times do not count.
+        workflow: Snakemake's, which knows what makes a rule run again only when it makes the graph of jobs.
+    """
+
+    def marked(file: str) -> Any:
+        return ancient(file) if "PARAMS" in {trigger.name for trigger in workflow.rerun_triggers} else file
+
+    return marked
 
 
 def set_environment(folder: str) -> None:
@@ -101,8 +123,9 @@ def _of(rule: str, jobs: Sequence[Any]) -> list[Any]:
 def first_lines(plan: Plan) -> tuple[int, str]:
     """Return what a person should know before the first job, with the level of the log that it belongs to.
 
-    The lines name the cohorts that take part with only some of the run's sequences, and forecast the disk space.
+    The lines name the cohorts that take part with only some of the run's sequences, and numbers of shards that do not apply, and
+    forecast the disk space.
     """
     line, fits = disk_forecast.message(plan.config)
-    lines = [*sequences.left_out(plan.config, list(plan.cohorts)), line]
+    lines = [*sequences.left_out(plan.config, list(plan.cohorts)), *plan.notes, line]
     return (logging.INFO if fits and len(lines) == 1 else logging.WARNING), "\n".join(lines)

@@ -85,7 +85,7 @@ def reasons(project: Project) -> dict[str, str]:
 
 def test_each_mistake_is_named_and_the_others_go_on(broken) -> None:
     project, root, expected = broken
-    shards = [f"results/preprocessed/mine/standard/shards/{shard}.tsv" for shard in (0, 1)]
+    shards = [f"results/preprocessed/mine/standard/shards/{shard}-of-2.tsv" for shard in (0, 1)]
     done = project.run("--cores", "2", *shards, "--configfile", "mine.yaml")
     assert done.returncode == 0, done.stdout[-4000:]
     said = reasons(project)

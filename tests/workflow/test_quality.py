@@ -15,10 +15,22 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("finished")]
 PACK = "results/packs/phantom/FLAIR/train.h5"
 
 
-def test_another_limit_judges_and_packs_again_and_registers_nothing(finished: Project) -> None:
+def test_another_limit_for_flags_changes_the_report_alone(finished: Project) -> None:
     jobs = finished.jobs(config=(*SMOKE, "quality={limits: {template_dice: {flag: [0.5, null]}}}"))
-    assert jobs["verdicts"] == 1 and jobs["pack"] == 3 and jobs["quality_page"] == 1
+    assert jobs["verdicts"] == 1 and jobs["quality_page"] == 1
+    assert not {"cohort", "preprocess", "bank", "selection", "pack", "train", "infer", "evaluate"} & set(jobs)
+
+
+def test_another_limit_for_exclusions_packs_again_and_registers_nothing(finished: Project) -> None:
+    jobs = finished.jobs(config=(*SMOKE, "quality={limits: {template_dice: {exclude: [0.1, null]}}}"))
+    assert jobs["selection"] == 1 and jobs["pack"] == 3 and jobs["quality_page"] == 1
     assert not {"cohort", "preprocess", "bank"} & set(jobs)
+
+
+def test_another_number_of_shards_makes_nothing_again(finished: Project) -> None:
+    assert finished.jobs(config=(*SMOKE, "cohorts={phantom: {shards: 5}}", "anomalies={bank: {shards: 7}}")) == {}
+    said = finished.run("--cores", "1", "results/cohorts/phantom/manifest.tsv", config=(*SMOKE, "cohorts={phantom: {shards: 5}}"))
+    assert "Nothing to be done" in said.stdout
 
 
 def test_an_excluded_subject_leaves_its_pack_and_is_named(finished: Project, tmp_path: Path) -> None:

@@ -46,4 +46,4 @@ def test_real_lesion_masks_count(tmp_path: Path) -> None:
 
 def test_a_bank_has_a_file_per_shard() -> None:
     plan = planned(anomalies={"bank": {"shards": 3}})
-    assert anomalies.shards(plan) == 3 and anomalies.banks(plan, "standard")[2] == "results/banks/standard/2.h5"
+    assert anomalies.shards(plan) == 3 and anomalies.banks(plan, "standard")[2] == "results/banks/standard/2-of-3.h5"

@@ -23,5 +23,5 @@ def test_corrupted_test_sets_have_no_validation(testset: str, splits: list[str])
 
 
 def test_one_file_per_shard() -> None:
-    assert paths.shard_tables("ixi", "standard", 2) == [f"results/preprocessed/ixi/standard/shards/{n}.tsv" for n in (0, 1)]
-    assert paths.bank("standard", 1) == ["results/banks/standard/0.h5"]
+    assert paths.shard_tables("ixi", "standard", 2) == [f"results/preprocessed/ixi/standard/shards/{n}-of-2.tsv" for n in (0, 1)]
+    assert paths.bank("standard", 1) == ["results/banks/standard/0-of-1.h5"]

@@ -62,7 +62,7 @@ def test_grid_is_the_template_its_spacing_and_shape() -> None:
 
 def test_intensities_are_fitted_on_the_reference_cohort() -> None:
     plan = planned(cohorts={"second": {"kind": "phantom", "seed": 5}}, train_on=["second"])
-    assert preprocessing.reference_tables(plan, "standard", "FLAIR") == ["results/quality/second/standard.tsv"]
+    assert preprocessing.reference_tables(plan, "standard", "FLAIR") == ["results/selected/second/standard.tsv"]
     assert preprocessing.quality_table(plan, "phantom") == "results/quality/phantom/standard.tsv"
 
 

@@ -64,6 +64,20 @@ def judge(tables: Sequence[Path], options: dict, cohort: str, out: Path, record:
     say(f"{cohort}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
 
 
+def select(tables: Sequence[Path], options: dict, out: Path) -> None:
+    """Write all rows of a cohort with verdicts that tell which images are used: limits that only flag are not applied.
+
+    Args:
+        tables: tables of the shards.
+        options: `limits`, for every measure the pair that excludes; the cohort's own lists `exclude` and `keep`.
+        out: table to write, with the columns of that of `judge`.
+    """
+    rows = [row for table in tables for row in read_table(table)]
+    rows.sort(key=lambda row: (image_name(row), row["modality"]))
+    limits = {measure: {"flag": None, "exclude": pair} for measure, pair in options["limits"].items()}
+    write_table(out, verdicts(rows, {**options, "limits": limits, "outlier_z": None}), COLUMNS)
+
+
 def verdicts(rows: Sequence[Row], options: dict) -> list[Row]:
     """Return the rows in their order, each with its verdict and the reasons for it."""
     rows = _with_visits(rows)
