@@ -42,7 +42,7 @@ rule cohort:
     params:
         options=lambda wildcards: cohorts.options(PLAN, wildcards.cohort),
         modalities=lambda wildcards: cohorts.modalities(PLAN, wildcards.cohort),
-        listing=lambda wildcards: cohorts.listing(PLAN, wildcards.cohort),
+        reading=lambda wildcards: cohorts.reading(PLAN, wildcards.cohort),
         folder=lambda wildcards, output: paths.parent(output.manifest),
         code=lambda wildcards: cohorts.code(PLAN, wildcards.cohort),
     shell:

@@ -18,8 +18,6 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 startup.set_environment(FOLDER)
-# Marks an input whose content is a parameter of the rule as well: a new file with the same content makes nothing run again.
-by_content = startup.by_content(ancient, workflow)
 # what every shell command calls
 MADAD = startup.PROGRAM
 

@@ -4,7 +4,7 @@
 rule preprocess:
     """Reorient, correct, skull-strip and register one shard of a cohort; an interrupted shard resumes where it stopped."""
     input:
-        manifest=lambda wildcards: by_content(paths.manifest(wildcards.cohort)),
+        manifest="results/cohorts/{cohort}/manifest.tsv",
         template=lambda wildcards: local(preprocessing.newest_template(PLAN, wildcards.pipeline)),
     output:
         table="results/preprocessed/{cohort}/{pipeline}/shards/{shard}-of-{shards}.tsv",

@@ -34,26 +34,15 @@ def modalities(plan: Plan, cohort: str) -> str:
     return as_json(sequences.of(plan.config, cohort))
 
 
-def listing(plan: Plan, cohort: str) -> str:
-    """Return a text that changes when any image, mask or table of the cohort is added, replaced or removed.
-
-    The list of what was left out may then be another one; whether anything else is, `reading` tells.
-    """
-    root = _root(plan, cohort)
-    return parameters.listing(str(root)) if root else "made here"
-
-
 def reading(plan: Plan, cohort: str) -> str:
-    """Return a text that changes with what decides the rows of a cohort's manifest, and the content of the files in them.
+    """Return a text that changes with what decides the rows of a cohort's manifest, and with the files that they name.
 
     A file that lies in the folder and is not read does not change it.
     """
-    found, root = [], _root(plan, cohort)
-    if root:
-        read = _found(plan, cohort)
-        found = [read.facts, parameters.states(read.files)]
-    decided = [options(plan, cohort), modalities(plan, cohort), code(plan, cohort), download_options(plan, cohort)]
-    return content_hash([*decided, found])
+    if not _root(plan, cohort):
+        return "made here"
+    read = _found(plan, cohort)
+    return content_hash([read.facts, parameters.states(read.files)])
 
 
 def newest(plan: Plan, cohort: str) -> list[str]:

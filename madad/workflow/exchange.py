@@ -16,7 +16,7 @@ def native_tables(plan: Plan, method: str, testset: str) -> list[str]:
     """Return the table that knows the image files of a test set, for maps that lie in their spaces."""
     if _parameters(plan, method).get("space") != "native":
         return []
-    return [preprocessing.quality_table(plan, settings.cohort_of(testset))]
+    return [preprocessing.selected_table(plan, settings.cohort_of(testset))]
 
 
 def files(plan: Plan, run: Run) -> str:

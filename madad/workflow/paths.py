@@ -104,11 +104,6 @@ def sample_table(testset: str, modality: str) -> str:
     return f"results/packs/{testset}/{modality}/test.tsv"
 
 
-def manifest(cohort: str) -> str:
-    """Return the list of a cohort's images."""
-    return f"results/cohorts/{cohort}/manifest.tsv"
-
-
 def shard_tables(cohort: str, pipeline: str, shards: int) -> list[str]:
     """Return the tables of the preprocessed shards of a cohort."""
     return [f"results/preprocessed/{cohort}/{pipeline}/shards/{shard}-of-{shards}.tsv" for shard in range(shards)]

@@ -53,23 +53,6 @@ def plan(raw: Options, folder: str, module: bool = False, results: str = "result
     return Plan.of(config, root, tuple(divisions.kept(asked, config)))
 
 
-def by_content(ancient: Callable[[str], Any], workflow: Any) -> Callable[[str], Any]:
-    """Return the function that marks an input whose content is a parameter of its rule as well.
-
-    Its time does not count, so that a rule does not run again because a step before it has made the same file again. With
-    `--rerun-triggers mtime` parameters do not count, and times must.
-
-    Args:
-        ancient: Snakemake's mark for inputs whose times do not count.
-        workflow: Snakemake's, which knows what makes a rule run again only when it makes the graph of jobs.
-    """
-
-    def marked(file: str) -> Any:
-        return ancient(file) if "PARAMS" in {trigger.name for trigger in workflow.rerun_triggers} else file
-
-    return marked
-
-
 def set_environment(folder: str) -> None:
     """Set the variables that the jobs of this process inherit; every process of Snakemake reads the Snakefile, and so calls this.
 

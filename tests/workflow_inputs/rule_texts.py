@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,16 +62,8 @@ def read(config: dict) -> Jobs:
             snakefile=ROOT / "Snakefile",
         )
         workflow = loaded._workflow
-        workflow.dag_settings = _Triggers()
         plan = workflow.globals["PLAN"]
         return _jobs(list(workflow.rules), plan)
-
-
-@dataclass(frozen=True)
-class _Triggers:
-    """As on the command line without --rerun-triggers."""
-
-    rerun_triggers: frozenset = frozenset()
 
 
 def _jobs(rules: list, plan: Any) -> Jobs:
@@ -113,8 +106,9 @@ def _wildcards(rule: Any, plan: Any) -> Iterator[dict[str, str]]:
 def _allowed(rule: Any, wildcards: Any, plan: Any) -> bool:
     """Whether there can be such a job: the patterns of wildcards alone allow more."""
     config, cohort, name = plan.config, wildcards.get("cohort"), rule.name
-    if name in ("train", "reuse") and bool(plan.entries[wildcards["method"]]["weights_from"]) != (name == "reuse"):
-        return False
+    for wildcard, pattern in rule.wildcard_constraints.items():
+        if wildcard in wildcards and not re.fullmatch(pattern, wildcards[wildcard]):
+            return False
     if name in ("evaluate", "infer", "export_nifti", "calibrate") and wildcards["method"] not in plan.bases:
         return False
     if "method" in wildcards and cohort not in config["train_on"]:

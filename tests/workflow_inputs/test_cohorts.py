@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from madad.core.provenance import import_closure
-from madad.workflow import cohorts, parameters
+from madad.workflow import cohorts
 from madad.workflow.plan import Plan
 from tests.workflow_inputs.conftest import planned, touch
 
@@ -47,17 +48,59 @@ def test_sequences_are_listed() -> None:
     assert json.loads(cohorts.modalities(plan, "phantom")) == ["T1w", "FLAIR"]
 
 
-def test_listing_changes_with_the_images(tmp_path: Path) -> None:
+def reading(plan: Plan) -> str:
+    """A reading that no earlier one of this process hides."""
+    cohorts._cached.cache_clear()
+    return cohorts.reading(plan, "study")
+
+
+MASK = "derivatives/m/sub-01/anat/sub-01_label-lesion_mask.nii.gz"
+
+
+@pytest.mark.parametrize("name", ["sub-02/anat/sub-02_FLAIR.nii.gz", MASK, "sub-01/anat/sub-01_FLAIR.nii.gz"])
+def test_an_image_or_mask_that_is_read_changes_the_reading(tmp_path: Path, name: str) -> None:
     plan = study(tmp_path)
-    before = cohorts.listing(plan, "study")
-    touch([str(tmp_path / "sub-02/anat/sub-02_FLAIR.nii.gz")])
-    parameters.listing.cache_clear()
-    assert cohorts.listing(plan, "study") != before
+    before = reading(plan)
+    assert reading(plan) == before
+    touch([str(tmp_path / name)])
+    (tmp_path / name).write_bytes(b"other")
+    assert reading(plan) != before
 
 
-def test_what_is_made_or_downloaded_by_the_run_is_not_listed() -> None:
+@pytest.mark.parametrize(
+    "name", ["README", "sub-01/anat/sub-01_T1w.nii.gz", "sub-01/func/sub-01_bold.nii.gz", "derivatives/x.nii"]
+)
+def test_a_file_that_is_not_read_does_not_change_the_reading(tmp_path: Path, name: str) -> None:
+    plan = study(tmp_path)
+    before = reading(plan)
+    touch([str(tmp_path / name)])
+    assert reading(plan) == before
+
+
+def test_what_the_table_says_counts_and_its_other_columns_do_not(tmp_path: Path) -> None:
+    plan, table = study(tmp_path), tmp_path / "participants.tsv"
+    table.write_text("participant_id\tgroup\nsub-01\tcontrol\n")
+    before = reading(plan)
+    table.write_text("participant_id\tgroup\tshoe\nsub-01\tcontrol\t42\n")
+    assert reading(plan) == before
+    table.write_text("participant_id\tgroup\nsub-01\tpatient\n")
+    assert reading(plan) != before
+
+
+def test_the_file_that_changed_last_is_an_input(tmp_path: Path) -> None:
+    plan, table, image = study(tmp_path), tmp_path / "participants.tsv", tmp_path / "sub-01/anat/sub-01_FLAIR.nii.gz"
+    table.write_text("participant_id\tgroup\nsub-01\tcontrol\n")
+    for newest, other in ((table, image), (image, table)):
+        os.utime(other, (1, 1))
+        os.utime(newest, (2, 2))
+        cohorts._cached.cache_clear()
+        assert cohorts.newest(plan, "study") == [str(newest)]
+    assert cohorts.newest(planned(), "phantom") == []
+
+
+def test_what_is_made_or_downloaded_by_the_run_is_not_read() -> None:
     plan = downloaded()
-    assert cohorts.listing(planned(), "phantom") == cohorts.listing(plan, "ixi") == "made here"
+    assert cohorts.reading(planned(), "phantom") == cohorts.reading(plan, "ixi") == "made here"
     assert cohorts.inputs(plan, "ixi") == ["results/downloads/ixi/download.json"] and cohorts.inputs(planned(), "phantom") == []
 
 
