@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_WORDS = tuple(os.strerror(number) for number in FULL)
 
 
 class UserError(Exception):
@@ -15,6 +20,19 @@ class UserError(Exception):
 
 class SubjectError(UserError):
     """One subject cannot be used. The cohort is processed without it and the reason is recorded."""
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Return whether an error, or one that led to it, means that the disk is full or a quota used up.
+
+    Libraries that write files by themselves only quote the system's words.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if getattr(seen, "errno", None) in FULL or any(word in str(seen) for word in FULL_WORDS):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:

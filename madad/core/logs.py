@@ -80,13 +80,13 @@ class _Tee:
 
     def write(self, text: str) -> int:
         for target in self._targets:
-            with suppress(BrokenPipeError):  # a closed terminal must not stop the work
+            with suppress(OSError):  # neither a closed terminal nor a full disk below the log must stop the work
                 target.write(text)
         return len(text)
 
     def flush(self) -> None:
         for target in self._targets:
-            with suppress(BrokenPipeError):
+            with suppress(OSError):
                 target.flush()
 
     def isatty(self) -> bool:

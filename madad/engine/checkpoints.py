@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import torch
@@ -13,9 +14,14 @@ NAME = "checkpoint.pt"
 
 
 def save_checkpoint(folder: Path, state: dict, fingerprint: str) -> None:
-    """Write a state of tensors, numbers, texts, lists and dicts. The old checkpoint stays until the new one is complete."""
-    with complete(folder / NAME) as partial, open(partial, "wb") as stream:
-        torch.save({"fingerprint": fingerprint, "state": state}, stream)
+    """Write a state of tensors, numbers, texts, lists and dicts. The old checkpoint stays until the new one is complete.
+
+    It passes through memory: torch ends the process when a file that it writes to reports a full disk.
+    """
+    memory = io.BytesIO()
+    torch.save({"fingerprint": fingerprint, "state": state}, memory)
+    with complete(folder / NAME) as partial:
+        partial.write_bytes(memory.getbuffer())
 
 
 def load_checkpoint(folder: Path, fingerprint: str) -> dict | None:

@@ -21,6 +21,7 @@ from madad.core.logs import progress
 from madad.core.provenance import PACKAGE, content_hash, fingerprint
 from madad.core.seeds import seed_from, torch_generator
 from madad.engine import devices
+from madad.engine.divergence import is_saturated
 from madad.engine.model_files import load_model
 
 
@@ -72,8 +73,16 @@ def _predictions(method: Method, packs: list[Pack], seed: int, device: torch.dev
     jobs = [(pack, index) for pack in packs for index in range(len(pack))]
     if jobs:
         _predict(method, *jobs[0], seed, device)  # so that the first subject's time includes no start-up costs
+    saturated = []
     for pack, index in progress(jobs, "inference"):
-        yield _predict(method, pack, index, seed, device)
+        prediction = _predict(method, pack, index, seed, device)
+        saturated.append(is_saturated(prediction, pack.brain(index)))
+        yield prediction
+    if saturated and all(saturated) and list(getattr(method, "parameters", list)()):
+        raise UserError(
+            f"{jobs[0][0].path}: the map or reconstruction of every subject has one value nearly everywhere in the "
+            "brain; train again with a lower training.learning_rate. The training has diverged, and the maps are not scored"
+        )
 
 
 def _predict(method: Method, pack: Pack, index: int, seed: int, device: torch.device) -> Prediction:

@@ -25,6 +25,7 @@ from madad.core.seeds import seed_from, torch_generator
 from madad.engine import devices
 from madad.engine.checkpoint_lock import exclusive
 from madad.engine.checkpoints import load_checkpoint, remove_checkpoint, save_checkpoint
+from madad.engine.divergence import check_loss, check_outcome
 from madad.engine.ema import averaged
 from madad.engine.one_pass_fitting import fitted
 from madad.engine.outputs import Outcome, Record, write_outputs
@@ -42,6 +43,8 @@ OPTIMISERS = {
     "adam_for_gans": partial(torch.optim.Adam, betas=(0.0, 0.9)),
 }
 VALIDATION_IMAGES = 128
+# A loss that starts at 0 is compared with this.
+LEAST = 1e-6
 
 
 def train(
@@ -79,7 +82,7 @@ def train(
         pairs: adds synthetic lesions to the images of a batch, for methods that learn from them.
 
     Raises:
-        UserError: no healthy slices, another process training in this folder, or a loss that is not finite.
+        UserError: no healthy slices, another process training in this folder, or a training that diverged.
         SystemExit: 143 after SIGTERM and 130 after SIGINT, after the checkpoint is written.
     """
     with exclusive(Path(checkpoints)), devices.lease(device) as chosen, Interruption() as interruption:
@@ -106,6 +109,7 @@ class Training:
         step: number of steps done.
         history: one row per validation.
         best: step, validation loss and weights of the best model so far.
+        start: size of the first training loss.
         seconds: time spent, including that before interruptions.
     """
 
@@ -139,6 +143,7 @@ class Training:
         self.model, self.optimiser = self.fabric.setup(method, optimiser)
         self.model.mark_forward_method("training_loss")
         self.step, self.seconds, self.losses = 0, 0.0, []
+        self.start = 0.0
         self.history: list[dict] = []
         self.best: dict = {"step": 0, "validation_loss": math.inf, "weights": {}}
 
@@ -160,6 +165,9 @@ class Training:
             if interruption.exit_code is not None:
                 say(f"interrupted after step {self.step} of {steps}; run again to continue from there")
                 raise SystemExit(interruption.exit_code)
+        if self.history:
+            last, best = self.history[-1]["loss"], self.best["validation_loss"]
+            check_outcome(last, best, self.start, self.options)
 
     @property
     def outcome(self) -> Outcome:
@@ -174,11 +182,8 @@ class Training:
         with self.fabric.autocast():
             loss = self.model.training_loss(batch, torch_generator(self.seed, "loss", self.step))["loss"]
         value = loss.item()
-        if not math.isfinite(value):
-            raise UserError(
-                f"training: the loss is {value} at step {self.step}; lower training.learning_rate "
-                f"(now {self.options['learning_rate']:g}), set training.gradient_clip to 1.0 or training.precision to '32'"
-            )
+        check_loss(value, "loss", self.step, self.options)
+        self.start = self.start or max(abs(value), LEAST)
         self.losses.append(value)
         self.fabric.backward(loss)
         if self.options["gradient_clip"] > 0:
@@ -210,6 +215,9 @@ class Training:
             }
         )
         self.losses = []
+        check_loss(self.history[-1]["loss"], "mean loss", self.step, self.options, self.start)
+        if len(self.validation):
+            check_loss(loss, "validation loss", self.step, self.options)
         # Without validation data the loss is NaN and the latest weights are kept.
         if not loss >= self.best["validation_loss"]:
             weights = {name: value.detach().cpu().clone() for name, value in self.average.module.state_dict().items()}
@@ -239,6 +247,7 @@ class Training:
             "losses": self.losses,
             "history": self.history,
             "best": self.best,
+            "start": self.start,
         }
 
     def _resume(self, folder: Path, fingerprint: str) -> None:
@@ -248,7 +257,7 @@ class Training:
         self.method.load_state_dict(state["method"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        for key in ("step", "seconds", "losses", "history", "best"):
+        for key in ("step", "seconds", "losses", "history", "best", "start"):
             setattr(self, key, state[key])
         say(f"resumes after step {self.step} of {self.options['steps']}")
 

@@ -164,6 +164,12 @@ def test_loss_that_is_not_finite(tmp_path: Path) -> None:
         run(tmp_path, learning_rate=1e30, gradient_clip=0.0, steps=50)
 
 
+def test_a_loss_far_above_its_start_leaves_no_model(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"times that of the untrained method; lower training.learning_rate"):
+        run(tmp_path, learning_rate=1e4, gradient_clip=0.0)
+    assert not list(tmp_path.rglob("model.safetensors"))
+
+
 def test_no_healthy_training_subject(tmp_path: Path) -> None:
     toy.write(tmp_path / "train.h5", ["sub-1"], "train", group="patient")
     toy.write(tmp_path / "validation.h5", ["sub-4"], "validation")

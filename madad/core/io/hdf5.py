@@ -18,8 +18,8 @@ import h5py
 import numpy as np
 
 from madad.core.errors import UserError
-from madad.core.io.hdf5_datasets import append, open_store, texts, within
-from madad.core.provenance import complete
+from madad.core.io.hdf5_datasets import append, texts, within
+from madad.core.io.hdf5_files import creating, reading
 from madad.core.score_levels import ScoreLevels
 from madad.core.shapes import Shape3, Vector3, shape3, vector3
 
@@ -67,7 +67,7 @@ def write_pack(path: str | Path, samples: Iterator[Sample], *, affine: np.ndarra
     groups: list[str] = []
     covariates: list[str] = []
     digest = hashlib.sha256()
-    with complete(path) as partial, h5py.File(partial, "w") as store:
+    with creating(path) as store:
         store.attrs.update(affine=affine, modality=modality, cohort=cohort, split=split)
         for sample in samples:
             for key, dtype in (("image", np.float32), ("brain", np.uint8), ("lesion", np.uint8)):
@@ -102,7 +102,7 @@ class Pack:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._store = open_store(self.path)
+        self._store = reading(self.path)
         self.names = texts(self._store, "name")
         self.groups = texts(self._store, "group")
         self.covariates = [json.loads(text) for text in texts(self._store, "covariates")]
@@ -192,7 +192,7 @@ def write_maps(path: str | Path, predictions: Iterator[Prediction], attributes: 
     """
     columns: dict[str, list] = {"name": [], "split": [], "seconds": [], "peak_memory_mb": []}
     levels = ScoreLevels()
-    with complete(path) as partial, h5py.File(partial, "w") as store:
+    with creating(path) as store:
         store.attrs.update(attributes)
         for prediction in predictions:
             anomaly_map = within(prediction.anomaly_map, np.float32)
@@ -222,7 +222,7 @@ class Maps:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._store = open_store(self.path)
+        self._store = reading(self.path)
         self.names = texts(self._store, "name")
         self.splits = texts(self._store, "split")
         self.seconds = self._store["seconds"][:]

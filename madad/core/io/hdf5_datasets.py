@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import h5py
 import numpy as np
 
-from madad.core.errors import UserError
+from madad.core.io.hdf5_files import Store
 
 
-def open_store(path: Path) -> h5py.File:
-    """Open a file for reading.
-
-    Raises:
-        UserError: there is none, or it is no HDF5 file.
-    """
-    try:
-        return h5py.File(path, "r")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run the step that writes it") from None
-    except OSError as error:
-        raise UserError(f"{path}: not a readable HDF5 file ({error}); delete it and run again") from None
-
-
-def append(store: h5py.File, key: str, array: np.ndarray) -> None:
+def append(store: Store, key: str, array: np.ndarray) -> None:
     """Add an array (S, H, W) to a dataset (N, S, H, W), which is made for the first; each slice is one chunk."""
     if key not in store:
         store.create_dataset(
@@ -40,6 +24,7 @@ def append(store: h5py.File, key: str, array: np.ndarray) -> None:
     dataset = store[key]
     dataset.resize(dataset.shape[0] + 1, axis=0)
     dataset[-1] = array
+    store.check()
 
 
 def within(array: np.ndarray, kind: type[np.float16] | type[np.float32]) -> np.ndarray:

@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 
 from madad.core.errors import UserError
+from madad.core.io.hdf5_files import creating, reading
 from madad.core.logs import progress
-from madad.core.provenance import complete
 from madad.core.seeds import numpy_generator
 from madad.core.shapes import Shape3, shape3
 from madad.data.anomalies.generator import Warped, describe_region, draw_map
@@ -125,7 +125,7 @@ def _write(out: Path, maps: Iterator[Warped], grid: dict[str, object]) -> None:
         sizes.append([part.stop - part.start for part in window])
         values.append(warped.array[window].astype(np.float16).ravel())
         rest.append(warped)
-    with complete(out) as partial, h5py.File(partial, "w") as store:
+    with creating(out) as store:
         store.attrs.update(grid)
         flat = np.concatenate(values) if values else np.zeros(0, dtype=np.float16)
         store.create_dataset("values", data=flat, compression="gzip", compression_opts=1, shuffle=True)
@@ -139,12 +139,10 @@ def _write(out: Path, maps: Iterator[Warped], grid: dict[str, object]) -> None:
 
 def _read(path: Path) -> tuple[Shape3, list[np.ndarray], list[Entry]]:
     try:
-        with h5py.File(path, "r") as store:
+        with reading(path) as store:
             columns = {key: store[key][:] for key in ("values", "start", "size", "source", "mirrored", "time", "digest")}
             shape = shape3(store.attrs["shape"])
             matrices = [np.asarray(store.attrs[key]) for key in ("affine", "to_mni")]
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run the step that writes it") from None
     except (OSError, KeyError) as error:
         raise UserError(f"{path}: not a readable bank of lesion maps ({error}); delete it and run again") from None
     ends = np.cumsum(columns["size"].prod(axis=1, dtype=np.int64))
