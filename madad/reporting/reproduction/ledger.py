@@ -16,7 +16,7 @@ from madad.reporting.reproduction.values import Results, Sheet, Value
 
 COLUMNS = (
     *("paper", "table", "method", "card", "dataset", "subset", "modality", "slices", "resolution"),
-    *("metric", "definition", "threshold", "unit", "published", "published_spread"),
+    *("metric", "definition", "threshold", "sees_test_labels", "unit", "published", "published_spread"),
     *("claim_against", "claim_chance", "claim_congruence", "claim_source"),
     *("certainty", "ours", "trained_on", "testset", "measure", "exact", "value", "low", "high", "subjects", "seeds"),
 )
@@ -93,6 +93,7 @@ def _records(sheet: Sheet, results: Results, congruences: Congruences) -> Iterat
             told |= {key: sheet.table[key] for key in ("slices", "resolution")} | sheet.table["metrics"][column["metric"]]
             told |= {"published": _text(number), "published_spread": _text(spread)}
             told["certainty"] = row.get("certainty", sheet.table["certainty"])
+            told["sees_test_labels"] = papers.sees_test_labels(told["threshold"])
             told |= _claimed(congruences.claim(sheet, column, number_of, line))
             values = [results.of(column, row, entrant, *where) for where in results.serving(column)] if entrant else []
             yield from ({**shared, **told, **_ours(value)} for value in values or [None])

@@ -80,6 +80,13 @@ def unpublished(papers: Sequence[Options]) -> list[str]:
     return [name for name in cards.names() if name not in linked.union(*(paper.get("without_numbers", []) for paper in papers))]
 
 
+def sees_test_labels(threshold: str) -> str:
+    """Return whether a published number used the best threshold on its own test set: yes, no, or not stated; empty without one."""
+    if threshold in ("none", "not stated"):
+        return "" if threshold == "none" else threshold
+    return "yes" if "test labels" in threshold else "no"
+
+
 def split(value: float | list[float] | None) -> tuple[float, float]:
     """Return a published value and its spread, each NaN where there is none."""
     number, spread = value if isinstance(value, list) else (value, None)

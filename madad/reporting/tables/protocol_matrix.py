@@ -75,7 +75,7 @@ class Protocol:
 
 # In the order of columns: the main protocol, the others that see no test label, and the oracles.
 PROTOCOLS = (
-    Protocol(DICE @ VALIDATION, "Validation", "validation\n(main)", "the main protocol here"),
+    Protocol(DICE @ VALIDATION, "Validation", "validation\n(main)", "the main protocol here; as by Behrendt et al."),
     Protocol(DICE @ HEALTHY_FPR_1, "Healthy FPR 1 %", "healthy\nFPR 1 %", "as by Bercea et al. and by FAE"),
     Protocol(DICE @ HEALTHY_FPR_5, "Healthy FPR 5 %", "healthy\nFPR 5 %", "as by Bercea et al. and by FAE"),
     Protocol(
@@ -85,10 +85,30 @@ PROTOCOLS = (
         "holds for new scans of the same kind as the healthy validation scans",
     ),
     Protocol(DICE @ ONE_FALSE_POSITIVE, "One FP a scan", "one FP\na scan", "an operating point of lesion detection"),
-    Protocol(DICE_POOLED @ POOLED_BEST, "Pooled voxels", "pooled\nvoxels", "as by Baur et al., UPD, DAE and MedIAnomaly"),
-    Protocol(DICE @ POOLED_BEST, "Mean at the pooled best", "mean at\npooled best", "as by Behrendt et al."),
-    Protocol(DICE @ ORACLE_TEST, "Best mean", "best\nmean", "as by Frotscher et al. (optimal)"),
-    Protocol(DICE_SLICE @ ORACLE_SLICE, "Lesion slices", "lesion\nslices", "as by MAD-AD, Synomaly and Wolleb et al."),
+    Protocol(
+        DICE_POOLED @ POOLED_BEST,
+        "Pooled voxels",
+        "pooled\nvoxels",
+        "as by Baur et al., UPD, DAE and MedIAnomaly, whose thresholds saw the test labels as well",
+    ),
+    Protocol(
+        DICE @ POOLED_BEST,
+        "Mean at the pooled best",
+        "mean at\npooled best",
+        "of no paper here: the mean at a threshold that maximises something else",
+    ),
+    Protocol(
+        DICE @ ORACLE_TEST,
+        "Best mean",
+        "best\nmean",
+        "as by Frotscher et al. (optimal), whose threshold saw the test labels as well",
+    ),
+    Protocol(
+        DICE_SLICE @ ORACLE_SLICE,
+        "Lesion slices",
+        "lesion\nslices",
+        "as by MAD-AD, whose threshold saw the test labels as well, Synomaly and Wolleb et al.",
+    ),
     Protocol(DICE @ ORACLE_SUBJECT, "Each subject's best", "subject's\nbest", "the best Dice of some papers"),
 )
 # AUPRC, Dice at the validation threshold and at the oracle's: without any step, after each alone, and after all of them.

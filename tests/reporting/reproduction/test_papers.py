@@ -192,3 +192,18 @@ def test_digest_follows_the_numbers(tmp_path, monkeypatch) -> None:
     before = papers.digest()
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(spoilt("tables", 0, "rows", 0, "values", value=[0.5])))
     assert papers.digest() != before
+
+
+@pytest.mark.parametrize(
+    ("paper", "metric", "sees"),
+    [("pDDPM", "Dice", "no"), ("pDDPM", "AUPRC", ""), ("MedIAnomaly", None, "yes"), ("UNA", None, "not stated")],
+)
+def test_number_says_whether_its_threshold_saw_the_test_labels(paper: str, metric: str | None, sees: str) -> None:
+    tables = [table for one in papers.load() if one["name"] == paper for table in one["tables"]]
+    found = {
+        papers.sees_test_labels(known["threshold"])
+        for table in tables
+        for name, known in table["metrics"].items()
+        if metric in (None, name)
+    }
+    assert sees in found and ("yes" not in found or sees == "yes")
