@@ -81,7 +81,7 @@ def unpublished(papers: Sequence[Options]) -> list[str]:
 
 
 def sees_test_labels(threshold: str) -> str:
-    """Return whether a published number used the best threshold on its own test set: yes, no, or not stated; empty without one."""
+    """Return whether a published number used the best threshold on its own test set: yes, no, not stated; empty for none."""
     if threshold in ("none", "not stated"):
         return "" if threshold == "none" else threshold
     return "yes" if "test labels" in threshold else "no"
