@@ -105,10 +105,14 @@ def measure(job: Job, plan: Plan) -> Measured:
     tally = Tally.of(count(volume[brain], reference[brain]))
     record = Record(loaded.brain.shape, brain[box], lesion[box], volume[box])
     measured = Measured(job.identity, bool(reference.any()), job.marked, tally, warnings=_warnings(job, brain, reference))
+    known = None
     if measured.has_lesion and not plan.alone:
-        _add_steps(measured, record, single_steps(ordinals, head, plan.chain), lesion, box)
+        steps = single_steps(ordinals, head, plan.chain)
+        _add_steps(measured, record, steps, lesion, box)
+        same = plan.published and (plan.published.erosion, plan.published.median) == (plan.chain.erosion, plan.chain.median)
+        known = steps["chain"].ordinals if same else None
     if plan.published and job.marked and job.identity.group != HEALTHY and not plan.alone:
-        _add_published(measured, as_published(ordinals, head, plan.published)[box], record)
+        _add_published(measured, as_published(ordinals, head, plan.published, known)[box], record)
     if job.identity.split == TEST:
         _add_tested(measured, loaded, record, plan)
     elif job.identity.group != HEALTHY:

@@ -109,7 +109,7 @@ def post_process(anomaly_map: np.ndarray, brain: np.ndarray, sizes: Sizes, code:
     return as_published(coded(anomaly_map, brain, code), brain, sizes)
 
 
-def as_published(ordinals: np.ndarray, brain: np.ndarray, sizes: Sizes) -> np.ndarray:
+def as_published(ordinals: np.ndarray, brain: np.ndarray, sizes: Sizes, known: np.ndarray | None = None) -> np.ndarray:
     """Return a whole volume after a published chain: 0 outside the eroded mask, then median filtered.
 
     Small components are removed later, once there is a threshold.
@@ -117,13 +117,14 @@ def as_published(ordinals: np.ndarray, brain: np.ndarray, sizes: Sizes) -> np.nd
     Args:
         ordinals: (S, H, W) uint16 of `coded`.
         brain: (S, H, W) bool.
+        known: what `single_steps` has as the chain of the same sizes; only windows that see the outside are computed again.
 
     Returns:
         (S, H, W) uint16.
     """
     eroded = erode(brain, sizes.erosion)
     cut = np.where(eroded, ordinals, ZERO).astype(np.uint16)
-    return median(cut, eroded, sizes.median) if sizes.median > 1 else cut
+    return median(cut, eroded, sizes.median, known) if sizes.median > 1 else cut
 
 
 def score_inside(ordinals: np.ndarray, inside: np.ndarray, side: int) -> np.ndarray:
@@ -203,7 +204,7 @@ def median_inside(
     return medians
 
 
-def median(volume: np.ndarray, inside: np.ndarray, side: int) -> np.ndarray:
+def median(volume: np.ndarray, inside: np.ndarray, side: int, known: np.ndarray | None = None) -> np.ndarray:
     """Return the median over a cube around each voxel, reflected at the border.
 
     Equal to `scipy.ndimage.median_filter(volume, side)`, and many times faster: where most of the cube is background its
@@ -213,9 +214,14 @@ def median(volume: np.ndarray, inside: np.ndarray, side: int) -> np.ndarray:
         volume: (S, H, W) uint16, the ordinal of 0 outside `inside`.
         inside: (S, H, W) bool.
         side: odd.
+        known: medians of the cubes that lie inside, (S, H, W) uint16; these are not computed again.
     """
     medians = np.full_like(volume, ZERO)
     mostly_inside = ndimage.uniform_filter(inside.astype(np.float32), side) > 0.5
+    if known is not None:
+        whole = ndimage.minimum_filter(inside.view(np.uint8), side, mode="constant").view(bool)
+        medians[whole] = known[whole]
+        mostly_inside &= ~whole
     places = np.argwhere(mostly_inside)
     padded = np.pad(volume, side // 2, mode="symmetric")
     medians[mostly_inside] = _ranked_at(places, np.full(len(places), side**3 // 2), padded, side)

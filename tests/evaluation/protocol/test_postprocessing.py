@@ -9,6 +9,7 @@ from madad.evaluation.metrics.bounding_box import bounding_box
 from madad.evaluation.metrics.ordinal_scores import ZERO, to_ordinals, to_scores
 from madad.evaluation.protocol.postprocessing import (
     Sizes,
+    as_published,
     coded,
     erode,
     median,
@@ -153,3 +154,12 @@ def test_scores_of_a_box_are_those_of_the_volume() -> None:
 def test_empty_brain_has_the_score_zero_everywhere() -> None:
     nothing = np.zeros((3, 4, 5), dtype=bool)
     assert (post_process(np.ones(nothing.shape), nothing, Sizes(1, 3, 1)) == ZERO).all()
+
+
+@pytest.mark.parametrize("sizes", [Sizes(1, 3, 1), Sizes(2, 5, 1)])
+def test_known_medians_change_nothing(sizes: Sizes) -> None:
+    generator = np.random.default_rng(6)
+    brain = ndimage.binary_dilation(generator.random((10, 22, 20)) < 0.03, iterations=3)
+    ordinals = coded(generator.normal(size=brain.shape), brain)
+    known = single_steps(ordinals, brain, sizes)["chain"].ordinals
+    assert np.array_equal(as_published(ordinals, brain, sizes, known), as_published(ordinals, brain, sizes))
