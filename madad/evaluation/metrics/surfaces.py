@@ -73,7 +73,7 @@ def _areas_mm2(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequen
     """Return the area of both surfaces, and that of their parts within the tolerance."""
     (one, own), (other, its) = (_elements(mask, spacing_mm) for mask in (prediction, reference))
     reach = TOLERANCE_MM + _ROUNDING_MM
-    near = float(own[_distances(one, other) <= reach].sum() + its[_distances(other, one) <= reach].sum())
+    near = float(own[_distances(one, other, reach) <= reach].sum() + its[_distances(other, one, reach) <= reach].sum())
     return float(own.sum() + its.sum()), near
 
 
@@ -112,6 +112,8 @@ def _surface_mm(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
     return np.argwhere(mask & ~inside) * np.asarray(spacing_mm, dtype=np.float64)
 
 
-def _distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the distance of every point to the nearest of the others. An unbalanced tree is built faster than a balanced one."""
-    return KDTree(others, leafsize=32, balanced_tree=False, compact_nodes=False).query(points)[0]
+def _distances(points: np.ndarray, others: np.ndarray, within: float = np.inf) -> np.ndarray:
+    """Return the distance of every point to the nearest of the others; infinity where that is farther than `within`."""
+    # an unbalanced tree is built faster than a balanced one
+    tree = KDTree(others, leafsize=32, balanced_tree=False, compact_nodes=False)
+    return tree.query(points, distance_upper_bound=within * (1 + 1e-9))[0]
