@@ -83,7 +83,7 @@ DECISIONS = (
     ),
     Decision(("implanted.*",), ("implant",), "Test sets with synthetic lesions are made."),
     Decision(("corrupted.*",), ("corrupt",), "Corrupted test sets are made."),
-    Decision(("evaluation.*",), ("evaluate",), "Stored maps are scored; nothing is trained or inferred."),
+    Decision(("evaluation.*",), ("evaluate", "ceilings"), "Stored maps are scored; nothing is trained or inferred."),
     Decision(("partial",), (), "Only finished runs are in the report.", adds=True),
 )
 PAGE = re.compile(r"(<!-- keys -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -13,7 +13,7 @@ from madad.core.io.hdf5 import Prediction
 RUNAWAY = 100.0
 # At the end neither the training nor the validation loss may be so many times above that of the untrained method.
 WORSE = 10.0
-# A map or reconstruction has lost its contrast if this share of the brain has one and the same largest value.
+# A map has lost its contrast if this share of the brain has one and the same largest value.
 SATURATED_SHARE = 0.99
 
 
@@ -60,14 +60,15 @@ def check_outcome(training: float, validation: float, start: float, options: dic
 
 
 def is_saturated(prediction: Prediction, brain: np.ndarray) -> bool:
-    """Return whether a map or its reconstruction has one and the same value, other than 0, nearly everywhere in the brain.
+    """Return whether a map has one and the same value, other than 0, nearly everywhere in the brain.
+
+    A reconstruction is not looked at: that of a method that has learnt little may be clipped, and its map still has contrast.
 
     Args:
         prediction: of one subject.
         brain: (S, H, W) bool.
     """
-    images = [prediction.anomaly_map, prediction.reconstruction]
-    return any(_has_one_value(image[brain]) for image in images if image is not None)
+    return _has_one_value(prediction.anomaly_map[brain])
 
 
 def _has_one_value(values: np.ndarray) -> bool:

@@ -80,7 +80,7 @@ def _predictions(method: Method, packs: list[Pack], seed: int, device: torch.dev
         yield prediction
     if saturated and all(saturated) and list(getattr(method, "parameters", list)()):
         raise UserError(
-            f"{jobs[0][0].path}: the map or reconstruction of every subject has one value nearly everywhere in the "
+            f"{jobs[0][0].path}: the map of every subject has one value nearly everywhere in the "
             "brain; train again with a lower training.learning_rate. The training has diverged, and the maps are not scored"
         )
 
