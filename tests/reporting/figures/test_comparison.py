@@ -29,7 +29,8 @@ def test_twelve_methods_and_four_test_sets_do_not_collide(wide, monkeypatch, tmp
     assert seen.collisions(drawn(wide, monkeypatch, tmp_path)) == []
 
 
-def test_every_method_has_its_mean_and_interval(wide, monkeypatch, tmp_path) -> None:
+def test_every_method_has_its_mean_and_interval(monkeypatch, tmp_path) -> None:
+    wide = wide_results.build(tmp_path, methods=("intensity", "ddpm", "other"), testsets=("own",), subjects=8)
     figure = drawn(wide, monkeypatch, tmp_path)
     summary = pd.read_csv(wide.summary).set_index(["testset", "measure", "method"])
     for place, (method, colour) in enumerate(style.colours(wide.methods).items()):
