@@ -19,6 +19,7 @@ from madad.core.provenance import content_hash
 # Tables of a data set that name or describe its subjects.
 TABLES = ("participants.tsv", "IXI.xls", "IXI.tsv", "IXI.csv", "dataset.json")
 IMAGES = (*IMAGE_ENDINGS, ".img")
+BRACES = set("{}")
 
 
 def as_json(value: object) -> str:
@@ -32,8 +33,12 @@ def states(paths: Iterable[str | Path]) -> list[tuple[str, int, int]]:
 
 
 def newest(paths: Iterable[str | Path]) -> list[str]:
-    """Return the existing file that changed last, or nothing where none exists."""
-    times = {str(path): os.stat(path).st_mtime_ns for path in paths if os.path.exists(path)}
+    """Return the existing file that changed last, or nothing where none exists.
+
+    A path with braces is left out: Snakemake would take what is between them for a wildcard, and has no way to escape it.
+    """
+    names = (str(path) for path in paths if not BRACES & set(str(path)))
+    times = {path: os.stat(path).st_mtime_ns for path in names if os.path.exists(path)}
     return [max(times, key=lambda path: (times[path], path))] if times else []
 
 

@@ -34,7 +34,8 @@ def awake(method: torch.nn.Module) -> torch.nn.Module:
 
 
 def sibling(name: str) -> torch.nn.Module:
-    return awake(registry.build(name, cards.tiny(name)["parameters"], 0)).train()
+    # ddpm's released network adds the noise level where that of mddpm scales by it
+    return awake(registry.build(name, {**cards.tiny(name)["parameters"], "scale_shift": True}, 0)).train()
 
 
 class Answer(torch.nn.Module):

@@ -53,6 +53,15 @@ def test_other_files_and_broken_links_are_left_out(root: Path) -> None:
     assert listing(root) == before
 
 
+def test_newest_is_the_file_that_changed_last_and_has_no_braces(root: Path) -> None:
+    old, new, braces = root / "old.nii", root / "new.nii", root / "newest {1}.nii"
+    for age, path in ((20, old), (10, new), (0, braces)):
+        path.touch()
+        os.utime(path, (10**9 - age, 10**9 - age))
+    assert parameters.newest([old, new, braces, root / "nothing"]) == [str(new)]
+    assert parameters.newest([braces]) == []
+
+
 def test_states_are_those_of_existing_files(root: Path) -> None:
     table = str(root / "participants.tsv")
     ((path, size, changed),) = parameters.states([table, root / "nothing"])

@@ -24,7 +24,7 @@ LAWS = {
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("noise")
-    return wide_results.build(folder, methods=("intensity", *LAWS), testsets=("own", "tumours"), seeds=("0",))
+    return wide_results.build(folder, methods=("intensity", *LAWS), testsets=("own", "tumours"), seeds=("0",), subjects=6)
 
 
 @pytest.fixture
