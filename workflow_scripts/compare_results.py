@@ -18,7 +18,7 @@ from pathlib import Path
 
 TABLES = ("*.csv", "*.tsv")
 # of the machine, not of the method
-COST = re.compile(r"seconds?|\btime\b|memory|wall|cpu|per_s\b|_mb\b|_s\b", re.IGNORECASE)
+COST = re.compile(r"seconds?|\btime\b|\(min\)|memory|wall|cpu|per_s\b|_mb\b|_s\b", re.IGNORECASE)
 # of a table, printed before the rest is counted
 SHOWN = 5
 

@@ -46,7 +46,7 @@ def test_they_stand_in_the_headline_table_beside_the_rest(project: Project) -> N
     assert done.returncode == 0, done.stdout[-4000:]
     with open(project.folder / "results/tables/headline.csv", newline="") as stream:
         rows = {row["Method"]: row for row in csv.DictReader(stream)}
-    assert set(rows) == {"intensity", "files (given_maps)", "command (program)"}
+    assert set(rows) == {"intensity", "files (given_maps)", "command (program)", "reference mask"}
     for name in ("files (given_maps)", "command (program)"):
         # the square has the order of the image, and so has the bright tail of the histogram
         assert rows[name]["AUPRC ↑"] == rows["intensity"]["AUPRC ↑"]

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from madad.core.errors import UserError
-from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Pack
 from madad.core.io.manifest import Row, write_table
 from madad.core.io.volumes import Volume, save_volume
@@ -54,7 +53,7 @@ def export_testset(packs: Sequence[Path], folder: Path) -> None:
 def write_cases(pack: Pack, folder: Path) -> list[Row]:
     """Write images and brain masks of a pack and return a row for each, in the order of their new names."""
     for case, index in progress(in_order(pack), f"exporting {pack.split}"):
-        for kind, array in ((IMAGES, seen(pack.image(index))), (BRAINS, pack.brain(index).astype(np.uint8))):
+        for kind, array in ((IMAGES, pack.image(index)), (BRAINS, pack.brain(index).astype(np.uint8))):
             # (S, H, W) back to (I, J, K)
             save_volume(folder / kind / f"{case}.nii.gz", Volume(array.transpose(2, 1, 0), pack.affine))
     return [{"case": case, "split": pack.split} for case, _ in in_order(pack)]
@@ -67,5 +66,5 @@ def _about(pack: Pack) -> dict[str, object]:
         "shape": list(pack.shape[::-1]),
         "spacing_mm": [float(side) for side in pack.spacing_mm[::-1]],
         "affine": pack.affine.tolist(),
-        "intensities": "0 to 1 in the brain, 0 outside",
+        "intensities": "0 to 1 is the normal range in the brain, what is brighter lies above 1, 0 outside",
     }
