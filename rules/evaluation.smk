@@ -11,6 +11,7 @@ rule evaluate:
     output:
         table="<run>/eval/{testset}/metrics.tsv",
         means="<run>/eval/{testset}/mean_maps.npz",
+        lesions="<run>/eval/{testset}/lesions.tsv",
     log:
         "results/logs/evaluate/{cohort}/{modality}/{method}/seed{seed}/{testset}.log",
     conda:

@@ -55,6 +55,11 @@ def metrics(evaluations: Iterable[Run]) -> list[str]:
     return of_runs("eval/{testset}/metrics.tsv", evaluations)
 
 
+def lesions(evaluations: Iterable[Run]) -> list[str]:
+    """Return the table of single lesions of every evaluation."""
+    return of_runs("eval/{testset}/lesions.tsv", evaluations)
+
+
 def maps(evaluations: Iterable[Run]) -> list[str]:
     """Return the stored anomaly maps of every evaluation."""
     return of_runs("eval/{testset}/maps.h5", evaluations)

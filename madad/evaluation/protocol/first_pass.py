@@ -15,6 +15,7 @@ from madad.evaluation.protocol.mean_maps import Healthy
 from madad.evaluation.protocol.metric_values import ranking_values, reconstruction_values
 from madad.evaluation.protocol.postprocessing import Sizes, Step, as_published, coded, erode, score_inside, single_steps
 from madad.evaluation.protocol.records import Record
+from madad.evaluation.protocol.single_lesions import contrasts
 from madad.evaluation.results.long_table import SampleIdentity
 from madad.evaluation.results.metric import Metric
 from madad.evaluation.results.metric_table import AUPRC, BRAIN_ML, L1, LESION_ML, PEAK_MEMORY_MB, SECONDS, SUBJECT_SCORE
@@ -134,6 +135,10 @@ def _add_tested(measured: Measured, loaded: Loaded, record: Record, plan: Plan) 
     if loaded.reconstruction is not None and not np.isfinite(loaded.reconstruction).all():
         measured.warnings.append(f"{identity.sample}: its reconstruction holds NaN or infinite values; its metrics are NaN")
     measured.rows += _rows(measured, loaded, record, plan)
+    if measured.has_lesion and loaded.image is not None and not plan.alone:
+        # of the box, so that single lesions have the order that they have in the record
+        box = bounding_box(loaded.brain | loaded.lesion)
+        record.contrasts = contrasts(loaded.image[box], record.lesion, record.brain, plan.grid.spacing_mm)
     measured.healthy = _healthy(identity, loaded, record, plan)
 
 

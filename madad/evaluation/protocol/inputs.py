@@ -103,7 +103,7 @@ class Grid:
 
 
 class Loaded(NamedTuple):
-    """One sample as read: (S, H, W) each; the reconstruction is None where the method makes none."""
+    """One sample as read: (S, H, W) each; None for a reconstruction that the method does not make, and for an unneeded image."""
 
     anomaly_map: np.ndarray
     brain: np.ndarray
@@ -203,7 +203,7 @@ def load(job: Job, *, images: bool) -> Loaded:
     """Read one sample.
 
     Args:
-        images: whether image and reconstruction are wanted.
+        images: whether image and reconstruction are wanted; the image is read where there is something to measure on it.
 
     Raises:
         UserError: the map or the reconstruction has another shape than the image, or the map is not finite.
@@ -220,6 +220,7 @@ def load(job: Job, *, images: bool) -> Loaded:
             raise UserError(f"{found}; delete the file and run again")
     if not np.isfinite(anomaly_map).all():
         raise UserError(f"{maps.path}: the map of {name} holds NaN or infinite values and cannot be ranked; the method diverged")
-    image = seen(pack.image(job.index)) if reconstruction is not None else None
+    lesion = pack.lesion(job.index)
+    image = seen(pack.image(job.index)) if images and (reconstruction is not None or lesion.any()) else None
     cost = float(maps.seconds[row]), float(maps.peak_memory_mb[row])
-    return Loaded(anomaly_map, brain, pack.lesion(job.index), image, reconstruction, *cost)
+    return Loaded(anomaly_map, brain, lesion, image, reconstruction, *cost)

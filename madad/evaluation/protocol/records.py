@@ -27,6 +27,7 @@ class Record:
         steps: by their names what single steps of the published post-processing leave: (s, h, w) bool, voxels with a score, and
             (V,) uint16, their ordinals.
         published: as `ordinals`, after the post-processing of the method's paper; None when there is none.
+        contrasts: of every lesion, see `madad.evaluation.protocol.single_lesions`; of test samples alone.
     """
 
     shape: tuple[int, int, int]
@@ -35,6 +36,7 @@ class Record:
     ordinals: np.ndarray
     steps: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     published: np.ndarray | None = None
+    contrasts: tuple[float, ...] = ()
 
     @cached_property
     def reference(self) -> np.ndarray:
@@ -60,12 +62,13 @@ class Record:
         kept = self.brain | (self.ordinals != ZERO)
         masks = [np.packbits(mask) for mask in (self.brain, self.lesion, kept)]
         steps = {name: (np.packbits(inside), ordinals) for name, (inside, ordinals) in self.steps.items()}
-        return pickle.dumps((self.shape, self.brain.shape, masks, self.ordinals[kept], steps, self.published), protocol=5)
+        others = (steps, self.published, self.contrasts)
+        return pickle.dumps((self.shape, self.brain.shape, masks, self.ordinals[kept], *others), protocol=5)
 
     @classmethod
     def from_bytes(cls, record: bytes) -> Self:
         """Return the record that `to_bytes` has written."""
-        whole, shape, masks, values, steps, published = pickle.loads(record)
+        whole, shape, masks, values, steps, published, contrasts = pickle.loads(record)
 
         def unpacked(mask: np.ndarray) -> np.ndarray:
             return np.unpackbits(mask, count=int(np.prod(shape))).astype(bool).reshape(shape)
@@ -74,7 +77,7 @@ class Record:
         steps = {name: (unpacked(inside), ordinals) for name, (inside, ordinals) in steps.items()}
         ordinals = np.full(shape, ZERO, dtype=np.uint16)
         ordinals[kept] = values
-        return cls(whole, brain, lesion, ordinals, steps, published)
+        return cls(whole, brain, lesion, ordinals, steps, published, contrasts)
 
 
 class Location(NamedTuple):

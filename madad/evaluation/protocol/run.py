@@ -30,6 +30,7 @@ from madad.evaluation.protocol.postprocessing import published_sizes, sizes_of
 from madad.evaluation.protocol.records import Scratch
 from madad.evaluation.protocol.second_pass import Scored, Task, score
 from madad.evaluation.protocol.workers import Run, team
+from madad.evaluation.results import single_lesions
 from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable, read
 from madad.evaluation.results.metric_table import DICE_SLICE, SUBJECT_SCORE, THRESHOLD, UNMARKED
 from madad.evaluation.results.protocol_table import (
@@ -56,7 +57,7 @@ def evaluate(
     workers: int = 1,
     calibration: Source | None = None,
 ) -> None:
-    """Write the long table of one method on one test set, and beside it the mean maps of its healthy subjects.
+    """Write the long table of one method on one test set; beside it single lesions, and the mean maps of the healthy.
 
     Args:
         maps: what the method made of the packs; None for their reference masks themselves.
@@ -94,6 +95,7 @@ def evaluate(
     unmarked = first.marked.count(False) if first.marked else np.nan
     table.add(WHOLE_TEST_SET, VOLUMES.name, UNMARKED.name, unmarked)
     first.means.write(Path(out).with_name(NAME))
+    _write_lesions(first, scored, choices, table, out, plan.code)
     table.write(out)
 
 
@@ -198,6 +200,19 @@ def _add_slices(scored: list[Scored], cuts: second_pass.Plan, rows: list[list[fi
             if one.slices:
                 own.append(row(ORACLE_SLICE, DICE_SLICE, float(one.slices.total[best.entry] / one.slices.slices)))
     table.add_all(WHOLE_TEST_SET, ORACLE_SLICE.name, {THRESHOLD.name: threshold, DICE_SLICE.name: mean})
+
+
+def _write_lesions(
+    first: PooledSamples, scored: list[Scored], choices: dict[str, Choice], table: LongTable, out: Path, code: ScoreCode
+) -> None:
+    lesions = [(sample, one.lesions) for sample, one in zip(first.tested, scored, strict=True)]
+    protocol, small = second_pass.LESION_PROTOCOL.name, sum(row["counts"] == "0" for _, own in lesions for row in own)
+    ordinal = choices[protocol].ordinal
+    threshold = np.nan if ordinal is None else to_score(ordinal, code)
+    say(f"single lesions: {sum(len(own) for _, own in lesions)}, {small} of them too small to count")
+    single_lesions.write_single_lesions(
+        lesions, dict(table.identity), protocol, threshold, Path(out).with_name(single_lesions.NAME)
+    )
 
 
 def _subject_scores(rows: list[list[first_pass.Row]]) -> dict[str, list[float]]:

@@ -20,13 +20,25 @@ from madad.evaluation.protocol.inputs import HEALTHY, Grid
 from madad.evaluation.protocol.metric_values import Values, lesion_values, surface_values, voxel_values
 from madad.evaluation.protocol.postprocessing import remove_small
 from madad.evaluation.protocol.records import Location, Record, read
+from madad.evaluation.protocol.single_lesions import lesion_rows
 from madad.evaluation.results.long_table import SampleIdentity
 from madad.evaluation.results.metric import THRESHOLDED, Metric
 from madad.evaluation.results.metric_table import DICE, SUBJECT_SCORE, of_family
-from madad.evaluation.results.protocol_table import CHAIN, COMPONENTS, HEALTHY_FPR_1, NO_STEP, ORACLE_SUBJECT, PUBLISHED, VOLUME
+from madad.evaluation.results.protocol_table import (
+    CHAIN,
+    COMPONENTS,
+    HEALTHY_FPR_1,
+    NO_STEP,
+    ORACLE_SUBJECT,
+    PUBLISHED,
+    VALIDATION,
+    VOLUME,
+)
 
 # The operating point whose volume is a score of the subject.
 VOLUME_PROTOCOL = HEALTHY_FPR_1
+# The operating point at which single lesions are found or missed.
+LESION_PROTOCOL = VALIDATION
 
 
 @dataclass(frozen=True)
@@ -69,12 +81,14 @@ class Scored:
         responses: for the FROC curve; None where it has no part in it.
         slices: for the Dice of slices; None without a lesion.
         coarse: (2, groups) counts for resampling; None without a lesion.
+        lesions: rows of the table of single lesions.
     """
 
     rows: list[Row]
     responses: Responses | None
     slices: SliceDice | None = None
     coarse: np.ndarray | None = None
+    lesions: list[dict[str, str]] = field(default_factory=list)
 
 
 class Task(NamedTuple):
@@ -103,7 +117,7 @@ def score(task: Task, plan: Plan) -> Scored:
         return Scored(rows, responses)
     slices = slice_dice(record.inside, record.brain, record.reference, plan.slices)
     coarse = np.add.reduceat(sample.counts, plan.coarse, axis=1)
-    return Scored(rows, responses, slices, coarse)
+    return Scored(rows, responses, slices, coarse, sample.single_lesions())
 
 
 class _Sample:
@@ -174,6 +188,12 @@ class _Sample:
             self.at(ordinal)
             value = self._predicted_ml[ordinal]
         return [row(VOLUME, SUBJECT_SCORE, value)]
+
+    def single_lesions(self) -> list[dict[str, str]]:
+        """Return what becomes of every lesion at the operating point."""
+        ordinal = self.plan.thresholds.get(LESION_PROTOCOL.name)
+        cut = None if ordinal is None else remove_small(self.record.above(ordinal), self.plan.min_component)
+        return lesion_rows(self.reference, cut, self.record.contrasts, self.plan.grid.voxel_ml)
 
     def step_rows(self) -> list[Row]:
         """Return the Dice after single steps of the post-processing, for samples with a lesion."""

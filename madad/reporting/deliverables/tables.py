@@ -109,6 +109,16 @@ TABLES = (
         section="3 Detection",
     ),
     Deliverable(
+        "single_lesions",
+        "Every lesion of every test set by itself, found or missed.",
+        "madad.evaluation.results.single_lesions:join_lesions",
+        inputs=("lesion_tables",),
+        outputs=(
+            Output("out", "results/tables/single_lesions.csv", {"Result": "Single lesions", "Format": "csv"}, "single_lesions"),
+        ),
+        section="3 Detection",
+    ),
+    Deliverable(
         "detectability",
         "The smallest lesion that every method finds.",
         "madad.reporting.tables.detectability:write_detectability",
