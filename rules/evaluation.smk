@@ -47,3 +47,30 @@ rule ceilings:
         f"{MADAD} ceilings --cohort {{wildcards.cohort}} --modality {{wildcards.modality}} --testset {{wildcards.testset}}"
         " --options {params.options:q} --packs {input.packs} --calibration-pack {input.calibration_pack}"
         " --out {output} --workers {threads} --log {log}"
+
+
+rule export_masks:
+    """Write the maps of a test set cut at a named threshold as NIfTI masks: true, false and missed voxels."""
+    input:
+        maps="<run>/eval/{testset}/maps.h5",
+        packs=lambda wildcards: paths.packs(wildcards.testset, wildcards.modality),
+        table="<run>/eval/{testset}/metrics.tsv",
+    output:
+        directory("<run>/eval/{testset}/masks/{protocol}"),
+    log:
+        "results/logs/export_masks/{cohort}/{modality}/{method}/seed{seed}/{testset}/{protocol}.log",
+    conda:
+        "../envs/core.yaml"
+    params:
+        options=lambda wildcards: methods.evaluation_options(PLAN, wildcards.method),
+        code=fingerprint("madad.evaluation.protocol.mask_export"),
+    shell:
+        f"{MADAD} export-masks"
+        " --maps {input.maps} --packs {input.packs} --options {params.options:q} --table {input.table}"
+        " --protocol {wildcards.protocol} --folder {output} --log {log}"
+
+
+rule masks:
+    """Export every map cut at the validation threshold; not part of the default run."""
+    input:
+        methods.mask_folders(PLAN),

@@ -27,6 +27,7 @@ def declare(commands: Commands) -> None:
     ceiling.add_argument("--calibration-pack", type=Path, nargs="?", help="pack whose healthy subjects determine thresholds")
     ceiling.add_argument("--workers", type=int, default=1, help="number of processes")
     command(commands, export, "maps", "folder", packs=MANY)
+    command(commands, export_masks, "options", "maps", "table", "folder", packs=MANY, protocol={})
     command(commands, provenance, "options", "out")
     command(commands, deliver)
     command(commands, cards, "out")
@@ -69,6 +70,14 @@ def export(arguments: Arguments) -> None:
     from madad.engine.nifti_export import export_maps
 
     export_maps(arguments.maps, arguments.packs, arguments.folder)
+
+
+def export_masks(arguments: Arguments) -> None:
+    """Write maps cut at a named threshold as NIfTI masks: true, false and missed voxels, post-processed as in the tables."""
+    from madad.evaluation.protocol import mask_export
+
+    given = (arguments.maps, arguments.packs, arguments.options, arguments.table, arguments.protocol, arguments.folder)
+    mask_export.export_masks(*given)
 
 
 def provenance(arguments: Arguments) -> None:

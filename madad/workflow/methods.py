@@ -102,6 +102,11 @@ def nifti_folders(plan: Plan) -> list[str]:
     return paths.of_runs("eval/{testset}/nifti", plan.all_evaluations)
 
 
+def mask_folders(plan: Plan) -> list[str]:
+    """Return the folders with the masks of every evaluation at the validation threshold."""
+    return paths.of_runs("eval/{testset}/masks/validation", plan.all_evaluations)
+
+
 def _in_domain(evaluation: Run) -> bool:
     return settings.cohort_of(evaluation["testset"]) == evaluation["cohort"]
 

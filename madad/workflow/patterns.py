@@ -23,6 +23,7 @@ def wildcards(plan: Plan) -> dict[str, str]:
         "seed": r"\d+",
         "shard": r"\d+",
         "shards": r"\d+",
+        "protocol": r"\w+",
     }
 
 

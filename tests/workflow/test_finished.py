@@ -141,3 +141,10 @@ def test_maps_can_be_exported(finished: Project) -> None:
     done = finished.run("--cores", "1", target)
     assert done.returncode == 0, done.stdout[-3000:]
     assert list((finished.folder / target / "test").glob("sub-*_desc-map.nii.gz"))
+
+
+def test_masks_can_be_exported_at_any_named_threshold(finished: Project) -> None:
+    target = "results/runs/phantom/FLAIR/ddpm/seed0/eval/phantom/masks/healthy_fpr_1"
+    done = finished.run("--cores", "1", target)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert list((finished.folder / target).glob("sub-*_dseg.nii.gz"))

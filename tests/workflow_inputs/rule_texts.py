@@ -95,6 +95,7 @@ def _wildcards(rule: Any, plan: Any) -> Iterator[dict[str, str]]:
         "seed": sorted({run["seed"] for run in plan.trainings}),
         "shard": ("0",),
         "shards": ("2",),
+        "protocol": ("validation",),
     }
     names = sorted(rule.wildcard_names)
     for combination in itertools.product(*(values[name] for name in names)):
@@ -109,7 +110,7 @@ def _allowed(rule: Any, wildcards: Any, plan: Any) -> bool:
     for wildcard, pattern in rule.wildcard_constraints.items():
         if wildcard in wildcards and not re.fullmatch(pattern, wildcards[wildcard]):
             return False
-    if name in ("evaluate", "infer", "export_nifti", "calibrate") and wildcards["method"] not in plan.bases:
+    if name in ("evaluate", "infer", "export_nifti", "export_masks", "calibrate") and wildcards["method"] not in plan.bases:
         return False
     if "method" in wildcards and cohort not in config["train_on"]:
         return False

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from madad.core.errors import UserError
 from madad.core.logs import progress, say, warn
 from madad.evaluation.metrics import slice_dice
-from madad.evaluation.metrics.ordinal_scores import ScoreCode, coarse_groups, ordinal_at, to_score
+from madad.evaluation.metrics.ordinal_scores import ScoreCode, coarse_groups, to_score
 from madad.evaluation.metrics.thresholds import Choice, best_dice
 from madad.evaluation.protocol import first_pass, froc, oracle, published_protocols, second_pass, test_set_metrics
 from madad.evaluation.protocol.false_positive_threshold import one_false_positive
@@ -29,9 +28,10 @@ from madad.evaluation.protocol.pooled_samples import WHOLE, PooledSamples, pool_
 from madad.evaluation.protocol.postprocessing import published_sizes, sizes_of
 from madad.evaluation.protocol.records import Scratch
 from madad.evaluation.protocol.second_pass import Scored, Task, score
+from madad.evaluation.protocol.stored_thresholds import as_choice, read_thresholds
 from madad.evaluation.protocol.workers import Run, team
 from madad.evaluation.results import single_lesions
-from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable, read
+from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable
 from madad.evaluation.results.metric_table import DICE_SLICE, SUBJECT_SCORE, THRESHOLD, UNMARKED
 from madad.evaluation.results.protocol_table import (
     COMPONENTS,
@@ -112,13 +112,13 @@ def evaluate_transferred(
     """
     table = LongTable(identity)
     jobs, grid = list_jobs(maps, packs, identity)
-    choices = _read_thresholds(base, identity)
+    choices = read_thresholds(base, [protocol.name for protocol in PROTOCOLS if protocol.transferred], identity)
     code = code_of(jobs, [score for score in choices.values() if np.isfinite(score)])
     plan = _plan(options, grid, code, alone=True)
     with _resources(out, workers) as (scratch, run):
         first = pool_samples(run, [job for job in jobs if job.identity.split == TEST], plan, scratch)
-        _say_thresholds({name: _as_choice(base, score, code) for name, score in choices.items()}, table, code)
-        chosen = {name: _as_choice(base, score, code).ordinal for name, score in choices.items()}
+        _say_thresholds({name: as_choice(base, score, code) for name, score in choices.items()}, table, code)
+        chosen = {name: as_choice(base, score, code).ordinal for name, score in choices.items()}
         scored = _second_pass(run, first, second_pass.Plan(chosen, plan.sizes.min_component, grid, alone=True, code=code))
     for sample, one, two in zip(first.tested, first.rows, scored, strict=True):
         table.add_rows(sample, one + two.rows)
@@ -221,27 +221,3 @@ def _subject_scores(rows: list[list[first_pass.Row]]) -> dict[str, list[float]]:
         if metric == SUBJECT_SCORE.name:
             scores.setdefault(protocol, []).append(value)
     return scores
-
-
-def _read_thresholds(base: Path, identity: dict) -> dict[str, float]:
-    rows = read(base)
-    for key in ("cohort", "modality", "method", "seed"):
-        found = {line[key] for line in rows} - {str(identity[key])}
-        if found:
-            raise UserError(f"{base}: the thresholds of {key} {found.pop()}, not of {identity[key]}; give the table of this run")
-    known = {line["protocol"]: float(line["value"]) for line in rows if line["metric"] == THRESHOLD.name and not line["sample"]}
-    transferred = [protocol.name for protocol in PROTOCOLS if protocol.transferred]
-    missing = [name for name in transferred if name not in known]
-    if missing:
-        raise UserError(f"{base}: has no threshold of {', '.join(missing)}; delete the file and run again")
-    return {name: known[name] for name in transferred}
-
-
-def _as_choice(base: Path, score: float, code: ScoreCode) -> Choice:
-    """Return the threshold that a table gives, NaN for none, among the scores of other maps.
-
-    The nearest float32 is the score that was written, with nine of its digits.
-    """
-    if np.isnan(score):
-        return Choice(None, f"{base} has none")
-    return Choice(ordinal_at(float(np.float32(score)), code) if np.isfinite(score) else -1)
