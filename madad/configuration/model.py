@@ -6,7 +6,7 @@ These models and those they are made of are the only place that states a key. `s
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -65,6 +65,9 @@ class Evaluation(Section):
         0, description="side of the 3D median filter in voxels, odd, over the voxels that have a score; 0 or null for none"
     )
     min_component: OrNone[Natural] = Field(0, description="smallest component that is kept, voxels; 0 or null for all")
+    empty_masks: Literal["madad", "metrics_reloaded", "panoptica_brats", "panoptica_isles", "panoptica_binary_ms"] = Field(
+        "madad", description="whose values metrics have where a prediction or a reference is empty; docs/evaluation.md lists them"
+    )
     bootstrap: Annotated[Integer, Field(ge=100)] = Field(2000, description="resamples for 95 % intervals")
 
 

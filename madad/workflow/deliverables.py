@@ -243,6 +243,7 @@ OPTIONS: dict[str, Callable[[Plan, Wildcards], Any]] = {
     "bases": lambda plan, _: plan.bases,
     "cohort": lambda _, wildcards: wildcards["cohort"],
     "cohorts": lambda plan, _: _cohort_facts(plan),
+    "empty": lambda plan, _: plan.config["evaluation"]["empty_masks"],
     "intensity_options": lambda plan, _: plan.config["pipelines"][_used_pipeline(plan)]["intensity"],
     "leakage_setup": lambda plan, _: _leakage_setup(plan),
     "methods": lambda plan, wildcards: [run["method"] for run in plan.first_seeds(**wildcards)],

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from madad.evaluation.metrics.bounding_box import bounding_box
+from madad.evaluation.metrics.empty_masks import OURS, Convention
 from madad.evaluation.metrics.ordinal_scores import HALF, ScoreCode, Tally, count
 from madad.evaluation.metrics.reconstruction import Reconstruction, whole_volume_l1
 from madad.evaluation.protocol import published_protocols
@@ -49,6 +50,7 @@ class Plan:
         published: those of the method's paper; None when it has no protocol of its own.
         grid: of all samples.
         code: of the scores.
+        convention: values for empty masks, of which the second pass is told.
         alone: only what belongs to a single sample is wanted, nothing of the whole test set.
     """
 
@@ -58,6 +60,7 @@ class Plan:
     grid: Grid
     alone: bool
     code: ScoreCode = HALF
+    convention: Convention = OURS
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from madad.evaluation.metrics.empty_masks import FORMULA, IMAGE_DIAGONAL
+from madad.evaluation.metrics.empty_masks import FORMULA, IMAGE_DIAGONAL, OURS, Convention
 from madad.evaluation.metrics.lesion_detection import LesionCounts
 from madad.evaluation.metrics.reconstruction import Reconstruction
 from madad.evaluation.metrics.subject_metrics import SubjectScores
@@ -22,13 +22,13 @@ def ranking_values(counts: np.ndarray) -> Values:
     return {metric.name: metric.value(counts) for metric in of_family("ranking")}
 
 
-def voxel_values(cells: Confusion) -> Values:
+def voxel_values(cells: Confusion, convention: Convention = OURS) -> Values:
     """Return every voxel-wise metric of a binary prediction."""
     empty = (cells.tp + cells.fp == 0, cells.tp + cells.fn == 0)
-    return {metric.name: metric.value(cells, *empty) for metric in of_family("voxels")}
+    return {metric.name: metric.value(cells, *empty, convention) for metric in of_family("voxels")}
 
 
-def lesion_values(counts: LesionCounts) -> Values:
+def lesion_values(counts: LesionCounts, convention: Convention = OURS) -> Values:
     """Return every lesion-wise metric of a binary prediction.
 
     Where all lesions are too small to count, what is declared for empty masks is NaN instead: nothing is known, and an empty
@@ -36,20 +36,24 @@ def lesion_values(counts: LesionCounts) -> Values:
     """
     empty = (counts.predicted == 0, counts.lesions == 0)
     unknown = {metric.name for metric in of_family("lesions") if counts.specks and metric.empty != FORMULA}
-    return {metric.name: np.nan if metric.name in unknown else metric.value(counts, *empty) for metric in of_family("lesions")}
+    values = {metric.name: metric.value(counts, *empty, convention) for metric in of_family("lesions")}
+    return {name: np.nan if name in unknown else value for name, value in values.items()}
 
 
-def surface_values(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> Values:
+def surface_values(
+    prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float], convention: Convention = OURS
+) -> Values:
     """Return every metric of the surfaces of two masks.
 
     Args:
         prediction: (S, H, W) bool.
         reference: (S, H, W) bool.
         spacing_mm: voxel size in the same order.
+        convention: values for empty masks.
     """
     empty = (not prediction.any(), not reference.any())
     distances = surface_distances(prediction, reference, spacing_mm)
-    values = {metric.name: metric.value(distances, *empty) for metric in of_family("surfaces")}
+    values = {metric.name: metric.value(distances, *empty, convention) for metric in of_family("surfaces")}
     return {name: distances.diagonal if any(empty) and value == IMAGE_DIAGONAL else value for name, value in values.items()}
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from madad.core.logs import progress, say, warn
 from madad.evaluation.metrics import slice_dice
+from madad.evaluation.metrics.empty_masks import OURS, convention
 from madad.evaluation.metrics.ordinal_scores import ScoreCode, coarse_groups, to_score
 from madad.evaluation.metrics.thresholds import Choice, best_dice
 from madad.evaluation.protocol import first_pass, froc, oracle, published_protocols, second_pass, test_set_metrics
@@ -63,7 +64,8 @@ def evaluate(
         maps: what the method made of the packs; None for their reference masks themselves.
         packs: validation and test packs of the test set; a missing or empty validation pack costs its protocols alone.
         options: `erosion`, `median`, `min_component` (voxels, 0 or None for none), and
-            `published` (a chain of `madad.evaluation.protocol.published_protocols`; absent or None for none).
+            `published` (a chain of `madad.evaluation.protocol.published_protocols`; absent or None for none),
+            `empty_masks` (a name of `madad.evaluation.metrics.empty_masks.CONVENTIONS`; absent for ours).
         identity: `cohort`, `modality`, `method`, `seed`, `testset`.
         out: tab-separated file, columns of `madad.evaluation.results.long_table`.
         workers: processes.
@@ -119,7 +121,8 @@ def evaluate_transferred(
         first = pool_samples(run, [job for job in jobs if job.identity.split == TEST], plan, scratch)
         _say_thresholds({name: as_choice(base, score, code) for name, score in choices.items()}, table, code)
         chosen = {name: as_choice(base, score, code).ordinal for name, score in choices.items()}
-        scored = _second_pass(run, first, second_pass.Plan(chosen, plan.sizes.min_component, grid, alone=True, code=code))
+        cuts = second_pass.Plan(chosen, plan.sizes.min_component, grid, alone=True, code=code, convention=plan.convention)
+        scored = _second_pass(run, first, cuts)
     for sample, one, two in zip(first.tested, first.rows, scored, strict=True):
         table.add_rows(sample, one + two.rows)
     table.write(out)
@@ -140,6 +143,7 @@ def _plan(options: dict, grid: Grid, code: ScoreCode, alone: bool = False) -> fi
         grid=grid,
         alone=alone,
         code=code,
+        convention=convention(options.get("empty_masks") or OURS.name),
     )
 
 
@@ -164,6 +168,7 @@ def _cuts(first: PooledSamples, choices: dict[str, Choice], plan: first_pass.Pla
         coarse=coarse_groups(first.evidence.test, test_set_metrics.GROUPS),
         steps=steps,
         published=paper,
+        convention=plan.convention,
     )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from madad.evaluation.metrics.empty_masks import OURS, Convention
 from madad.evaluation.metrics.lesion_detection import label, match, voxels
 from madad.evaluation.metrics.ordinal_scores import HALF, ScoreCode, count
 from madad.evaluation.metrics.slice_dice import SliceDice, slice_dice
@@ -57,6 +58,7 @@ class Plan:
         coarse: first ordinals of the groups that pooled metrics are resampled on.
         steps: thresholds by step of the post-processing and `after_step` protocol.
         published: threshold (a score) of the paper's protocol and its smallest component; None when it has none.
+        convention: values for empty masks.
     """
 
     thresholds: Mapping[str, int | None]
@@ -70,6 +72,7 @@ class Plan:
     coarse: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     steps: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     published: tuple[float, int] | None = None
+    convention: Convention = OURS
 
 
 @dataclass(frozen=True)
@@ -168,8 +171,8 @@ class _Sample:
         prediction = remove_small(self.record.above(ordinal), self.plan.min_component)
         cells = confusion(prediction, self.reference, self.record.voxels, self.plan.grid.voxel_ml)
         self._predicted_ml[ordinal] = cells.predicted_ml
-        values = voxel_values(cells)
-        values |= lesion_values(match(prediction, self.labels, self.number, self.sizes))
+        values = voxel_values(cells, self.plan.convention)
+        values |= lesion_values(match(prediction, self.labels, self.number, self.sizes), self.plan.convention)
         with_surfaces = any(metric.family == "surfaces" for metric in self.shown())
         return values | self._surfaces(prediction) if with_surfaces else values
 
@@ -178,7 +181,7 @@ class _Sample:
         if not (prediction.any() and reference.any()):
             # a distance to nothing is the diagonal of the image, not of the box around the brain
             prediction, reference = (np.full(self.record.shape, mask.any()) for mask in (prediction, reference))
-        return surface_values(prediction, reference, self.plan.grid.spacing_mm)
+        return surface_values(prediction, reference, self.plan.grid.spacing_mm, self.plan.convention)
 
     def volume_row(self) -> list[Row]:
         """Volume above the operating point, small components removed, as a score of the subject, in ml."""

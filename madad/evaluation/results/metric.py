@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from madad.evaluation.metrics.empty_masks import Empty
+from madad.evaluation.metrics.empty_masks import OURS, Convention, Empty
 from madad.evaluation.results.protocol_table import Protocol
 
 # What the function of a metric takes:
@@ -87,13 +87,16 @@ class Metric:
         """Return whether healthy samples, or the others, have this metric."""
         return self.groups in ("both", "healthy" if healthy else "patients")
 
-    def value(self, argument: Any, prediction_empty: bool = False, reference_empty: bool = False) -> float:
+    def value(
+        self, argument: Any, prediction_empty: bool = False, reference_empty: bool = False, convention: Convention = OURS
+    ) -> float:
         """Return the metric of one argument of its family, or the declared value where a mask is empty.
 
         Raises:
             TypeError: the metric has no function.
         """
-        declared = self.empty.value(prediction_empty, reference_empty) if self.empty else None
+        empty = convention.values.get(self.name, self.empty)
+        declared = empty.value(prediction_empty, reference_empty) if empty else None
         if declared is not None:
             return declared
         return float(self.values(argument))

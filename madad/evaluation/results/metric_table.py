@@ -135,7 +135,7 @@ FALSE_POSITIVE_ML = register(Metric(
 ))
 HD95 = register(Metric(
     "hd95", "surfaces", surfaces.hd95, "HD95",
-    "95th percentile of surface distances, the image's diagonal when nothing is predicted",
+    "95th percentile of surface distances",
     empty=FARTHEST, better=-1, unit="mm", summarised=(VALIDATION,),
     scale="positive",
 ))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from madad.evaluation.metrics.empty_masks import OURS, convention
 from madad.evaluation.results.measures import FROC_SENSITIVITIES
 from madad.evaluation.results.metric_table import (
     FALSE_POSITIVE_COMPONENTS,
@@ -23,7 +24,7 @@ from madad.evaluation.results.protocol_table import VALIDATION
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout.table_writer import Cell, Column
 from madad.reporting.tables.ceilings import ceiling_lines
-from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, missing_notes, unmarked_notes
+from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, empty_note, missing_notes, unmarked_notes
 from madad.reporting.tables.results import by_block, measured, named, titled, write_all
 
 LESIONS = (LESION_SENSITIVITY, LESION_SENSITIVITY_IOU, LESION_PRECISION, FALSE_POSITIVE_COMPONENTS, LESION_F1)
@@ -43,7 +44,13 @@ NOTES = (
 
 
 def write_lesions(
-    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None
+    summary: Path,
+    bases: Mapping[str, str],
+    csv: Path,
+    tex: Path,
+    html: Path,
+    ceilings: Path | None = None,
+    empty: str = OURS.name,
 ) -> None:
     """Write lesion-wise detection, the curve at given numbers of false positives, surfaces and volume.
 
@@ -51,6 +58,7 @@ def write_lesions(
         summary: see `madad.evaluation.statistics.summary`.
         bases: card of each method's name.
         ceilings: summary of the reference masks.
+        empty: name of the convention that was scored by.
     """
     columns = [Column("Method", number=False), *(titled(measure) for measure in SHOWN)]
     lines = read_summary(summary)
@@ -59,7 +67,10 @@ def write_lesions(
         return [named(method, bases), *(measured(own, measure) for measure in SHOWN)]
 
     # What has no threshold has none of the others either.
-    missing = missing_notes(lines, (LESION_SENSITIVITY @ VALIDATION, LESION_F1 @ VALIDATION))
-    notes = [*NOTES, SUMMARY_NOTE, *bold_notes(lines), *unmarked_notes(lines), *missing]
+    told = [LESION_SENSITIVITY @ VALIDATION, LESION_F1 @ VALIDATION]
+    # under another convention a distance may have no value where all others do
+    told += [HD95 @ VALIDATION] if HD95.name in convention(empty).values else []
+    missing = missing_notes(lines, told)
+    notes = [*NOTES, empty_note(empty), SUMMARY_NOTE, *bold_notes(lines), *unmarked_notes(lines), *missing]
     highest = ceiling_lines(ceilings, SHOWN)
     write_all(by_block("Lesions as objects", columns, lines, row, notes, bases, highest), csv, tex, html)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from madad.evaluation.metrics.empty_masks import convention
 from madad.evaluation.results.collected import BLOCK, block_title
 from madad.evaluation.results.measures import by_key
 from madad.evaluation.results.metric import Measure
@@ -55,6 +56,15 @@ def bold_notes(lines: pd.DataFrame) -> list[str]:
         f"One training run (seed) of {names}: how far another training would move its numbers is unknown, so that no method is "
         "set in bold by comparison with it, nor is it. Intervals are those of these trained models on other subjects.",
     ]
+
+
+def empty_note(name: str) -> str:
+    """Return the convention for empty masks behind a table.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    return f"Empty masks: {convention(name).note} (evaluation.empty_masks: {name})."
 
 
 def unmarked_notes(lines: pd.DataFrame) -> list[str]:

@@ -31,7 +31,7 @@ from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames, table_writer
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, plain
 from madad.reporting.tables.ceilings import CEILING_NOTE, ceiling_lines
-from madad.reporting.tables.notes import ORACLE_NOTE, SUMMARY_NOTE, bold_notes, head, missing_notes, unmarked_notes
+from madad.reporting.tables.notes import ORACLE_NOTE, SUMMARY_NOTE, bold_notes, empty_note, head, missing_notes, unmarked_notes
 
 Row = Callable[[str, pd.DataFrame], list[Cell]]
 MAIN = AUPRC @ PER_SUBJECT
@@ -71,6 +71,7 @@ def write_headline(
     html: Path,
     fragment: Path,
     ceilings: Path | None = None,
+    empty: str = "madad",
 ) -> None:
     """Write the table that the report opens with.
 
@@ -80,6 +81,7 @@ def write_headline(
         bases: card of each method's name.
         tracks: labels that the training of each method saw, and that of its parts.
         ceilings: summary of the reference masks.
+        empty: name of the convention that was scored by.
     """
     lines, trained = read_summary(summary), read_trainings(trainings)
     columns = [
@@ -100,7 +102,8 @@ def write_headline(
         ]
         return [*shown, _parameters(_of_block(trained, method, own)), seeds, spread]
 
-    notes = [SUMMARY_NOTE, *bold_notes(lines), ORACLE_NOTE, *unmarked_notes(lines), *missing_notes(lines, HEADLINE)]
+    told = [ORACLE_NOTE, empty_note(empty), *unmarked_notes(lines), *missing_notes(lines, HEADLINE)]
+    notes = [SUMMARY_NOTE, *bold_notes(lines), *told]
     table = by_block(
         "Headline: every method on every test set", columns, lines, row, notes, bases, ceiling_lines(ceilings, HEADLINE)
     )
@@ -109,7 +112,7 @@ def write_headline(
 
 
 def write_thresholds(
-    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None
+    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None, empty: str = "madad"
 ) -> None:
     """Write Dice under every way of choosing the threshold, from the same maps."""
     columns = [Column("Method", number=False), *(titled(measure) for measure in THRESHOLDS)]
@@ -118,7 +121,7 @@ def write_thresholds(
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
         return [named(method, bases), *(measured(own, measure) for measure in THRESHOLDS)]
 
-    notes = [SUMMARY_NOTE, *bold_notes(lines), ORACLE_NOTE, *missing_notes(lines, THRESHOLDS)]
+    notes = [SUMMARY_NOTE, *bold_notes(lines), ORACLE_NOTE, empty_note(empty), *missing_notes(lines, THRESHOLDS)]
     highest = ceiling_lines(ceilings, THRESHOLDS)
     write_all(by_block("One set of maps, five thresholds: Dice", columns, lines, row, notes, bases, highest), csv, tex, html)
 

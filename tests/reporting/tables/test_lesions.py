@@ -51,6 +51,20 @@ def test_missing_threshold_is_said(tmp_path) -> None:
     assert "samples without a value: weak 48" in page
 
 
+def test_convention_for_empty_masks_is_named_and_missing_distances_are_counted(tmp_path) -> None:
+    def change(rows: pd.DataFrame) -> pd.DataFrame:
+        lost = (rows["method"] == "weak") & (rows["protocol"] == "validation") & (rows["metric"] == "hd95")
+        return rows.assign(value=rows["value"].mask(lost))
+
+    summary = implanted_results.build(tmp_path, change=change).summary
+    for name in ("madad", "metrics_reloaded", "panoptica_isles"):
+        paths = {kind: tmp_path / f"{name}.{kind}" for kind in ("csv", "tex", "html")}
+        write_lesions(summary, {}, **paths, empty=name)
+        page = paths["html"].read_text()
+        assert f"(evaluation.empty_masks: {name})" in page
+        assert ("samples without a value: weak" in page) == (name == "metrics_reloaded")
+
+
 def test_no_lesion_gives_an_empty_table(tmp_path) -> None:
     collect([], tmp_path / "m.csv")
     summarise(tmp_path / "m.csv", tmp_path / "s.csv")

@@ -63,6 +63,13 @@ def test_methods_stand_in_the_order_of_the_configuration(toy, tmp_path) -> None:
     assert [row["Method"] for row in csv.DictReader((tmp_path / "table.csv").open())] == ["intensity", "ddpm"] * 2
 
 
+def test_tables_of_dice_name_the_convention_for_empty_masks(toy, tmp_path) -> None:
+    write_thresholds(toy.summary, toy.bases, **paths(tmp_path), empty="panoptica_brats")
+    assert "preset BRATS" in (tmp_path / "table.html").read_text()
+    headline(toy, tmp_path)
+    assert "(evaluation.empty_masks: madad)" in (tmp_path / "table.html").read_text()
+
+
 def test_oracles_are_called_so(toy, tmp_path) -> None:
     headline(toy, tmp_path)
     assert "Oracle thresholds have seen the test labels" in (tmp_path / "table.html").read_text()
