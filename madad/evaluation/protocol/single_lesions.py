@@ -7,7 +7,7 @@ import numpy as np
 from madad.core.io.manifest import Row
 from madad.core.shapes import Vector3
 from madad.evaluation.metrics.connected_components import components
-from madad.evaluation.metrics.lesion_contrast import lesion_contrast
+from madad.evaluation.metrics.lesion_contrast import FARTHEST_MM, lesion_contrast
 from madad.evaluation.metrics.lesion_detection import MIN_VOXELS, ONE_IN, matches
 from madad.evaluation.results.single_lesions import as_text
 
@@ -22,12 +22,16 @@ def contrasts(image: np.ndarray, lesion: np.ndarray, brain: np.ndarray, spacing_
         spacing_mm: edges of a voxel along (S, H, W).
     """
     inside = lesion & brain
-    parts = components(inside)
+    parts, margin = components(inside), int(np.ceil(FARTHEST_MM / min(spacing_mm))) + 1
     found = []
     for number in range(parts.number):
-        one = np.zeros_like(inside)
-        one.ravel()[parts.places[parts.members == number]] = True
-        found.append(lesion_contrast(image, one, brain, spacing_mm, lesion))
+        at = np.stack(np.unravel_index(parts.places[parts.members == number], inside.shape))
+        # what is farther away decides nothing, and would be looked at for every lesion
+        low = np.maximum(at.min(axis=1) - margin, 0)
+        near = tuple(map(slice, low, at.max(axis=1) + margin + 1))
+        one = np.zeros_like(inside[near])
+        one[tuple(at - low[:, None])] = True
+        found.append(lesion_contrast(image[near], one, brain[near], spacing_mm, lesion[near]))
     return tuple(found)
 
 
