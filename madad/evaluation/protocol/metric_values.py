@@ -43,7 +43,7 @@ def surface_values(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Se
     """Return every metric of the surfaces of two masks.
 
     Args:
-        prediction: (S, H, W) bool.
+        prediction: (S, H, W) bool; where a mask is empty, in the box whose diagonal stands for the distance.
         reference: (S, H, W) bool.
         spacing_mm: voxel size in the same order.
     """

@@ -86,7 +86,7 @@ def _empty(empty: Empty | None) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return "as computed"
-    return "image's diagonal" if value == IMAGE_DIAGONAL else f"{value:g}".replace("nan", "NaN")
+    return "brain's diagonal" if value == IMAGE_DIAGONAL else f"{value:g}".replace("nan", "NaN")
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -135,13 +135,13 @@ FALSE_POSITIVE_ML = register(Metric(
 ))
 HD95 = register(Metric(
     "hd95", "surfaces", surfaces.hd95, "HD95",
-    "95th percentile of surface distances, the image's diagonal when nothing is predicted",
+    "95th percentile of surface distances, the diagonal of the brain's bounding box when nothing is predicted",
     empty=FARTHEST, better=-1, unit="mm", summarised=(VALIDATION,),
     scale="positive",
 ))
 HD95_PENALTY = register(Metric(
     "hd95_penalty", "surfaces", surfaces.hd95_penalty, "HD95, penalties",
-    "share of samples where nothing is predicted, so that HD95 is the image's diagonal",
+    "share of samples where nothing is predicted, so that HD95 is the diagonal of the brain's bounding box",
     empty=PENALISED, summarised=(VALIDATION,), interval=False,
 ))
 NSD_2MM = register(Metric(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from madad.evaluation.results.measures import FROC_SENSITIVITIES
+from madad.evaluation.results.metric import Measure
 from madad.evaluation.results.metric_table import (
     FALSE_POSITIVE_COMPONENTS,
     HD95,
@@ -21,7 +23,7 @@ from madad.evaluation.results.metric_table import (
 )
 from madad.evaluation.results.protocol_table import VALIDATION
 from madad.evaluation.statistics.summary import read_summary
-from madad.reporting.layout.table_writer import Cell, Column
+from madad.reporting.layout.table_writer import Cell, Column, number
 from madad.reporting.tables.ceilings import ceiling_lines
 from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, missing_notes, unmarked_notes
 from madad.reporting.tables.results import by_block, measured, named, titled, write_all
@@ -39,6 +41,8 @@ NOTES = (
     "FROC: a lesion is found when a tenth of it is predicted, and a component that touches no lesion is a false positive. "
     "Threshold with the best pooled Dice on validation subjects with lesions; FROC: that with so many false positives a scan, "
     "over all test scans and all lesions of the test set together.",
+    "HD95 of a subject in whom nothing is predicted is the diagonal of the brain's bounding box; so many of how many subjects "
+    "carry this penalty stands beside it (means over seeds and samples of a subject, so that parts of one can occur).",
 )
 
 
@@ -56,10 +60,21 @@ def write_lesions(
     lines = read_summary(summary)
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
-        return [named(method, bases), *(measured(own, measure) for measure in SHOWN)]
+        return [named(method, bases), *(_shown(own, measure) for measure in SHOWN)]
 
     # What has no threshold has none of the others either.
     missing = missing_notes(lines, (LESION_SENSITIVITY @ VALIDATION, LESION_F1 @ VALIDATION))
     notes = [*NOTES, SUMMARY_NOTE, *bold_notes(lines), *unmarked_notes(lines), *missing]
     highest = ceiling_lines(ceilings, SHOWN)
     write_all(by_block("Lesions as objects", columns, lines, row, notes, bases, highest), csv, tex, html)
+
+
+def _shown(own: pd.DataFrame, measure: Measure) -> Cell:
+    """Return a measure of one method as a cell; the penalties of HD95 as how many of how many subjects have one."""
+    if measure.metric != HD95_PENALTY or measure.key not in own.index:
+        return measured(own, measure)
+    line = own.loc[measure.key]
+    share, subjects = float(line["value"]), int(line["subjects"])
+    if not math.isfinite(share):
+        return number(math.nan)
+    return Cell(f"{round(share * subjects, 1):g} of {subjects}", share, subjects=subjects)
