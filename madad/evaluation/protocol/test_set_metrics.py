@@ -9,6 +9,7 @@ import numpy as np
 from madad.evaluation.metrics.ordinal_scores import ScoreCode, to_scores
 from madad.evaluation.metrics.thresholds import Choice
 from madad.evaluation.metrics.voxel_metrics import dice_curve, precision_at_recall
+from madad.evaluation.protocol.inputs import HEALTHY, UNKNOWN
 from madad.evaluation.protocol.metric_values import detection_values
 from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable, SampleIdentity
 from madad.evaluation.results.metric import Metric
@@ -75,19 +76,22 @@ def _weighted(metric: Metric, coarse: np.ndarray) -> Callable[[np.ndarray], np.n
 
 
 def add_detection(tested: Sequence[SampleIdentity], scores: Mapping[str, Sequence[float]], table: LongTable) -> None:
-    """Add how well each subject score separates the healthy from the rest; samples without a score are left out.
+    """Add how well each subject score separates the healthy from patients.
+
+    Samples without a score, and those of whom nobody knows whether they are healthy, are left out.
 
     Args:
         tested: the test samples.
         scores: (N,) of each reduction.
     """
-    diseased = np.array([one.group != "healthy" for one in tested], dtype=bool)
+    healthy, unknown = (np.array([one.group == group for one in tested], dtype=bool) for group in (HEALTHY, UNKNOWN))
+    diseased = ~healthy & ~unknown
     subjects = np.array([one.subject for one in tested], dtype=object)
     for reduction, values in scores.items():
         values = np.asarray(values, dtype=np.float64)
         there = np.isfinite(values)
-        found = detection_values(values[there & ~diseased], values[there & diseased])
-        groups = (len(set(subjects[there & ill])) for ill in (~diseased, diseased))
+        found = detection_values(values[there & healthy], values[there & diseased])
+        groups = (len(set(subjects[there & ill])) for ill in (healthy, diseased))
         bounds = auroc_interval(found[SUBJECT_AUROC.name], *groups)
         table.add_all(WHOLE_TEST_SET, reduction, found | _bounds(SUBJECT_AUROC, *bounds))
 
