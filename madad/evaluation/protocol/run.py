@@ -91,6 +91,7 @@ def evaluate(
     test_set_metrics.add_pooled(first.with_lesion, coarse, first.evidence.test, choices, table, plan.code)
     test_set_metrics.add_detection(first.tested, _subject_scores(rows), table)
     froc.add_froc(cuts.froc, [one.responses for one in scored if one.responses], table)
+    test_set_metrics.add_reasons(choices, first.evidence, cuts.published is not None, table)
     unmarked = first.marked.count(False) if first.marked else np.nan
     table.add(WHOLE_TEST_SET, VOLUMES.name, UNMARKED.name, unmarked)
     first.means.write(Path(out).with_name(NAME))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from madad.evaluation.metrics.ordinal_scores import ScoreCode, to_scores
-from madad.evaluation.metrics.thresholds import Choice
+from madad.evaluation.metrics.thresholds import NO_LESION_TEST, NO_LESION_VALIDATION, Choice, Evidence, reason_code
 from madad.evaluation.metrics.voxel_metrics import dice_curve, precision_at_recall
 from madad.evaluation.protocol.inputs import HEALTHY, UNKNOWN
 from madad.evaluation.protocol.metric_values import detection_values
@@ -15,13 +15,14 @@ from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable, Sampl
 from madad.evaluation.results.metric import Metric
 from madad.evaluation.results.metric_table import (
     DICE_POOLED,
+    NO_VALUE,
     PRECISION_AT_RECALL,
     SUBJECT_AUROC,
     VOXEL_SHARE_HEALTHY,
     VOXEL_SHARE_LESION,
     of_family,
 )
-from madad.evaluation.results.protocol_table import POOLED, RECALL_POINT, SCORE_POINT
+from madad.evaluation.results.protocol_table import POOLED, PUBLISHED, RECALL_POINT, SCORE_POINT
 from madad.evaluation.statistics.intervals import auroc_interval, jackknife_interval
 
 # Resamples of pooled metrics work on this many groups of scores; the metric itself is exact.
@@ -94,6 +95,22 @@ def add_detection(tested: Sequence[SampleIdentity], scores: Mapping[str, Sequenc
         groups = (len(set(subjects[there & ill])) for ill in (healthy, diseased))
         bounds = auroc_interval(found[SUBJECT_AUROC.name], *groups)
         table.add_all(WHOLE_TEST_SET, reduction, found | _bounds(SUBJECT_AUROC, *bounds))
+
+
+def add_reasons(choices: Mapping[str, Choice], evidence: Evidence, published: bool, table: LongTable) -> None:
+    """Add for every protocol why it has no value, 0 where it has one.
+
+    Args:
+        choices: thresholds by protocol.
+        evidence: what they were chosen on.
+        published: whether the method's paper has a protocol.
+    """
+    reasons = {protocol: choice.reason for protocol, choice in choices.items()}
+    if published:
+        reasons[PUBLISHED.name] = "" if evidence.validation[1].any() else NO_LESION_VALIDATION
+    reasons[POOLED.name] = "" if evidence.test[1].any() else NO_LESION_TEST
+    for protocol, reason in reasons.items():
+        table.add(WHOLE_TEST_SET, protocol, NO_VALUE.name, reason_code(reason))
 
 
 def _add_curves(counts: np.ndarray, table: LongTable, code: ScoreCode) -> None:

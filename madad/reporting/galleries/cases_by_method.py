@@ -162,7 +162,7 @@ def _scale(maps: Maps, cases: Sequence[Case]) -> Normalize:
 
 def _titles(sheet: Sheet, title: str, by: str, cases: Sequence[Case]) -> None:
     sheet.text(0, 0, title, fontsize=10, fontweight="bold")
-    others = "the healthy subject" + (", the one without a reference mask" if cases[-1].why == UNMARKED else "")
+    others = "the healthy subject" + (" and the one without a reference mask" if cases[-1].why == UNMARKED else "")
     rule = f"Best, median and worst sample {by}; {others} with the median score."
     sheet.text(0, 0.21, f"{rule}\n{RULE}", fontsize=7.5)
 

@@ -25,7 +25,7 @@ from madad.evaluation.results.protocol_table import VALIDATION
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout.table_writer import Cell, Column, number
 from madad.reporting.tables.ceilings import ceiling_lines
-from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, missing_notes, unmarked_notes
+from madad.reporting.tables.notes import SUMMARY_NOTE, absent_notes, bold_notes, missing_notes, unmarked_notes
 from madad.reporting.tables.results import by_block, measured, named, titled, write_all
 
 LESIONS = (LESION_SENSITIVITY, LESION_SENSITIVITY_IOU, LESION_PRECISION, FALSE_POSITIVE_COMPONENTS, LESION_F1)
@@ -64,7 +64,7 @@ def write_lesions(
 
     # What has no threshold has none of the others either.
     missing = missing_notes(lines, (LESION_SENSITIVITY @ VALIDATION, LESION_F1 @ VALIDATION))
-    notes = [*NOTES, SUMMARY_NOTE, *bold_notes(lines), *unmarked_notes(lines), *missing]
+    notes = [*NOTES, SUMMARY_NOTE, *bold_notes(lines), *unmarked_notes(lines), *absent_notes(lines, SHOWN), *missing]
     highest = ceiling_lines(ceilings, SHOWN)
     write_all(by_block("Lesions as objects", columns, lines, row, notes, bases, highest), csv, tex, html)
 
