@@ -105,7 +105,7 @@ LESIONS = register(Metric(
 LESION_SENSITIVITY = register(Metric(
     "lesion_sensitivity", "lesions", lesion_detection.lesion_sensitivity, "Lesion sensitivity",
     "share of lesions of which a tenth is found",
-    empty=UNDEFINED_WITHOUT_LESION, summarised=(VALIDATION,),
+    empty=UNDEFINED_WITHOUT_LESION, resampled=True, summarised=(VALIDATION,),
 ))
 LESION_SENSITIVITY_IOU = register(Metric(
     "lesion_sensitivity_iou", "lesions", lesion_detection.lesion_sensitivity_iou, "Lesion sensitivity, IoU",

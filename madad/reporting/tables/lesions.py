@@ -40,7 +40,7 @@ NOTES = (
     "of these pairs. Lesion sensitivity alone asks only whether a tenth of a lesion is predicted.",
     "FROC: a lesion is found when a tenth of it is predicted, and a component that touches no lesion is a false positive. "
     "Threshold with the best pooled Dice on validation subjects with lesions; FROC: that with so many false positives a scan, "
-    "over all test scans and all lesions of the test set together.",
+    "over all test scans and all lesions of the test set together, its interval the jackknife over subjects.",
     "HD95 of a subject in whom nothing is predicted is the diagonal of the brain's bounding box; so many of how many subjects "
     "carry this penalty stands beside it (means over seeds and samples of a subject, so that parts of one can occur).",
 )
