@@ -10,7 +10,7 @@ import pytest
 
 from madad.evaluation.protocol.run import evaluate
 from madad.evaluation.results.protocol_table import chosen
-from tests.evaluation.cases import AFFINE, FULL, IDENTITY, PLAIN, SHAPE, Case
+from tests.evaluation.cases import AFFINE, BRAIN, FULL, IDENTITY, PLAIN, SHAPE, Case
 
 CHOSEN = [protocol.name for protocol in chosen()]
 
@@ -29,7 +29,8 @@ PERFECT = {
     "hd95": 0,
     "nsd_2mm": 1,
 }
-DIAGONAL_MM = float(np.linalg.norm(np.array(SHAPE) * AFFINE[0, 0]))
+# of the box around the brain, which is smaller than the image
+DIAGONAL_MM = float(np.linalg.norm(np.ptp(np.argwhere(BRAIN), axis=0) + 1) * AFFINE[0, 0])
 MISSED = {
     "dice": 0,
     "precision": 0,

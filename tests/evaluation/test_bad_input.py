@@ -104,9 +104,11 @@ def test_test_set_without_lesions_says_so(tmp_path: Path, capsys) -> None:
     rows = Case(tmp_path, {"validation": ["healthy"], "test": ["healthy", "healthy"]}).rows()
     values = whole(rows)
     lost = {key for key in values if key[0] in ("pooled", "oracle_slice", "oracle_test", "pooled_best") or "froc" in key[0]}
-    assert len(lost) > 40 and all(np.isnan(values[key]) for key in lost)
+    reasons = {key: values[key] for key in lost if key[1] == "no_value"}
+    assert reasons == dict.fromkeys([(name, "no_value") for name in ("oracle_test", "pooled", "pooled_best")], 1)
+    assert len(lost) > 40 and all(np.isnan(values[key]) for key in lost - set(reasons))
     assert np.isfinite(by_protocol(rows, "false_positive_components")["healthy_fpr_1"]).all()
-    assert "oracle_test: no threshold, because no test subject has a lesion" in capsys.readouterr().err
+    assert "oracle_test: no threshold, because no test subject has a marked lesion" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("group", ["patient", "healthy"])
@@ -119,7 +121,8 @@ def test_one_subject_is_enough_for_a_table(tmp_path: Path, group: str) -> None:
 def test_no_subject_at_all(tmp_path: Path) -> None:
     rows = Case(tmp_path, {"validation": [], "test": []}).rows()
     assert rows and not any(row["sample"] for row in rows)
-    assert all(row["value"] == "nan" for row in rows)
+    assert all(row["value"] == "nan" for row in rows if row["metric"] != "no_value")
+    assert {row["value"] for row in rows if row["metric"] == "no_value"} == {"1", "2", "3", "4"}
 
 
 def test_nobody_healthy(tmp_path: Path, capsys) -> None:

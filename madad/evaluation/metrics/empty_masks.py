@@ -4,7 +4,7 @@ The field has not agreed on them: `CONVENTIONS` holds ours and those of other pa
 
 NaN means that a metric is not defined; such values are written as NaN and counted, never dropped silently.
 Source: the empty-set rules of Maier-Hein et al. 2024 (Metrics Reloaded, doi:10.1038/s41592-023-02151-z), with Dice and
-precision of a missed or invented lesion set to the worst value, and a distance to nothing to the largest in the image.
+precision of a missed or invented lesion set to the worst value, and a distance to nothing to the largest in the brain.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Empty(NamedTuple):
         return self.reference if reference_empty else None
 
 
-# Replaced by the diagonal of the image in mm, which `madad.evaluation.metrics.surfaces` measures.
-IMAGE_DIAGONAL = np.inf
+# Replaced by the diagonal of the box around the brain in mm, which `madad.evaluation.metrics.surfaces` measures.
+BRAIN_DIAGONAL = np.inf
 
 # Perfect when nothing is there and nothing is predicted, else the worst value.
 WORST = Empty(both=1.0, prediction=0.0, reference=0.0)
 # As before, but undefined without a lesion to find.
 UNDEFINED_WITHOUT_LESION = Empty(both=1.0, prediction=0.0, reference=np.nan)
-FARTHEST = Empty(both=0.0, prediction=IMAGE_DIAGONAL, reference=IMAGE_DIAGONAL)
+FARTHEST = Empty(both=0.0, prediction=BRAIN_DIAGONAL, reference=BRAIN_DIAGONAL)
 # Whether `FARTHEST` stands for a distance that does not exist.
 PENALISED = Empty(both=0.0, prediction=1.0, reference=1.0)
 # Counts and volumes: the formula is right for empty masks too.
@@ -68,7 +68,8 @@ class Convention:
 
 OURS = Convention(
     "madad",
-    "where nothing is predicted Dice, F1 and NSD are 0 and HD95 is the diagonal of the image; where nothing is there either, "
+    "where nothing is predicted Dice, F1 and NSD are 0 and HD95 is the diagonal of the brain's box; "
+    "where nothing is there either, "
     "Dice, F1 and NSD are 1 and HD95 is 0",
 )
 METRICS_RELOADED = Convention(

@@ -22,7 +22,7 @@ class SurfaceDistances(NamedTuple):
     Attributes:
         there: (N,) from every surface voxel of the prediction to the reference; empty when a mask is.
         back: (M,) from every surface voxel of the reference to the prediction; empty when a mask is.
-        diagonal: of the image.
+        diagonal: of the box that the masks fill.
         area: mm² of both surfaces; 0 when a mask is empty.
         near: mm² of them that are within `TOLERANCE_MM` of the other one.
     """
@@ -56,7 +56,7 @@ def hd95(distances: SurfaceDistances) -> float:
 
 
 def hd95_penalty(distances: SurfaceDistances) -> float:
-    """Return 0: two surfaces have a distance. Where a mask is empty 1 is declared, and `hd95` is the image's diagonal."""
+    """Return 0: two surfaces have a distance. Where a mask is empty 1 is declared, and `hd95` is the box's diagonal."""
     return 0.0
 
 

@@ -27,9 +27,26 @@ class Choice:
     reason: str = ""
 
 
-NO_LESION_TEST = "no test subject has a lesion"
-NO_LESION_VALIDATION = "no validation subject has a lesion"
+NO_LESION_TEST = "no test subject has a marked lesion"
+NO_LESION_VALIDATION = "no validation subject has a marked lesion"
 NO_HEALTHY = "there is no healthy validation subject"
+TOO_FEW_HEALTHY = "healthy validation subjects are too few, 9 are needed"
+# In the long table a reason is its place here, from 1.
+REASONS = (NO_LESION_TEST, NO_LESION_VALIDATION, NO_HEALTHY, TOO_FEW_HEALTHY)
+
+
+def reason_code(reason: str) -> int:
+    """Return the place in `REASONS` of the words that a reason ends with, from 1; 0 for none.
+
+    Raises:
+        ValueError: the reason is not among them.
+    """
+    if not reason:
+        return 0
+    known = [place for place, words in enumerate(REASONS, start=1) if reason.endswith(words)]
+    if not known:
+        raise ValueError(f"{reason!r} is not among the reasons of the long table")
+    return known[0]
 
 
 @dataclass
@@ -88,7 +105,7 @@ def conformal(by_subject: list[int]) -> Choice:
     """
     position = -(-(len(by_subject) + 1) * CONFORMAL_TENTHS // 10)
     if position > len(by_subject):
-        return Choice(None, f"{len(by_subject)} healthy validation subjects are too few, 9 are needed")
+        return Choice(None, f"{len(by_subject)} {TOO_FEW_HEALTHY}")
     return Choice(sorted(by_subject)[position - 1])
 
 

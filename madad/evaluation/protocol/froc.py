@@ -14,6 +14,7 @@ from madad.evaluation.protocol.records import Record
 from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable
 from madad.evaluation.results.metric_table import FROC_FALSE_POSITIVES, FROC_SENSITIVITY, LESION_SENSITIVITY
 from madad.evaluation.results.protocol_table import FALSE_POSITIVES, FROC_POINT, froc
+from madad.evaluation.statistics.intervals import jackknife_interval
 
 # Shares of healthy-tissue voxels above the thresholds, strictest first.
 RATES = tuple(0.08 / 2**step for step in range(13, -1, -1))
@@ -59,13 +60,19 @@ def _false_components(prediction: np.ndarray, reference: np.ndarray, min_compone
     return int(np.count_nonzero(counted))
 
 
-def add_froc(cuts: Sequence[int], responses: Sequence[Responses], table: LongTable) -> None:
+def add_froc(cuts: Sequence[int], responses: Sequence[Responses], subjects: Sequence[str], table: LongTable) -> None:
     """Add the curve, and the sensitivity at given numbers of false positives per scan.
 
     The sensitivity is that of all lesions of the test set together, the false positives are averaged over all its scans,
     healthy ones included. Between the points of the curve, and from (0, 0) to the first, lines are drawn; beyond the last
     the curve stays where it is. Where false positives flow together their number falls; what was reached before counts.
-    Source: Bunch et al. 1978 (doi:10.1117/12.955926); the numbers per scan are those of the LUNA16 challenge.
+    Source: Bunch et al. 1978 (doi:10.1117/12.955926); the numbers per scan are those of the LUNA16 challenge. The interval is
+    that of the jackknife over subjects, each with its lesions and its false positives.
+
+    Args:
+        cuts: of `thresholds`.
+        responses: of every scan whose lesions are known.
+        subjects: whose scan each is.
     """
     detections = np.concatenate([one.detections for one in responses]) if responses else np.zeros(0)
     false_positives, sensitivity = np.full(len(RATES), np.nan), np.full(len(RATES), np.nan)
@@ -77,8 +84,28 @@ def add_froc(cuts: Sequence[int], responses: Sequence[Responses], table: LongTab
             WHOLE_TEST_SET, f"{FROC_POINT}{point:02d}", {FROC_FALSE_POSITIVES.name: number, FROC_SENSITIVITY.name: found}
         )
     for number in FALSE_POSITIVES:
-        found = sensitivity_at(number, false_positives, sensitivity)
-        table.add(WHOLE_TEST_SET, froc(number).name, LESION_SENSITIVITY.name, found)
+        found = {LESION_SENSITIVITY.name: sensitivity_at(number, false_positives, sensitivity)}
+        bounds = _bounds(number, cuts, responses, subjects) if np.isfinite(sensitivity).all() else (np.nan, np.nan)
+        found |= {LESION_SENSITIVITY.bound(end).name: bound for end, bound in zip(("low", "high"), bounds, strict=True)}
+        table.add_all(WHOLE_TEST_SET, froc(number).name, found)
+
+
+def _bounds(number: float, cuts: Sequence[int], responses: Sequence[Responses], subjects: Sequence[str]) -> tuple[float, float]:
+    """Return the 95 % interval over subjects of the sensitivity at a number of false positives per scan."""
+    alarms = np.stack([one.false_positives for one in responses])
+    hits = np.array([[np.count_nonzero(one.detections >= cut) for cut in cuts] for one in responses])
+    lesions = np.array([one.detections.size for one in responses])
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            curves = zip(
+                weights @ alarms / weights.sum(axis=1)[:, None], weights @ hits / (weights @ lesions)[:, None], strict=True
+            )
+            return np.array([sensitivity_at(number, *curve) for curve in curves])
+
+    # subjects with many lesions decide: the effective number of subjects is that of their lesions
+    found = jackknife_interval(statistic, subjects, LESION_SENSITIVITY.scale, lesions)
+    return found.low, found.high
 
 
 def sensitivity_at(number: float, false_positives: np.ndarray, sensitivity: np.ndarray) -> float:

@@ -21,6 +21,8 @@ from madad.evaluation.metrics.ordinal_scores import ScoreCode
 from madad.evaluation.results.long_table import SampleIdentity
 
 TEST, VALIDATION, HEALTHY = "test", "validation", "healthy"
+# Nothing says whether a subject of this group is healthy.
+UNKNOWN = "unknown"
 # Attribute of maps that holds the `content` of the pack of a split, from inference.
 CONTENT = "content_"
 
@@ -164,7 +166,8 @@ def _jobs_of(source: Source, identity: dict, stack: ExitStack, grids: list, cali
         maps.row(pack.split, name)
     if len(pack):
         grids.append((pack.path, Grid(pack.shape, pack.spacing_mm, pack.affine)))
-    return [Job(source, index, _identity_of(pack, index), pack.marked(index)) for index in range(len(pack))]
+    known = [pack.marked(index) and group != UNKNOWN for index, group in enumerate(pack.groups)]
+    return [Job(source, index, _identity_of(pack, index), marked) for index, marked in enumerate(known)]
 
 
 def _identity_of(pack: Pack, index: int) -> SampleIdentity:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from madad.evaluation.metrics.empty_masks import FORMULA, IMAGE_DIAGONAL, OURS, Convention
+from madad.evaluation.metrics.empty_masks import BRAIN_DIAGONAL, FORMULA, OURS, Convention
 from madad.evaluation.metrics.lesion_detection import LesionCounts
 from madad.evaluation.metrics.reconstruction import Reconstruction
 from madad.evaluation.metrics.subject_metrics import SubjectScores
@@ -46,7 +46,7 @@ def surface_values(
     """Return every metric of the surfaces of two masks.
 
     Args:
-        prediction: (S, H, W) bool.
+        prediction: (S, H, W) bool; where a mask is empty, in the box whose diagonal stands for the distance.
         reference: (S, H, W) bool.
         spacing_mm: voxel size in the same order.
         convention: values for empty masks.
@@ -54,7 +54,7 @@ def surface_values(
     empty = (not prediction.any(), not reference.any())
     distances = surface_distances(prediction, reference, spacing_mm)
     values = {metric.name: metric.value(distances, *empty, convention) for metric in of_family("surfaces")}
-    return {name: distances.diagonal if any(empty) and value == IMAGE_DIAGONAL else value for name, value in values.items()}
+    return {name: distances.diagonal if any(empty) and value == BRAIN_DIAGONAL else value for name, value in values.items()}
 
 
 def reconstruction_values(one: Reconstruction, healthy: bool) -> Values:

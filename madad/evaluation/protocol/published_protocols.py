@@ -23,6 +23,7 @@ import numpy as np
 from madad.core.errors import UserError
 from madad.core.logs import say, warn
 from madad.evaluation.metrics.ordinal_scores import HALF, ZERO, ScoreCode, count, ordinal_at, to_score
+from madad.evaluation.metrics.thresholds import NO_LESION_VALIDATION
 from madad.evaluation.metrics.voxel_metrics import dice_curve
 from madad.evaluation.protocol.postprocessing import Sizes, published_sizes, remove_small
 from madad.evaluation.results.protocol_table import PUBLISHED
@@ -88,7 +89,7 @@ def choose(validation: np.ndarray, code: ScoreCode = HALF) -> float:
     if validation[1].any():
         threshold = best_by_halving(validation, code)
     else:
-        warn(f"{PUBLISHED.name}: no threshold, because no validation subject has a lesion; its Dice is NaN")
+        warn(f"{PUBLISHED.name}: no threshold, because {NO_LESION_VALIDATION}; its Dice is NaN")
     say(f"threshold {PUBLISHED.name}: {threshold:.4g}")
     return threshold
 

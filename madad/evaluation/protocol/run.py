@@ -93,7 +93,9 @@ def evaluate(
     coarse = [one.coarse for one in scored if one.coarse is not None]
     test_set_metrics.add_pooled(first.with_lesion, coarse, first.evidence.test, choices, table, plan.code)
     test_set_metrics.add_detection(first.tested, _subject_scores(rows), table)
-    froc.add_froc(cuts.froc, [one.responses for one in scored if one.responses], table)
+    answered = [(who.subject, one.responses) for who, one in zip(first.tested, scored, strict=True) if one.responses]
+    froc.add_froc(cuts.froc, [one for _, one in answered], [subject for subject, _ in answered], table)
+    test_set_metrics.add_reasons(choices, first.evidence, cuts.published is not None, table)
     unmarked = first.marked.count(False) if first.marked else np.nan
     table.add(WHOLE_TEST_SET, VOLUMES.name, UNMARKED.name, unmarked)
     first.means.write(Path(out).with_name(NAME))

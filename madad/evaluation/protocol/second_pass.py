@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from madad.evaluation.metrics.bounding_box import bounding_box
 from madad.evaluation.metrics.empty_masks import OURS, Convention
 from madad.evaluation.metrics.lesion_detection import label, match, voxels
 from madad.evaluation.metrics.ordinal_scores import HALF, ScoreCode, count
@@ -179,8 +180,9 @@ class _Sample:
     def _surfaces(self, prediction: np.ndarray) -> Values:
         reference = self.reference
         if not (prediction.any() and reference.any()):
-            # a distance to nothing is the diagonal of the image, not of the box around the brain
-            prediction, reference = (np.full(self.record.shape, mask.any()) for mask in (prediction, reference))
+            # a distance to nothing is the diagonal of the brain's own box: no two voxels of it are farther apart
+            box = bounding_box(self.record.brain)
+            prediction, reference = prediction[box], reference[box]
         return surface_values(prediction, reference, self.plan.grid.spacing_mm, self.plan.convention)
 
     def volume_row(self) -> list[Row]:

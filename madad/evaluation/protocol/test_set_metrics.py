@@ -7,20 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from madad.evaluation.metrics.ordinal_scores import ScoreCode, to_scores
-from madad.evaluation.metrics.thresholds import Choice
+from madad.evaluation.metrics.thresholds import NO_LESION_TEST, NO_LESION_VALIDATION, Choice, Evidence, reason_code
 from madad.evaluation.metrics.voxel_metrics import dice_curve, precision_at_recall
+from madad.evaluation.protocol.inputs import HEALTHY, UNKNOWN
 from madad.evaluation.protocol.metric_values import detection_values
 from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable, SampleIdentity
 from madad.evaluation.results.metric import Metric
 from madad.evaluation.results.metric_table import (
     DICE_POOLED,
+    NO_VALUE,
     PRECISION_AT_RECALL,
     SUBJECT_AUROC,
     VOXEL_SHARE_HEALTHY,
     VOXEL_SHARE_LESION,
     of_family,
 )
-from madad.evaluation.results.protocol_table import POOLED, RECALL_POINT, SCORE_POINT
+from madad.evaluation.results.protocol_table import POOLED, PUBLISHED, RECALL_POINT, SCORE_POINT
 from madad.evaluation.statistics.intervals import auroc_interval, jackknife_interval
 
 # Resamples of pooled metrics work on this many groups of scores; the metric itself is exact.
@@ -75,21 +77,40 @@ def _weighted(metric: Metric, coarse: np.ndarray) -> Callable[[np.ndarray], np.n
 
 
 def add_detection(tested: Sequence[SampleIdentity], scores: Mapping[str, Sequence[float]], table: LongTable) -> None:
-    """Add how well each subject score separates the healthy from the rest; samples without a score are left out.
+    """Add how well each subject score separates the healthy from patients.
+
+    Samples without a score, and those of whom nobody knows whether they are healthy, are left out.
 
     Args:
         tested: the test samples.
         scores: (N,) of each reduction.
     """
-    diseased = np.array([one.group != "healthy" for one in tested], dtype=bool)
+    healthy, unknown = (np.array([one.group == group for one in tested], dtype=bool) for group in (HEALTHY, UNKNOWN))
+    diseased = ~healthy & ~unknown
     subjects = np.array([one.subject for one in tested], dtype=object)
     for reduction, values in scores.items():
         values = np.asarray(values, dtype=np.float64)
         there = np.isfinite(values)
-        found = detection_values(values[there & ~diseased], values[there & diseased])
-        groups = (len(set(subjects[there & ill])) for ill in (~diseased, diseased))
+        found = detection_values(values[there & healthy], values[there & diseased])
+        groups = (len(set(subjects[there & ill])) for ill in (healthy, diseased))
         bounds = auroc_interval(found[SUBJECT_AUROC.name], *groups)
         table.add_all(WHOLE_TEST_SET, reduction, found | _bounds(SUBJECT_AUROC, *bounds))
+
+
+def add_reasons(choices: Mapping[str, Choice], evidence: Evidence, published: bool, table: LongTable) -> None:
+    """Add for every protocol why it has no value, 0 where it has one.
+
+    Args:
+        choices: thresholds by protocol.
+        evidence: what they were chosen on.
+        published: whether the method's paper has a protocol.
+    """
+    reasons = {protocol: choice.reason for protocol, choice in choices.items()}
+    if published:
+        reasons[PUBLISHED.name] = "" if evidence.validation[1].any() else NO_LESION_VALIDATION
+    reasons[POOLED.name] = "" if evidence.test[1].any() else NO_LESION_TEST
+    for protocol, reason in reasons.items():
+        table.add(WHOLE_TEST_SET, protocol, NO_VALUE.name, reason_code(reason))
 
 
 def _add_curves(counts: np.ndarray, table: LongTable, code: ScoreCode) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from madad.core.errors import UserError
 from madad.core.provenance import complete
-from madad.evaluation.metrics.empty_masks import FORMULA, IMAGE_DIAGONAL, Empty
+from madad.evaluation.metrics.empty_masks import BRAIN_DIAGONAL, FORMULA, Empty
 from madad.evaluation.results.metric_table import METRICS
 from madad.evaluation.results.protocol_table import FROC_POINT, PROTOCOLS, RECALL_POINT, SCORE_POINT
 
@@ -86,7 +86,7 @@ def _empty(empty: Empty | None) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return "as computed"
-    return "image's diagonal" if value == IMAGE_DIAGONAL else f"{value:g}".replace("nan", "NaN")
+    return "brain's diagonal" if value == BRAIN_DIAGONAL else f"{value:g}".replace("nan", "NaN")
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -6,7 +6,7 @@ it under the protocols of `summarised`, and docs/evaluation.md lists it (`python
 
 from __future__ import annotations
 
-from madad.evaluation.metrics import lesion_detection, reconstruction, subject_metrics, surfaces, voxel_metrics
+from madad.evaluation.metrics import lesion_detection, reconstruction, subject_metrics, surfaces, thresholds, voxel_metrics
 from madad.evaluation.metrics.empty_masks import FARTHEST, FORMULA, PENALISED, UNDEFINED_WITHOUT_LESION, WORST
 from madad.evaluation.results.metric import THRESHOLDED, Family, Metric
 from madad.evaluation.results.protocol_table import (
@@ -28,6 +28,7 @@ from madad.evaluation.results.protocol_table import (
     RECONSTRUCTION,
     VALIDATION,
     VOLUMES,
+    chosen,
 )
 
 METRICS: list[Metric] = []
@@ -104,7 +105,7 @@ LESIONS = register(Metric(
 LESION_SENSITIVITY = register(Metric(
     "lesion_sensitivity", "lesions", lesion_detection.lesion_sensitivity, "Lesion sensitivity",
     "share of lesions of which a tenth is found",
-    empty=UNDEFINED_WITHOUT_LESION, summarised=(VALIDATION,),
+    empty=UNDEFINED_WITHOUT_LESION, resampled=True, summarised=(VALIDATION,),
 ))
 LESION_SENSITIVITY_IOU = register(Metric(
     "lesion_sensitivity_iou", "lesions", lesion_detection.lesion_sensitivity_iou, "Lesion sensitivity, IoU",
@@ -141,7 +142,7 @@ HD95 = register(Metric(
 ))
 HD95_PENALTY = register(Metric(
     "hd95_penalty", "surfaces", surfaces.hd95_penalty, "HD95, penalties",
-    "share of samples where nothing is predicted, so that HD95 is the image's diagonal",
+    "share of samples where nothing is predicted, so that HD95 is the diagonal of the brain's bounding box",
     empty=PENALISED, summarised=(VALIDATION,), interval=False,
 ))
 NSD_2MM = register(Metric(
@@ -218,6 +219,12 @@ LESION_ML = register(Metric(
 UNMARKED = register(Metric(
     "unmarked", "other", None, "Scans without a reference mask", "test scans of patients whose lesions nobody has drawn",
     groups="both", pooled=True, interval=False, digits=0, summarised=(VOLUMES,),
+))
+NO_VALUE = register(Metric(
+    "no_value", "other", None, "Why there is no value",
+    f"0: there is one; {'; '.join(f'{place}: {words}' for place, words in enumerate(thresholds.REASONS, start=1))}",
+    groups="both", pooled=True, interval=False, digits=0, main=False,
+    summarised=(*chosen(), PUBLISHED, POOLED),
 ))
 SECONDS = register(Metric(
     "seconds", "other", None, "Time", "wall time of reconstruction and map",

@@ -42,12 +42,12 @@ CARRIED = {f"implant_{key}": column for key, column in DERIVED.items() if key no
 def write_samples(test_pack: Path, derivation_tables: Iterable[Path], testset: str, out: Path) -> None:
     """Write one row for every sample of a test pack.
 
-    Columns: `testset`, `modality`, `sample`, `subject`, `group` (healthy, patient or implanted), `site` (of acquisition),
+    Columns: `testset`, `modality`, `sample`, `subject`, `group` (healthy, patient, implanted, unknown), `site` (of acquisition),
     `age` (years), `sex`, `lesion_ml` and `lesions` (volume inside the brain, and number as the lesion-wise measures count),
     `volume_ml`, `asked_contrast` and `place` (as ordered for an implanted lesion), `contrast` (signed, of what methods see:
     measured against the healthy image for an implanted lesion, against the tissue around all lesions for real ones),
     `saturated` (share of the lesion at an end of what methods see), `base`, `corruption` and `severity` (of a corrupted
-    copy). What is unknown stays empty.
+    copy). What is unknown stays empty, such as the lesions of a patient without a reference mask.
 
     Args:
         test_pack: of one sequence.
@@ -82,7 +82,8 @@ def _rows(pack: Pack, done: dict[str, Row]) -> Iterator[Row]:
     voxel_ml = float(np.prod(pack.spacing_mm)) / 1000
     for index in range(len(pack)):
         sample = pack.sample(index)
-        yield {**_measured(sample, pack.spacing_mm), **_known(sample, done), **_lesions(sample, voxel_ml)}
+        lesions = _lesions(sample, voxel_ml) if pack.marked(index) else {}
+        yield {**_measured(sample, pack.spacing_mm), **_known(sample, done), **lesions}
 
 
 def _known(sample: Sample, done: dict[str, Row]) -> Row:

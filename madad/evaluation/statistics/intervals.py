@@ -96,6 +96,8 @@ def jackknife_interval(
     if number < FEWEST_SUBJECTS or not np.isfinite(value):
         return Interval(value, np.nan, np.nan, number)
     left_out = _to(statistic((member[None, :] != np.arange(number)[:, None]).astype(np.float64)), scale)
+    if not np.isfinite(left_out).all():
+        return Interval(value, np.nan, np.nan, number)
     weight = np.bincount(member, weights=None if sizes is None else np.asarray(sizes, dtype=np.float64))
     effective = weight.sum() ** 2 / (weight**2).sum()
     variance = (number - 1) / number * float(((left_out - left_out.mean()) ** 2).sum())

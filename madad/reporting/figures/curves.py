@@ -102,7 +102,7 @@ def draw_curves(
     """
     blocks = dict(by_block(points))
     if not blocks:
-        style.save(style.empty("No test subject has a lesion"), png, pdf)
+        style.save(style.empty("No test subject has a marked lesion"), png, pdf)
         return
     methods, titles = method_order.methods_in(table), method_order.titles(blocks, table)
     figure, grid = style.grid(len(blocks), (3.2, 2.9), most=3)
@@ -138,7 +138,7 @@ def draw_score_distributions(metrics: Path, png: Path, pdf: Path) -> None:
     shares = pd.concat([part.assign(tissue=part["metric"]) for part in parts])
     shares = first_seed(shares.assign(score=shares["protocol"].str.removeprefix(SCORE_POINT).astype(float)))
     if shares.empty:
-        style.save(style.empty("No test subject has a lesion"), png, pdf)
+        style.save(style.empty("No test subject has a marked lesion"), png, pdf)
         return
     parts = dict(frames.groups(shares, [*BLOCK, "method"]))
     blocks = [block for block in method_order.blocks_in(table) if any(key[:3] == block for key in parts)]

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from madad.evaluation.protocol.inputs import HEALTHY, UNKNOWN
 from madad.evaluation.results.collected import BLOCK, block_title, read_metrics, select
 from madad.evaluation.results.metric_table import SUBJECT_AUROC, SUBJECT_SCORE
 from madad.evaluation.results.protocol_table import MEAN, P99, VOLUME
@@ -44,7 +45,8 @@ def draw_subject_scores(metrics: Path, png: Path, pdf: Path) -> None:
     bands = figure.subfigures(len(parts), 1, height_ratios=heights, squeeze=False)[:, 0]
     for band, (block, part) in zip(bands, parts.items(), strict=True):
         _band(band, block, part, [method for method in methods if method in set(part["method"])], aurocs)
-    kinds = (("healthy", style.HEALTHY), ("with a lesion", style.LESION))
+    kinds = [("healthy", style.HEALTHY), ("with a lesion", style.LESION)]
+    kinds += [("unknown group", style.GREY)] if (scores["group"] == UNKNOWN).any() else []
     entries = [Line2D([], [], marker="o", ls="none", ms=4, color=colour, label=label) for label, colour in kinds]
     style.legend_below(figure, [*entries, Line2D([], [], marker="|", ls="none", ms=9, mew=1.6, color=style.GREY, label="median")])
     style.save(figure, png, pdf)
@@ -56,10 +58,11 @@ def _aurocs(table: pd.DataFrame) -> dict[tuple, float]:
 
 def _band(band: plt.Figure, block: tuple, part: pd.DataFrame, methods: list[str], aurocs: Mapping[tuple, float]) -> None:
     """Draw the panels of one test set."""
-    sick = part["group"] != "healthy"
-    numbers = {kind: part.loc[chosen, "sample"].nunique() for kind, chosen in (("healthy", ~sick), ("lesion", sick))}
+    groups = part.drop_duplicates("sample")["group"]
+    numbers = {"healthy": int((groups == HEALTHY).sum()), "lesion": int((~groups.isin((HEALTHY, UNKNOWN))).sum())}
+    unknown = f", {number} of unknown group" if (number := int((groups == UNKNOWN).sum())) else ""
     band.suptitle(
-        f"{block_title(*block)} (n = {numbers['healthy']} healthy, {numbers['lesion']} with a lesion)",
+        f"{block_title(*block)} (n = {numbers['healthy']} healthy, {numbers['lesion']} with a lesion{unknown})",
         x=0.01,
         ha="left",
         fontsize=9.5,
@@ -88,15 +91,17 @@ def _band(band: plt.Figure, block: tuple, part: pd.DataFrame, methods: list[str]
 
 def _row(axes: plt.Axes, place: int, own: pd.DataFrame) -> np.ndarray:
     """Draw the dots of one method and return its standardised scores, none where the healthy ones do not differ."""
-    sick = (own["group"] != "healthy").to_numpy()
+    healthy, unknown = ((own["group"] == group).to_numpy() for group in (HEALTHY, UNKNOWN))
     scores = own["value"].to_numpy()
-    spread = scores[~sick].std(ddof=1) if (~sick).sum() > 1 else 0.0
+    spread = scores[healthy].std(ddof=1) if healthy.sum() > 1 else 0.0
     if not spread > 0:
-        why = "healthy scores do not differ" if (~sick).sum() > 1 else "one healthy subject has no spread"
+        why = "healthy scores do not differ" if healthy.sum() > 1 else "one healthy subject has no spread"
         axes.text(0, place, why, ha="center", va="center", fontsize=7.5, color=style.GREY)
         return np.empty(0)
-    standard = (scores - scores[~sick].mean()) / spread
-    for chosen, colour, shift in ((~sick, style.HEALTHY, -0.2), (sick, style.LESION, 0.2)):
+    standard = (scores - scores[healthy].mean()) / spread
+    sick, shown = ~healthy & ~unknown, [(healthy, style.HEALTHY, -0.2)]
+    shown += [(sick, style.LESION, 0.2), *([(unknown, style.GREY, 0.0)] if unknown.any() else [])]
+    for chosen, colour, shift in shown:
         # Jitter from a fixed comb instead of random numbers: the same bytes every time.
         height = place + shift + 0.12 * np.sin(np.arange(chosen.sum()) * 2.4)
         axes.scatter(standard[chosen], height, s=8, color=colour, alpha=0.5, linewidths=0, rasterized=len(own) > 400)

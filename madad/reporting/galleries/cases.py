@@ -1,4 +1,7 @@
-"""Which cases are shown, by rule: best, median and worst by AUPRC, and the healthy subject with the median score."""
+"""Which cases are shown, by rule: best, median and worst by AUPRC, and the healthy subject with the median score.
+
+Of patients without a reference mask that with the median score is shown as well.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,17 @@ from madad.core.io.hdf5 import Maps, Pack
 from madad.evaluation.results.long_table import read
 from madad.evaluation.results.metric import Metric
 from madad.evaluation.results.metric_table import AUPRC, FALSE_POSITIVE_RATE, SUBJECT_SCORE
-from madad.evaluation.results.protocol_table import HEALTHY_FPR_1, P99, PER_SUBJECT, Protocol
+from madad.evaluation.results.protocol_table import HEALTHY_FPR_1, P99, PER_SUBJECT, VOLUME, Protocol
 from madad.reporting.layout.image_grid import box_of, shape_of, turned
 
 SPLIT = "test"
-HEALTHY = "healthy"
-# What healthy subjects are ranked by: their bright false alarms, which the mean of a brain hides.
-HEALTHY_SCORE = P99
+HEALTHY, UNMARKED = "healthy", "unmarked"
+# What subjects without a marked lesion are ranked by: their bright false alarms, which the mean of a brain hides.
+SCORE = P99
 # The threshold whose false positives are reported for a healthy subject.
 HEALTHY_PROTOCOL = HEALTHY_FPR_1
 ALARMS = 0.01  # share of a healthy brain's voxels, the highest, by which its slice is chosen
-RULE = "Slices: with the largest lesion area; in the healthy subject, with most of its highest 1 % of scores."
+RULE = "Slices: with the largest lesion area; without one, with most of the highest 1 % of scores."
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ class Case:
     """One sample of the test pack and why it is shown.
 
     Attributes:
-        why: best, median, worst, only or healthy.
+        why: best, median, worst, only, healthy or unmarked.
         name: of the sample.
-        auprc: its own, or the mean over methods; NaN when it is healthy.
+        auprc: its own, or the mean over methods; NaN when no lesion is marked.
         number: how many it was chosen from.
     """
 
@@ -47,12 +50,14 @@ class Case:
         """Why it is shown, in words."""
         if self.why == HEALTHY:
             return f"healthy, median of {self.number}" if self.number > 1 else "the only healthy one"
+        if self.why == UNMARKED:
+            return f"no reference mask, median of {self.number}" if self.number > 1 else "the only one without a reference mask"
         return f"{self.why} of {self.number}" if self.number > 1 else "the only one"
 
     @property
     def measured(self) -> str:
         """What its number is."""
-        return "FPR" if self.why == HEALTHY else "AUPRC"
+        return {HEALTHY: "FPR", UNMARKED: "volume"}.get(self.why, "AUPRC")
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ class Numbers:
     auprc: Mapping[str, float]
     healthy_score: Mapping[str, float]
     false_positives: Mapping[str, float]
+    unmarked_score: Mapping[str, float]
+    volume_ml: Mapping[str, float]
 
     @classmethod
     def of(cls, metrics: Path) -> Numbers:
@@ -72,11 +79,20 @@ class Numbers:
             wanted = [row for row in rows if (row["metric"], row["protocol"]) == (metric.name, protocol.name)]
             return {row["sample"]: float(row["value"]) for row in wanted if group in ("", row["group"])}
 
-        scores = chosen(SUBJECT_SCORE, HEALTHY_SCORE, HEALTHY)
-        return cls(chosen(AUPRC, PER_SUBJECT), scores, chosen(FALSE_POSITIVE_RATE, HEALTHY_PROTOCOL, HEALTHY))
+        auprc, scores, healthy = chosen(AUPRC, PER_SUBJECT), chosen(SUBJECT_SCORE, SCORE), chosen(SUBJECT_SCORE, SCORE, HEALTHY)
+        unmarked = {name: score for name, score in scores.items() if name not in auprc and name not in healthy}
+        alarms = chosen(FALSE_POSITIVE_RATE, HEALTHY_PROTOCOL, HEALTHY)
+        return cls(auprc, healthy, alarms, unmarked, chosen(SUBJECT_SCORE, VOLUME))
 
     def describe(self, case: Case) -> str:
-        """Return the number to write beside a case: AUPRC, or the share of false positives when it is healthy; empty for none."""
+        """Return the number to write beside a case, empty for none.
+
+        It is the AUPRC; of a healthy one the share of false positives, and without a reference mask the volume above the same
+        threshold.
+        """
+        if case.why == UNMARKED:
+            volume = self.volume_ml.get(case.name, np.nan)
+            return f"{volume:.3g} ml" if np.isfinite(volume) else ""
         if case.why != HEALTHY:
             return f"{self.auprc[case.name]:.2f}"
         share = self.false_positives.get(case.name, np.nan)
@@ -95,11 +111,18 @@ def choose_cases(auprc: Mapping[str, float]) -> list[Case]:
     return cases if len(cases) != 1 else [replace(cases[0], why="only")]
 
 
-def healthy_case(scores: Sequence[Mapping[str, float]]) -> list[Case]:
-    """Return the healthy sample with the median score, or median rank under several methods; none without such samples."""
+def cases_of(numbers: Sequence[Numbers]) -> list[Case]:
+    """Return every case to show: by the mean AUPRC over methods, then a healthy one and one without a reference mask."""
+    mean = pd.DataFrame([own.auprc for own in numbers]).mean(axis=0).to_dict()
+    healthy = median_case(HEALTHY, [own.healthy_score for own in numbers])
+    return [*choose_cases(mean), *healthy, *median_case(UNMARKED, [own.unmarked_score for own in numbers])]
+
+
+def median_case(why: str, scores: Sequence[Mapping[str, float]]) -> list[Case]:
+    """Return the sample with the median score, or median rank under several methods; none without samples."""
     ranks = pd.DataFrame(list(scores)).rank(axis=1).mean(axis=0)
     ranked = sorted((rank, str(name)) for name, rank in ranks.dropna().items())
-    return [Case(HEALTHY, ranked[len(ranked) // 2][1], number=len(ranked))] if ranked else []
+    return [Case(why, ranked[len(ranked) // 2][1], number=len(ranked))] if ranked else []
 
 
 def lesion_slice(lesion: np.ndarray, brain: np.ndarray) -> int:
@@ -149,7 +172,7 @@ def views(pack: Pack, cases: Sequence[Case], predictions: Sequence[Maps]) -> tup
     box = box_of([sample.brain for sample in samples])
     shown = []
     for case, sample in zip(cases, samples, strict=True):
-        if case.why == HEALTHY:
+        if case.why in (HEALTHY, UNMARKED):
             index = alarm_slice([maps.anomaly_map(maps.row(SPLIT, case.name)) for maps in predictions], sample.brain)
         else:
             index = lesion_slice(sample.lesion, sample.brain)

@@ -1,4 +1,4 @@
-"""Pictures of cases that a rule chose, not a person: best, median and worst by AUPRC, and a healthy subject.
+"""Pictures of cases that a rule chose, not a person: best, median and worst by AUPRC, a healthy subject, and an unmarked one.
 
 Axial slices in neurological convention: the patient's left is at the left, anterior is up.
 """
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.colors import Normalize
 
 from madad.core.io.hdf5 import Maps
@@ -20,11 +19,11 @@ from madad.reporting.galleries.cases import (
     HEALTHY,
     RULE,
     SPLIT,
+    UNMARKED,
     Case,
     Numbers,
     View,
-    choose_cases,
-    healthy_case,
+    cases_of,
     opened_test_pack,
     views,
 )
@@ -51,7 +50,7 @@ def draw_gallery(maps: Path, long_table: Path, packs: Sequence[Path], png: Path,
     with ExitStack() as stack:
         predictions, pack = stack.enter_context(Maps(maps)), stack.enter_context(opened_test_pack(packs))
         own = Numbers.of(long_table)
-        cases = [*choose_cases(own.auprc), *healthy_case([own.healthy_score])]
+        cases = cases_of([own])
         if not cases:
             style.save(style.empty("There is no test subject"), png, pdf)
             return
@@ -60,7 +59,7 @@ def draw_gallery(maps: Path, long_table: Path, packs: Sequence[Path], png: Path,
         step = (WIDTH + GAP, WIDTH * shape + GAP)
         right = BESIDE + len(columns) * step[0]
         sheet = Sheet(right + 0.75, ABOVE + len(cases) * step[1])
-        _titles(sheet, _title(predictions), "by AUPRC")
+        _titles(sheet, _title(predictions), "by AUPRC", cases)
         for place, title in enumerate(columns):
             sheet.text(BESIDE + place * step[0] + WIDTH / 2, ABOVE - 0.21, title, ha="center", fontsize=9)
         norm = _scale(predictions, cases)
@@ -103,8 +102,7 @@ def draw_side_by_side(
         predictions = [stack.enter_context(Maps(path)) for path in method_maps]
         pack = stack.enter_context(opened_test_pack(packs))
         own = [Numbers.of(path) for path in method_tables]
-        mean = pd.DataFrame([numbers.auprc for numbers in own]).mean(axis=0).to_dict()
-        cases = [*choose_cases(mean), *healthy_case([numbers.healthy_score for numbers in own])]
+        cases = cases_of(own)
         if not cases:
             style.save(style.empty("There is no test subject"), png, pdf)
             return
@@ -114,7 +112,7 @@ def draw_side_by_side(
         spots = image_grid.places(len(method_maps) + 2, columns, (width, width * shape + 0.2))
         band = spots[-1][1] + width * shape + 0.55
         sheet = Sheet(columns * (width + GAP), 0.62 + band * len(cases))
-        _titles(sheet, _title(predictions[0], "Every method"), "by the mean AUPRC over methods")
+        _titles(sheet, _title(predictions[0], "Every method"), "by the mean AUPRC over methods", cases)
         scales = [_scale(store, cases) for store in predictions]
         for number, (case, view) in enumerate(zip(cases, shown, strict=True)):
             top = 0.62 + number * band
@@ -151,8 +149,8 @@ def _draw_map(axes: plt.Axes, view: View, anomaly_map: np.ndarray, norm: Normali
 def _draw_reference(axes: plt.Axes, view: View, case: Case) -> None:
     image_grid.grey(axes, view.image)
     image_grid.outline(axes, view.lesion, 1.2)
-    if case.why == HEALTHY:
-        image_grid.remark(axes, "no lesion")
+    if case.why in (HEALTHY, UNMARKED):
+        image_grid.remark(axes, "no lesion" if case.why == HEALTHY else "no reference mask")
 
 
 def _scale(maps: Maps, cases: Sequence[Case]) -> Normalize:
@@ -162,9 +160,11 @@ def _scale(maps: Maps, cases: Sequence[Case]) -> Normalize:
     return Normalize(0, float(max(tops, default=1.0)), clip=True)
 
 
-def _titles(sheet: Sheet, title: str, by: str) -> None:
+def _titles(sheet: Sheet, title: str, by: str, cases: Sequence[Case]) -> None:
     sheet.text(0, 0, title, fontsize=10, fontweight="bold")
-    sheet.text(0, 0.21, f"Best, median and worst sample {by}; the healthy subject with the median score.\n{RULE}", fontsize=7.5)
+    others = "the healthy subject" + (" and the one without a reference mask" if cases[-1].why == UNMARKED else "")
+    rule = f"Best, median and worst sample {by}; {others} with the median score."
+    sheet.text(0, 0.21, f"{rule}\n{RULE}", fontsize=7.5)
 
 
 def _title(maps: Maps, whose: str | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from madad.evaluation.metrics.empty_masks import OURS, convention
 from madad.evaluation.results.measures import FROC_SENSITIVITIES
+from madad.evaluation.results.metric import Measure
 from madad.evaluation.results.metric_table import (
     FALSE_POSITIVE_COMPONENTS,
     HD95,
@@ -22,9 +24,16 @@ from madad.evaluation.results.metric_table import (
 )
 from madad.evaluation.results.protocol_table import VALIDATION
 from madad.evaluation.statistics.summary import read_summary
-from madad.reporting.layout.table_writer import Cell, Column
+from madad.reporting.layout.table_writer import Cell, Column, number
 from madad.reporting.tables.ceilings import ceiling_lines
-from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, empty_note, missing_notes, unmarked_notes
+from madad.reporting.tables.notes import (
+    SUMMARY_NOTE,
+    absent_notes,
+    bold_notes,
+    empty_note,
+    missing_notes,
+    unmarked_notes,
+)
 from madad.reporting.tables.results import by_block, measured, named, titled, write_all
 
 LESIONS = (LESION_SENSITIVITY, LESION_SENSITIVITY_IOU, LESION_PRECISION, FALSE_POSITIVE_COMPONENTS, LESION_F1)
@@ -39,7 +48,9 @@ NOTES = (
     "of these pairs. Lesion sensitivity alone asks only whether a tenth of a lesion is predicted.",
     "FROC: a lesion is found when a tenth of it is predicted, and a component that touches no lesion is a false positive. "
     "Threshold with the best pooled Dice on validation subjects with lesions; FROC: that with so many false positives a scan, "
-    "over all test scans and all lesions of the test set together.",
+    "over all test scans and all lesions of the test set together, its interval the jackknife over subjects.",
+    "HD95 of a subject in whom nothing is predicted is the diagonal of the brain's bounding box; so many of how many subjects "
+    "carry this penalty stands beside it (means over seeds and samples of a subject, so that parts of one can occur).",
 )
 
 
@@ -64,13 +75,24 @@ def write_lesions(
     lines = read_summary(summary)
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
-        return [named(method, bases), *(measured(own, measure) for measure in SHOWN)]
+        return [named(method, bases), *(_shown(own, measure) for measure in SHOWN)]
 
     # What has no threshold has none of the others either.
     told = [LESION_SENSITIVITY @ VALIDATION, LESION_F1 @ VALIDATION]
     # under another convention a distance may have no value where all others do
     told += [HD95 @ VALIDATION] if HD95.name in convention(empty).values else []
-    missing = missing_notes(lines, told)
+    missing = [*absent_notes(lines, SHOWN), *missing_notes(lines, told)]
     notes = [*NOTES, empty_note(empty), SUMMARY_NOTE, *bold_notes(lines), *unmarked_notes(lines), *missing]
     highest = ceiling_lines(ceilings, SHOWN)
     write_all(by_block("Lesions as objects", columns, lines, row, notes, bases, highest), csv, tex, html)
+
+
+def _shown(own: pd.DataFrame, measure: Measure) -> Cell:
+    """Return a measure of one method as a cell; the penalties of HD95 as how many of how many subjects have one."""
+    if measure.metric != HD95_PENALTY or measure.key not in own.index:
+        return measured(own, measure)
+    line = own.loc[measure.key]
+    share, subjects = float(line["value"]), int(line["subjects"])
+    if not math.isfinite(share):
+        return number(math.nan)
+    return Cell(f"{round(share * subjects, 1):g} of {subjects}", share, subjects=subjects)

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from madad.evaluation.metrics.empty_masks import convention
+from madad.evaluation.metrics.thresholds import REASONS
 from madad.evaluation.results.collected import BLOCK, block_title
 from madad.evaluation.results.measures import by_key
 from madad.evaluation.results.metric import Measure
-from madad.evaluation.results.metric_table import UNMARKED
+from madad.evaluation.results.metric_table import NO_VALUE, UNMARKED
+from madad.evaluation.results.protocol_table import POOLED, Protocol
+from madad.reporting.layout import frames
 
 SUMMARY_NOTE = (
     "Mean over test subjects with its 95 % interval (Student's t on a logit or logarithmic scale, samples clustered by subject; "
@@ -77,15 +80,58 @@ def unmarked_notes(lines: pd.DataFrame) -> list[str]:
     ]
 
 
+def summary_notes(lines: pd.DataFrame, shown: Sequence[Measure], *others: str) -> list[str]:
+    """Return the notes of a table of the summary: what its numbers and bold mean, `others`, what has no value and why."""
+    about = [SUMMARY_NOTE, *bold_notes(lines), *others, *unmarked_notes(lines)]
+    return [*about, *absent_notes(lines, shown), *missing_notes(lines, shown)]
+
+
+def absent_notes(lines: pd.DataFrame, shown: Sequence[Measure]) -> list[str]:
+    """Return why columns have no value under any method, as the evaluation recorded it; one line per test set and reason.
+
+    Args:
+        lines: the whole summary.
+    """
+    notes = []
+    for block, part in frames.blocks(lines).items():
+        titles: dict[str, list[str]] = {}
+        for measure in shown:
+            if reason := _why_absent(part, measure):
+                titles.setdefault(reason, []).append(measure.title)
+        notes += [f"{block_title(*block)}: no value of {'; '.join(names)}: {reason}." for reason, names in titles.items()]
+    return notes
+
+
 def missing_notes(lines: pd.DataFrame, shown: Sequence[Measure]) -> list[str]:
-    """Return which values are not in a mean, so that none is dropped in silence; one line per test set and measure."""
-    notes, titles = [], {measure.key: measure.title for measure in shown}
-    for (*block, key), part in lines[lines["measure"].isin(titles)].groupby([*BLOCK, "measure"], sort=False):
+    """Return which values are not in a mean, so that none is dropped in silence; one line per test set and measure.
+
+    What `absent_notes` explains is left to it.
+    """
+    notes, measures = [], {measure.key: measure for measure in shown}
+    whole = frames.blocks(lines)
+    for (*block, key), part in lines[lines["measure"].isin(measures)].groupby([*BLOCK, "measure"], sort=False):
         without = part[part["missing"] > 0]
+        if without.empty or _why_absent(whole[block[0], block[1], block[2]], measures[key]):
+            continue
         counts = ", ".join(f"{method} {missing}" for method, missing in zip(without["method"], without["missing"], strict=True))
         if len(without) == len(part) and without["missing"].nunique() == 1:
             counts = f"{without['missing'].iloc[0]} under every method"
-        if len(without):
-            title = f"{block_title(*block)}, {titles[key]}"
-            notes.append(f"{title}: samples without a value: {counts}; the reason is in the log of the evaluation.")
+        title = f"{block_title(*block)}, {measures[key].title}"
+        notes.append(f"{title}: samples without a value: {counts}; the reason is in the log of the evaluation.")
     return notes
+
+
+def _why_absent(part: pd.DataFrame, measure: Measure) -> str:
+    """Return the recorded reason why no method of a block has a value of a measure; empty where one has, or none is recorded."""
+    if part.loc[part["measure"] == measure.key, "value"].notna().any():
+        return ""
+    recorded = part.set_index("measure")["value"]
+    codes = [recorded[key].max() for protocol in _recorded(measure) if (key := (NO_VALUE @ protocol).key) in recorded]
+    return next((REASONS[int(code) - 1] for code in codes if code > 0), "")
+
+
+def _recorded(measure: Measure) -> list[Protocol]:
+    """Return the protocols whose reasons hold for a measure: that of its threshold, and of lesions for what is of them alone."""
+    own, ranking = measure.protocol.name, measure.metric.family == "ranking"
+    cut = [one for one in NO_VALUE.summarised if not ranking and (own == one.name or own.endswith(f"_{one.name}"))]
+    return [*cut, *([POOLED] if measure.metric.groups == "patients" else [])]

@@ -34,7 +34,7 @@ from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames, style
 from madad.reporting.layout.table_writer import Cell, Column, number
 from madad.reporting.tables.ceilings import ceiling_lines
-from madad.reporting.tables.notes import SUMMARY_NOTE, bold_notes, missing_notes
+from madad.reporting.tables.notes import SUMMARY_NOTE, absent_notes, bold_notes, missing_notes
 from madad.reporting.tables.results import by_block, measured, named, write_all
 
 LABELS = "†"  # marks what has seen the labels of the test set
@@ -149,7 +149,8 @@ def write_protocols(
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
         return [named(method, bases), *(measured(own, one.measure) for one in PROTOCOLS)]
 
-    missing = missing_notes(lines, [one.measure for one in PROTOCOLS])
+    missing = absent_notes(read_summary(summary), [one.measure for one in PROTOCOLS])
+    missing += missing_notes(read_summary(summary), [one.measure for one in PROTOCOLS])
     notes = [WHAT_NOTE, LABELS_NOTE, POOLED_NOTE, SUMMARY_NOTE, *bold_notes(lines), *_flips(lines), *missing]
     highest = ceiling_lines(ceilings, [one.measure for one in PROTOCOLS])
     write_all(by_block("Protocol matrix: Dice", columns, lines, row, notes, bases, highest), csv, tex, html)

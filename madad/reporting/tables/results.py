@@ -31,7 +31,7 @@ from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames, table_writer
 from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, plain
 from madad.reporting.tables.ceilings import CEILING_NOTE, ceiling_lines
-from madad.reporting.tables.notes import ORACLE_NOTE, SUMMARY_NOTE, bold_notes, empty_note, head, missing_notes, unmarked_notes
+from madad.reporting.tables.notes import ORACLE_NOTE, SUMMARY_NOTE, absent_notes, empty_note, head, missing_notes, summary_notes
 
 Row = Callable[[str, pd.DataFrame], list[Cell]]
 MAIN = AUPRC @ PER_SUBJECT
@@ -102,8 +102,7 @@ def write_headline(
         ]
         return [*shown, _parameters(_of_block(trained, method, own)), seeds, spread]
 
-    told = [ORACLE_NOTE, empty_note(empty), *unmarked_notes(lines), *missing_notes(lines, HEADLINE)]
-    notes = [SUMMARY_NOTE, *bold_notes(lines), *told]
+    notes = summary_notes(lines, HEADLINE, ORACLE_NOTE, empty_note(empty))
     table = by_block(
         "Headline: every method on every test set", columns, lines, row, notes, bases, ceiling_lines(ceilings, HEADLINE)
     )
@@ -121,7 +120,7 @@ def write_thresholds(
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
         return [named(method, bases), *(measured(own, measure) for measure in THRESHOLDS)]
 
-    notes = [SUMMARY_NOTE, *bold_notes(lines), ORACLE_NOTE, empty_note(empty), *missing_notes(lines, THRESHOLDS)]
+    notes = summary_notes(lines, THRESHOLDS, ORACLE_NOTE, empty_note(empty))
     highest = ceiling_lines(ceilings, THRESHOLDS)
     write_all(by_block("One set of maps, five thresholds: Dice", columns, lines, row, notes, bases, highest), csv, tex, html)
 
@@ -145,7 +144,7 @@ def write_published(
 
     used = {_chain(method, bases) for method in lines["method"]}
     chains = [f"Protocol {name}: {chain.words}." for name, chain in CHAINS.items() if name in used]
-    notes = [PUBLISHED_NOTE, *chains, SUMMARY_NOTE, *missing_notes(lines, PUBLISHED)]
+    notes = [PUBLISHED_NOTE, *chains, SUMMARY_NOTE, *absent_notes(lines, PUBLISHED), *missing_notes(lines, PUBLISHED)]
     highest = ceiling_lines(ceilings, PUBLISHED)
     if highest is not None:
         highest = highest[highest["method"].isin([under(chain) for chain in used])]

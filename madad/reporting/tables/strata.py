@@ -198,7 +198,7 @@ def write_strata(metrics: Path, samples: Path, csv: Path, tex: Path, html: Path)
         for measure in MEASURES
     ]
     described = [f"{block_title(*block)}: {'; '.join(one.notes)}." for block, one in found.items() if one.notes]
-    notes = [NOTE, *described] if found else ["No test subject has a lesion."]
+    notes = [NOTE, *described] if found else ["No test subject has a marked lesion."]
     write_all(Table("Detection by stratum", columns, groups, notes, "Test set"), csv, tex, html)
 
 

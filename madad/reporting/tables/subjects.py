@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from madad.evaluation.protocol.ceilings import REFERENCE
+from madad.evaluation.protocol.inputs import HEALTHY, UNKNOWN
 from madad.evaluation.results.collected import BLOCK, block_title, read_metrics, select
 from madad.evaluation.results.metric_table import (
     SUBJECT_AP,
@@ -16,6 +17,7 @@ from madad.evaluation.results.metric_table import (
     SUBJECT_SCORE,
     SUBJECT_SENSITIVITY_90,
     SUBJECT_SENSITIVITY_95,
+    UNMARKED,
 )
 from madad.evaluation.results.protocol_table import PROTOCOLS
 from madad.evaluation.statistics import method_order
@@ -93,6 +95,9 @@ def _line(method: str, values: list[float], bases: Mapping[str, str]) -> list[Ce
 def _people(table: pd.DataFrame, block: tuple) -> str:
     scores = select(table, SUBJECT_SCORE)
     own = scores[method_order.inside(scores, block)].drop_duplicates("sample")
-    healthy = int((own["group"] == "healthy").sum())
-    sick = len(own) - healthy
-    return f"{healthy} healthy, {sick} sample{'s' if sick != 1 else ''} with a lesion"
+    healthy, unknown = (int((own["group"] == group).sum()) for group in (HEALTHY, UNKNOWN))
+    sick, counted = len(own) - healthy - unknown, select(table, UNMARKED)
+    unmarked = counted.loc[method_order.inside(counted, block), "value"].max() - unknown
+    told = f"{healthy} healthy, {sick} sample{'s' if sick != 1 else ''} with a lesion"
+    told += f", {unmarked:.0f} of them without a reference mask" if unmarked > 0 else ""
+    return told + (f"; {unknown} of unknown group left out" if unknown else "")

@@ -9,10 +9,10 @@ import pytest
 from madad.configuration.model import Evaluation
 from madad.core.errors import UserError
 from madad.evaluation.metrics.empty_masks import (
+    BRAIN_DIAGONAL,
     CONVENTIONS,
     FARTHEST,
     FORMULA,
-    IMAGE_DIAGONAL,
     UNDEFINED_WITHOUT_LESION,
     WORST,
     Empty,
@@ -45,7 +45,7 @@ def test_sensitivity_without_a_lesion_is_undefined() -> None:
 
 
 def test_distance_to_nothing_is_the_diagonal() -> None:
-    assert FARTHEST.value(prediction_empty=True, reference_empty=False) == IMAGE_DIAGONAL
+    assert FARTHEST.value(prediction_empty=True, reference_empty=False) == BRAIN_DIAGONAL
 
 
 def values(name: str, metric: str) -> list[float]:

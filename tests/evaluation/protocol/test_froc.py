@@ -29,7 +29,7 @@ def scan(seed: int, lesions: int = 2) -> Record:
 def values(records: list[Record], min_component: int = 2) -> dict[tuple[str, str], float]:
     tissue = sum((count(one.ordinals[one.brain], one.reference[one.brain]) for one in records), no_counts())
     cuts, table = thresholds(tissue), LongTable({})
-    add_froc(cuts, [respond(one, cuts, min_component) for one in records], table)
+    add_froc(cuts, [respond(one, cuts, min_component) for one in records], list(map(str, range(len(records)))), table)
     return {(row["protocol"], row["metric"]): float(row["value"]) for row in table.rows}
 
 
@@ -67,7 +67,7 @@ def test_points_go_from_strict_to_lenient() -> None:
 
 def test_lesion_is_found_at_its_own_threshold() -> None:
     table = LongTable({})
-    add_froc([7, 6, 5], [Responses(np.zeros(3), np.array([6, 9]))], table)
+    add_froc([7, 6, 5], [Responses(np.zeros(3), np.array([6, 9]))], ["a"], table)
     found = [row["value"] for row in table.rows if row["metric"] == "froc_sensitivity"]
     assert found == ["0.5", "1", "1"]
 
@@ -100,5 +100,44 @@ def test_of_equal_false_positives_the_most_sensitive_counts() -> None:
 @pytest.mark.parametrize("records", [[], [scan(0, lesions=0)]])
 def test_no_lesion_no_curve(records: list[Record]) -> None:
     found = values(records)
-    assert len(found) == 2 * len(RATES) + len(FALSE_POSITIVES)
+    assert len(found) == 2 * len(RATES) + 3 * len(FALSE_POSITIVES)
     assert np.isnan(list(found.values())).all()
+
+
+CUTS = list(range(14, 0, -1))
+
+
+def study(subjects: int, generator: np.random.Generator) -> list[Responses]:
+    """Scans whose lesions share a skill, and whose false alarms a rate; six in ten have lesions."""
+    made = []
+    for _ in range(subjects):
+        lesions = 1 + generator.poisson(3) if generator.random() < 0.6 else 0
+        found = 7 + generator.normal(0, 2) + generator.normal(0, 3, lesions)
+        alarms = generator.poisson(0.05 * 1.5 ** np.arange(14) * generator.gamma(1.5, 1 / 1.5))
+        made.append(Responses(np.maximum.accumulate(alarms), np.clip(np.round(found), 0, 14).astype(int)))
+    return made
+
+
+def at_two(scans: list[Responses]) -> list[float]:
+    """Sensitivity at two false positives a scan with its bounds, every scan of another subject."""
+    table = LongTable({})
+    add_froc(CUTS, scans, list(map(str, range(len(scans)))), table)
+    return [float(row["value"]) for row in table.rows if row["protocol"] == "froc_2"]
+
+
+@pytest.mark.parametrize("subjects", [12, 40])
+def test_interval_of_the_sensitivity_covers(subjects: int) -> None:
+    generator = np.random.default_rng(subjects)
+    truth = at_two(study(1500, generator))[0]
+    found = np.array([at_two(study(subjects, generator)) for _ in range(120)])
+    known = found[np.isfinite(found).all(axis=1), 1:]
+    assert len(known) > 100
+    assert ((known[:, 0] <= truth) & (truth <= known[:, 1])).mean() >= 0.93
+    assert np.median(np.diff(known)) < 2 * np.ptp(np.quantile(found[:, 0], (0.025, 0.975)))
+
+
+def test_few_subjects_have_no_interval_and_scans_of_one_are_one() -> None:
+    scans, table = study(12, np.random.default_rng(0)), LongTable({})
+    add_froc(CUTS, scans, [str(place % 5) for place in range(12)], table)
+    ends = [row["value"] for row in table.rows if row["metric"] in ("lesion_sensitivity_low", "lesion_sensitivity_high")]
+    assert len(ends) == 2 * len(FALSE_POSITIVES) and set(ends) == {"nan"}

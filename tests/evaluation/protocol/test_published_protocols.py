@@ -133,7 +133,7 @@ def test_no_validation_lesion_means_no_threshold_and_no_dice(capsys) -> None:
     assert np.isnan(values["", "threshold"])
     assert np.isnan(values["test-0", "dice"])
     assert values["test-0", "auprc"] == 1
-    assert "published: no threshold, because no validation subject has a lesion" in capsys.readouterr().err
+    assert "published: no threshold, because no validation subject has a marked lesion" in capsys.readouterr().err
 
 
 class Toy:

@@ -137,3 +137,19 @@ def test_unknown_truth_is_not_empty_truth(tmp_path: Path, capsys) -> None:
     reductions = {"mean", "p99", "max", "top100", "volume", "volumes"}
     kept = {(row["sample"], row["protocol"], row["metric"]): row["value"] for row in same if row["protocol"] not in reductions}
     assert {key: rows[key] for key in kept} == kept
+
+
+def test_a_subject_of_unknown_group_is_neither_diseased_nor_healthy(tmp_path: Path) -> None:
+    """Its scores are kept and shown, but no number of the test set changes, subject-level detection included."""
+    (tmp_path / "without").mkdir()
+    case = Case(tmp_path, {**FULL, "test": [*FULL["test"], "unknown"]})
+    case.samples["test"][4] = replace(case.samples["test"][4], lesion=np.zeros(SHAPE, dtype=bool))
+    case.write_packs()
+    found = {(row["sample"], row["protocol"], row["metric"]): row["value"] for row in case.rows(PLAIN)}
+    assert ("sub-4", "mean", "subject_score") in found and ("sub-4", "per_subject", "auprc") not in found
+    same = Case(tmp_path / "without", FULL).rows(PLAIN)
+    kept = {
+        ("", row["protocol"], row["metric"]): row["value"] for row in same if not row["sample"] and row["metric"] != "unmarked"
+    }
+    assert {key: found[key] for key in kept} == kept
+    assert found["", "volumes", "unmarked"] == "1"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from madad.core.io.hdf5 import Sample, write_pack
+from madad.core.io.hdf5 import MISSING, REFERENCE, Sample, write_pack
 from madad.core.io.manifest import read_table, write_table
 from madad.evaluation.results.sample_covariates import COLUMNS, join_samples, read_samples, write_samples
 
@@ -43,6 +43,11 @@ def test_covariates_lesions_and_identity(tmp_path) -> None:
     assert first == {**dict.fromkeys(COLUMNS, ""), **expected}
     unknown = {"sample": "sub-9", "subject": "sub-9", "group": "healthy", "lesion_ml": "0", "lesions": "0"}
     assert {key: value for key, value in second.items() if value} == {"testset": "ixi", "modality": "FLAIR", **unknown}
+
+
+def test_lesions_that_nobody_has_drawn_are_not_counted_as_none(tmp_path) -> None:
+    (row,) = written(tmp_path, sample("sub-1", "patient", **{REFERENCE: MISSING}))
+    assert (row["lesion_ml"], row["lesions"], row["contrast"]) == ("", "", "")
 
 
 def test_derived_tables_fill_in_what_was_ordered(tmp_path) -> None:

@@ -50,7 +50,7 @@ def test_no_lesion_at_all_is_said(tmp_path, monkeypatch) -> None:
     collect([], tmp_path / "m.csv")
     summarise(tmp_path / "m.csv", tmp_path / "s.csv")
     draw_froc(tmp_path / "m.csv", tmp_path / "f.png", tmp_path / "f.pdf")
-    assert texts == ["No test subject has a lesion"]
+    assert texts == ["No test subject has a marked lesion"]
 
 
 def test_a_method_without_a_curve_leaves_the_others(tmp_path, monkeypatch) -> None:

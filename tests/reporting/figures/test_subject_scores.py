@@ -58,3 +58,14 @@ def test_a_single_healthy_subject_is_said(monkeypatch, tmp_path) -> None:
 
 def test_figure_has_no_more_than_the_page(wide, monkeypatch) -> None:
     assert figure_of(wide, monkeypatch).get_figwidth() <= style.PAGE + 1
+
+
+def test_unknown_group_is_shown_but_on_no_side(monkeypatch, tmp_path) -> None:
+    made = wide_results.build(tmp_path, methods=("ddpm",), testsets=("own",), seeds=("0",))
+    table = pd.read_csv(made.metrics, keep_default_na=False)
+    ill = sorted(set(table.loc[(table["group"] == "patient"), "sample"]))
+    table.loc[table["sample"] == ill[0], "group"] = "unknown"
+    table.to_csv(made.metrics, index=False, na_rep="nan")
+    figure = figure_of(made, monkeypatch)
+    assert "(n = 5 healthy, 4 with a lesion, 1 of unknown group)" in seen.words(figure)
+    assert [len(dots.get_offsets()) for dots in figure.axes[0].collections] == [5, 4, 1]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from madad.reporting.galleries.cases import HEALTHY, Case, Numbers, alarm_slice, choose_cases, healthy_case, lesion_slice
+from madad.reporting.galleries.cases import HEALTHY, Case, Numbers, alarm_slice, choose_cases, lesion_slice, median_case
 
 
 def test_cases_are_chosen_by_rank() -> None:
@@ -21,17 +21,17 @@ def test_few_subjects_make_few_cases(number: int, whys: list[str]) -> None:
 
 
 def test_healthy_case_has_the_median_score() -> None:
-    assert healthy_case([{"a": 5.0, "b": 1.0, "c": 3.0}]) == [Case(HEALTHY, "c", pytest.approx(np.nan, nan_ok=True), 3)]
+    assert median_case(HEALTHY, [{"a": 5.0, "b": 1.0, "c": 3.0}]) == [Case(HEALTHY, "c", pytest.approx(np.nan, nan_ok=True), 3)]
 
 
 def test_healthy_case_of_several_methods_has_the_median_of_ranks_not_of_scores() -> None:
     loud, quiet = {"a": 100.0, "b": 300.0, "c": 200.0}, {"a": 0.1, "b": 0.2, "c": 0.3}
-    assert healthy_case([loud, quiet, {"a": 1.0, "b": 3.0, "c": 2.0}])[0].name == "c"
+    assert median_case(HEALTHY, [loud, quiet, {"a": 1.0, "b": 3.0, "c": 2.0}])[0].name == "c"
 
 
 @pytest.mark.parametrize("scores", [[], [{}], [{"a": np.nan}]])
 def test_no_healthy_subject_is_no_case(scores) -> None:
-    assert healthy_case(scores) == []
+    assert median_case(HEALTHY, scores) == []
 
 
 def test_slice_with_the_largest_lesion() -> None:

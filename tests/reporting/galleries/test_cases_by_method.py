@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from madad.core.io.hdf5 import Pack
+from madad.core.io.hdf5 import Pack, write_pack
 from madad.reporting.galleries.cases_by_method import draw_gallery, draw_side_by_side
 from madad.reporting.layout import image_grid, style
 from tests.reporting import seen
@@ -37,6 +40,34 @@ def test_gallery_has_three_cases_and_a_healthy_one(toy, monkeypatch, method: str
     assert len(pictured(figure)) == 4 * columns
     assert all(words in text for words in ("best of 4", "median of 4", "worst of 4", "healthy, median of 4", "no lesion", "FPR"))
     assert ("Reconstruction" in text) == (method == "ddpm")
+
+
+def without_masks(toy, folder):
+    """The table and the packs of an evaluation whose patients have no reference mask, without healthy subjects."""
+    rows = pd.read_csv(toy.made.evaluation("metrics.tsv", **IDENTITY), sep="\t", dtype=str, keep_default_na=False)
+    known = rows["metric"].isin(("subject_score", "brain_ml", "seconds"))
+    rows[(rows["group"] == "patient") & known].to_csv(folder / "metrics.tsv", sep="\t", index=False)
+    with Pack(toy.made.packs("phantom")[1]) as pack:
+        samples = [replace(pack.sample(index), lesion=np.zeros(pack.shape, dtype=bool)) for index in range(len(pack))]
+        about = {"affine": pack.affine, "modality": pack.modality, "cohort": pack.cohort, "split": pack.split}
+    write_pack(folder / "test.h5", iter(samples), **about)
+    return folder / "metrics.tsv", [folder / "test.h5"]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_patients_without_a_reference_mask_are_shown(toy, monkeypatch, tmp_path, together: bool) -> None:
+    figures, (metrics, packs) = seen.caught(monkeypatch), without_masks(toy, tmp_path)
+    maps = toy.made.evaluation("maps.h5", **IDENTITY)
+    if together:
+        draw_side_by_side([maps], [metrics], packs, "x.png", "x.pdf")
+    else:
+        draw_gallery(maps, metrics, packs, "x.png", "x.pdf")
+    text = seen.words(figures[0])
+    assert "no reference mask, median of 4" in text.replace("No ref", "no ref") and " ml" in text
+    assert "o test subject" not in text and "no lesion" not in text
+    assert "the one without a reference mask with the median score" in text
+    assert [axes.images[0].cmap.name for axes in pictured(figures[0])].count(image_grid.MAP_COLOURS) == 1
+    assert not any(axes.collections for axes in pictured(figures[0]))
 
 
 def test_gallery_states_the_rule(toy, monkeypatch) -> None:

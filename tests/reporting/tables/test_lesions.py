@@ -34,6 +34,18 @@ def test_table_shows_what_the_summary_holds(implanted, tmp_path) -> None:
     assert "26-connected" in page
 
 
+def test_penalties_of_hd95_are_counted(tmp_path) -> None:
+    made = implanted_results.build(tmp_path)
+    summary = pd.read_csv(made.summary)
+    line = summary[(summary["measure"] == "hd95") & (summary["method"] == "weak")].assign(
+        measure="hd95_penalty", value=0.25, subjects=12
+    )
+    pd.concat([summary, line]).to_csv(made.summary, index=False)
+    rows, page = table(made.summary, tmp_path)
+    assert [row["HD95, penalties"] for row in rows] == ["–", "3 of 12"]
+    assert "diagonal of the brain" in page
+
+
 def test_nobody_wins_by_what_a_full_prediction_wins(implanted, tmp_path) -> None:
     summary = pd.read_csv(implanted.summary)
     halves = summary["measure"].isin(["lesion_sensitivity", "lesion_sensitivity_iou", "lesion_precision", "false_positives"])

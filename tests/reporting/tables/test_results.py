@@ -6,8 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from madad.evaluation.results.collected import collect
+from madad.evaluation.statistics.summary import summarise
 from madad.reporting.layout.table_writer import numbers_beside
 from madad.reporting.tables.results import write_cost, write_headline, write_published, write_thresholds
+from tests.evaluation.cases import Case
 
 TRACKS = {"ddpm": "healthy", "intensity": "none"}
 
@@ -91,6 +94,27 @@ def test_what_every_method_lacks_is_said_once(toy, tmp_path) -> None:
     summary.to_csv(tmp_path / "summary.csv", index=False)
     headline(toy, tmp_path, summary=tmp_path / "summary.csv")
     assert (tmp_path / "fragment.html").read_text().count("3 under every method") == 2  # once a test set
+
+
+def test_column_of_a_protocol_without_value_says_why(tmp_path) -> None:
+    case = Case(tmp_path, {"validation": ["healthy"], "test": ["healthy", "patient", "patient"]})
+    case.rows()
+    collect([case.out], tmp_path / "metrics.csv")
+    summarise(tmp_path / "metrics.csv", tmp_path / "summary.csv")
+    write_thresholds(tmp_path / "summary.csv", {}, **paths(tmp_path))
+    text = (tmp_path / "table.html").read_text()
+    assert "toy, T1w: no value of Dice, validation: no validation subject has a marked lesion." in text
+    assert "log of the evaluation" not in text
+
+
+def test_columns_of_a_test_set_without_lesions_say_why(tmp_path) -> None:
+    case = Case(tmp_path, {"validation": ["healthy", "patient"], "test": ["healthy", "healthy"]})
+    case.rows()
+    collect([case.out], tmp_path / "metrics.csv")
+    summarise(tmp_path / "metrics.csv", tmp_path / "summary.csv")
+    write_thresholds(tmp_path / "summary.csv", {}, **paths(tmp_path))
+    text = (tmp_path / "table.html").read_text()
+    assert "no value of Dice, validation; Dice, healthy FPR 1 %; " in text and "no test subject has a marked lesion." in text
 
 
 def test_every_threshold_has_a_column(toy, tmp_path) -> None:

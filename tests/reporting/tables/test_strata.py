@@ -133,7 +133,7 @@ def test_nothing_to_divide_is_said(implanted, tmp_path, monkeypatch) -> None:
     collect([], tmp_path / "m.csv")
     implanted_nothing = type(implanted)(metrics=tmp_path / "m.csv", samples=implanted.samples)
     rows, page = table(implanted_nothing, tmp_path)
-    assert rows == [] and "No test subject has a lesion" in page
+    assert rows == [] and "No test subject has a marked lesion" in page
 
 
 def test_figure_has_the_same_bytes_each_time(implanted, tmp_path) -> None:

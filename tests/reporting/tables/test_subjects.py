@@ -63,3 +63,15 @@ def test_no_evaluation_gives_an_empty_table(tmp_path) -> None:
     made = wide_results.SimpleNamespace(metrics=tmp_path / "m.csv")
     assert rows_of(made, tmp_path) == []
     assert np.char.find((tmp_path / "t.html").read_text(), "AUROC") > 0
+
+
+def test_unknown_groups_and_missing_masks_are_counted(tmp_path) -> None:
+    made = wide_results.build(tmp_path, methods=("ddpm",), testsets=("own",), seeds=("0",))
+    table = pd.read_csv(made.metrics, keep_default_na=False)
+    ill = sorted(set(table.loc[(table["group"] == "patient"), "sample"]))
+    table.loc[table["sample"] == ill[0], "group"] = "unknown"
+    count = table[table["sample"] == ""].iloc[:1].assign(protocol="volumes", metric="unmarked", value=3)
+    pd.concat([table, count]).to_csv(made.metrics, index=False, na_rep="nan")
+    heading = rows_of(made, tmp_path)[0]["Test set and score"]
+    people = "5 healthy, 4 samples with a lesion, 2 of them without a reference mask; 1 of unknown group left out"
+    assert heading == f"own, T1w: mean of the brain ({people})"
