@@ -89,7 +89,7 @@ class Congruences:
         """Return congruence and spreads of these two methods where both are here, else those of the median pair."""
         if pairs.empty:
             return math.nan, (math.nan, math.nan), "no pair of methods was measured here by this metric"
-        first, second = ({entrant.method for entrant in sheet.placed[one]} for one in (row, other))
+        first, second = ({method.method for method in sheet.placed[one]} for one in (row, other))
         own = pairs[
             (pairs["first"].isin(first) & pairs["second"].isin(second))
             | (pairs["first"].isin(second) & pairs["second"].isin(first))

@@ -6,53 +6,53 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from madad.configuration import cards
 from madad.configuration.schema import Options
-from madad.reporting.reproduction.trained_methods import Entrant, words
+from madad.reporting.reproduction.trained_methods import Trained, words
 
 # A gap of the spacing that is no more than rounding.
 SAME_SPACING_MM = 0.05
 
 
-def of_run(paper: Options, placed: Sequence[tuple[Options, Entrant]], cohorts: Mapping[str, Options]) -> Iterator[str]:
+def of_run(paper: Options, placed: Sequence[tuple[Options, Trained]], cohorts: Mapping[str, Options]) -> Iterator[str]:
     """Yield what this run did differently from a paper, one line each, from its trainings and configuration.
 
     Args:
         paper: one of `papers.load`.
-        placed: published rows with the entrants that stand in them.
+        placed: published rows with the trained methods that stand in them.
         cohorts: `dataset` and `spacing_mm` of every cohort.
     """
     published = paper["training"]
-    for cohort in dict.fromkeys(entrant.cohort for _, entrant in placed):
-        own = [entrant for _, entrant in placed if entrant.cohort == cohort]
+    for cohort in dict.fromkeys(method.cohort for _, method in placed):
+        own = [method for _, method in placed if method.cohort == cohort]
         known = cohorts.get(cohort, {"dataset": None, "spacing_mm": None})
         yield from _data(published, cohort, known, own)
-    for row, entrant in placed:
-        yield from settings(entrant, row["variant"])
-        if misses := entrant.misses(row):
-            yield f"{entrant.method} comes nearest to the row “{row['name']}”, but has {'; '.join(misses)}."
-    yield from deviations(entrant.base for _, entrant in placed)
+    for row, method in placed:
+        yield from settings(method, row["variant"])
+        if misses := method.misses(row):
+            yield f"{method.method} comes nearest to the row “{row['name']}”, but has {'; '.join(misses)}."
+    yield from deviations(method.base for _, method in placed)
 
 
-def _data(published: Options, cohort: str, known: Options, own: Sequence[Entrant]) -> Iterator[str]:
+def _data(published: Options, cohort: str, known: Options, own: Sequence[Trained]) -> Iterator[str]:
     if published["dataset"] and known["dataset"] != published["dataset"]:
         says = known["dataset"] or "which has no `dataset` in the configuration"
         yield f"Trained on {cohort} ({says}) instead of {published['dataset']}."
-    subjects = sorted({run["data"]["training"]["subjects"] for entrant in own for run in entrant.runs if run.get("data")})
+    subjects = sorted({run["data"]["training"]["subjects"] for method in own for run in method.runs if run.get("data")})
     if published["subjects"] and subjects and subjects != [published["subjects"]]:
         yield f"Trained on {' to '.join(map(words, subjects))} subjects instead of {words(published['subjects'])}."
     spacing = known["spacing_mm"]
     if published["spacing_mm"] and spacing and abs(spacing - published["spacing_mm"]) > SAME_SPACING_MM:
         yield f"Voxels of {spacing:g} mm instead of {published['spacing_mm']:g} mm."
-    seeds = {len({run["identity"]["seed"] for run in entrant.runs}) for entrant in own if entrant.first["steps"]}
+    seeds = {len({run["identity"]["seed"] for run in method.runs}) for method in own if method.first["steps"]}
     if seeds and published["runs"] and min(seeds) < published["runs"]:
         trainings = "One training" if max(seeds) == 1 else f"{min(seeds)} trainings"
         yield f"{trainings} a method instead of {published['runs']} folds or seeds."
 
 
-def settings(entrant: Entrant, variant: Options) -> Iterator[str]:
+def settings(method: Trained, variant: Options) -> Iterator[str]:
     """Yield one line for a trained method whose settings differ from its card's: published ones, where the paper gives them."""
-    found = entrant.differences(variant)
+    found = method.differences(variant)
     if found:
-        yield f"{entrant.method}, other than its card's published settings: {'; '.join(found)}."
+        yield f"{method.method}, other than its card's published settings: {'; '.join(found)}."
 
 
 def deviations(bases: Iterator[str]) -> Iterator[str]:

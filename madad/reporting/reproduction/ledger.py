@@ -11,7 +11,7 @@ from madad.configuration.schema import Options
 from madad.core.provenance import complete
 from madad.reporting.reproduction import pages, papers
 from madad.reporting.reproduction.claims import Claim, Congruences
-from madad.reporting.reproduction.trained_methods import Entrant, gather, place
+from madad.reporting.reproduction.trained_methods import Trained, gather, place
 from madad.reporting.reproduction.values import Results, Sheet, Value
 
 COLUMNS = (
@@ -51,21 +51,21 @@ def write_ledger(
         UserError: a file of published results is not valid.
     """
     results = Results(summary, cohorts, parts_by_role, gather(all_trainings, all_bases, settings))
-    entrants, congruences = results.compared(), Congruences(comparisons)
+    trained, congruences = results.compared(), Congruences(comparisons)
     known = papers.load()
-    sheets = [sheet for paper in known for sheet in _sheets(paper, entrants)]
+    sheets = [sheet for paper in known for sheet in _sheets(paper, trained)]
     with complete(csv) as partial, open(partial, "w", newline="", encoding="utf-8") as stream:
         writer = csv_files.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(line for sheet in sheets for line in _records(sheet, results, congruences))
-    remarks = _remarks(known, {entrant.base for entrant in entrants})
+    remarks = _remarks(known, {method.base for method in trained})
     pages.write_tex(sheets, results, congruences, remarks, tex)
     pages.write_html(sheets, results, congruences, remarks, html)
 
 
-def _sheets(paper: Options, entrants: Sequence[Entrant]) -> Iterator[Sheet]:
+def _sheets(paper: Options, trained: Sequence[Trained]) -> Iterator[Sheet]:
     for table in paper["tables"]:
-        placed = place(table["rows"], entrants)
+        placed = place(table["rows"], trained)
         if any(placed):
             yield Sheet(paper, table, placed)
 
@@ -84,9 +84,9 @@ def _remarks(known: Sequence[Options], bases: set[str]) -> list[str]:
 
 def _records(sheet: Sheet, results: Results, congruences: Congruences) -> Iterator[dict[str, object]]:
     """Yield every published number with ours on its data set; then ours on the other test sets, with nothing beside it."""
-    for line, row, entrant in sheet.lines():
+    for line, row, method in sheet.lines():
         shared = {"paper": sheet.paper["name"], "table": sheet.table["name"], "method": row["name"], "card": row["card"] or ""}
-        shared |= {"ours": entrant.method, "trained_on": entrant.cohort} if entrant else {}
+        shared |= {"ours": method.method, "trained_on": method.cohort} if method else {}
         for number_of, (column, published) in enumerate(zip(sheet.table["columns"], row["values"], strict=True)):
             number, spread = papers.split(published)
             told = {key: column[key] for key in ("dataset", "subset", "modality", "metric", "unit")}
@@ -95,13 +95,13 @@ def _records(sheet: Sheet, results: Results, congruences: Congruences) -> Iterat
             told["certainty"] = row.get("certainty", sheet.table["certainty"])
             told["sees_test_labels"] = papers.sees_test_labels(told["threshold"])
             told |= _claimed(congruences.claim(sheet, column, number_of, line))
-            values = [results.of(column, row, entrant, *where) for where in results.serving(column)] if entrant else []
+            values = [results.of(column, row, method, *where) for where in results.serving(column)] if method else []
             yield from ({**shared, **told, **_ours(value)} for value in values or [None])
-        if entrant is None:
+        if method is None:
             continue
         for column in sheet.kinds():
             told = {key: column[key] for key in ("metric", "unit")}
-            values = [results.of(column, row, entrant, *where) for where in results.others(sheet)]
+            values = [results.of(column, row, method, *where) for where in results.others(sheet)]
             yield from ({**shared, **told, "modality": value.modality, **_ours(value)} for value in values if value)
 
 

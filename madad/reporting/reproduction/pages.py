@@ -15,7 +15,7 @@ from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table
 from madad.reporting.reproduction import differences, papers
 from madad.reporting.reproduction.claims import LEGEND as CLAIMS
 from madad.reporting.reproduction.claims import Claim, Congruences
-from madad.reporting.reproduction.trained_methods import Entrant
+from madad.reporting.reproduction.trained_methods import Trained
 from madad.reporting.reproduction.values import Results, Sheet, Value
 from madad.reporting.tables.significance import p_text
 
@@ -96,9 +96,9 @@ def chapters(sheets: Sequence[Sheet], results: Results, congruences: Congruences
         paper = own[0].paper
         authors = f"{paper['authors']}. " if paper["authors"] else ""
         about = f"{authors}{paper['title']}. {paper['venue']}, {paper['year']} ({paper['identifier']}). {paper['coverage']}"
-        placed = [(row, entrant) for sheet in own for _, row, entrant in sheet.lines() if entrant]
+        placed = [(row, method) for sheet in own for _, row, method in sheet.lines() if method]
         run = differences.of_run(paper, placed, results.cohorts)
-        parts = [line for _, entrant in placed for part in results.beneath(entrant) for line in differences.settings(part, {})]
+        parts = [line for _, method in placed for part in results.beneath(method) for line in differences.settings(part, {})]
         layouts = [layout(sheet, results, congruences) for sheet in own]
         made.append(Chapter(name, about, layouts, list(dict.fromkeys([*paper["reasons"], *run, *parts]))))
     return made
@@ -116,7 +116,7 @@ def layout(sheet: Sheet, results: Results, congruences: Congruences) -> Layout:
         flat += [Column(f"{group}, {_metric(kind)}", _note(kind)) for kind in kinds]
     title = f"{sheet.paper['name']}, {table['name']}: {table['title']}"
     columns = [Column("Method", number=False), Column("Here", number=False), *flat]
-    rows = [_row(sheet, place, entrant, results, congruences) for place, _, entrant in sheet.lines()]
+    rows = [_row(sheet, place, method, results, congruences) for place, _, method in sheet.lines()]
     protocol = table["protocol"] + (f" ± is the {table['spread']}." if table["spread"] else "")
     source, facts = f"Read in: {table['source']}.", list(_facts(table))
     return Layout(source, protocol, facts, head, Table(title, columns, [("", rows)], _notes(sheet, results)))
@@ -129,23 +129,23 @@ def _facts(table: Options) -> Iterator[str]:
         yield f"{metric}: {known['definition']}.{threshold}"
 
 
-def _row(sheet: Sheet, place: int, entrant: Entrant | None, results: Results, congruences: Congruences) -> list[Cell]:
+def _row(sheet: Sheet, place: int, method: Trained | None, results: Results, congruences: Congruences) -> list[Cell]:
     row = sheet.table["rows"][place]
-    origin = f", trained on {entrant.cohort}" if entrant and sheet.several else ""
-    cells = [Cell(row["name"]), Cell(entrant.name + origin if entrant else "")]
+    origin = f", trained on {method.cohort}" if method and sheet.several else ""
+    cells = [Cell(row["name"]), Cell(method.name + origin if method else "")]
     for number_of, column in enumerate(sheet.table["columns"]):
         digits = _digits(sheet.table, number_of)
         number, spread = papers.split(row["values"][number_of])
         own = _mark(row["certainty"]) if row.get("certainty", sheet.table["certainty"]) != sheet.table["certainty"] else ""
         cells.append(_published(number, spread, digits, own, congruences.claim(sheet, column, number_of, place)))
         if _measured(column):
-            found = [results.of(column, row, entrant, *place) for place in results.serving(column)] if entrant else []
-            cells.append(_ours(found[0] if found else None, digits, number, entrant))
+            found = [results.of(column, row, method, *place) for place in results.serving(column)] if method else []
+            cells.append(_ours(found[0] if found else None, digits, number, method))
     for testset, modality in results.others(sheet):
         for kind in sheet.kinds():
-            value = results.of(kind, row, entrant, testset, modality) if entrant else None
+            value = results.of(kind, row, method, testset, modality) if method else None
             digits = _digits(sheet.table, sheet.table["columns"].index(kind))
-            cells.append(_ours(value, digits, math.nan, entrant, kind["measure"]))
+            cells.append(_ours(value, digits, math.nan, method, kind["measure"]))
     return cells
 
 
@@ -156,10 +156,10 @@ def _published(number: float, spread: float, digits: int, mark: str, claim: Clai
     return Cell(f"{number:.{digits}f}" + ("" if math.isnan(spread) else f" ± {spread:.{digits}f}") + mark + chance, number)
 
 
-def _ours(value: Value | None, digits: int, published: float, entrant: Entrant | None, measure: str | None = None) -> Cell:
+def _ours(value: Value | None, digits: int, published: float, method: Trained | None, measure: str | None = None) -> Cell:
     """Return our number; coloured where it answers a published one by the same protocol."""
     if value is None:
-        return Cell(NOTHING if entrant else "", math.nan)
+        return Cell(NOTHING if method else "", math.nan)
     known = math.isfinite(value.low) and math.isfinite(value.high)
     bounds = f" [{value.low:.{digits}f}, {value.high:.{digits}f}]" if known else ""
     nearest = value.measure != measure if math.isnan(published) else not value.exact
@@ -172,9 +172,9 @@ def _notes(sheet: Sheet, results: Results) -> list[str]:
     measured = [column for column in sheet.table["columns"] if _measured(column)]
     values = [
         [
-            results.of(column, row, entrant, *where)
-            for _, row, entrant in sheet.lines()
-            if entrant
+            results.of(column, row, method, *where)
+            for _, row, method in sheet.lines()
+            if method
             for where in results.serving(column)
         ]
         for column in measured

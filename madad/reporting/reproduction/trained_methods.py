@@ -17,7 +17,7 @@ OPERATION = "slices_per_pass"
 
 
 @dataclass(frozen=True)
-class Entrant:
+class Trained:
     """One method, or part of one, as trained on one cohort.
 
     Attributes:
@@ -73,7 +73,7 @@ class Entrant:
         ]
 
 
-def gather(trainings: Iterable[Path], bases: Mapping[str, str], settings: Mapping[str, Mapping[str, Options]]) -> list[Entrant]:
+def gather(trainings: Iterable[Path], bases: Mapping[str, str], settings: Mapping[str, Mapping[str, Options]]) -> list[Trained]:
     """Return every method and part that was trained, in the order of `bases`.
 
     Args:
@@ -88,17 +88,17 @@ def gather(trainings: Iterable[Path], bases: Mapping[str, str], settings: Mappin
     order = list(bases)
     named = sorted((key for key in found if key[0] in bases), key=lambda key: (order.index(key[0]), key[1]))
     return [
-        Entrant(method, bases[method], cohort, settings.get(method, {}), tuple(found[method, cohort])) for method, cohort in named
+        Trained(method, bases[method], cohort, settings.get(method, {}), tuple(found[method, cohort])) for method, cohort in named
     ]
 
 
-def place(rows: list[Options], entrants: Iterable[Entrant]) -> list[list[Entrant]]:
+def place(rows: list[Options], trained: Iterable[Trained]) -> list[list[Trained]]:
     """Return the trained methods of every published row: each in the row of its card that it comes nearest to."""
-    placed: list[list[Entrant]] = [[] for _ in rows]
-    for entrant in entrants:
-        own = [number for number, row in enumerate(rows) if row["card"] == entrant.base]
+    placed: list[list[Trained]] = [[] for _ in rows]
+    for method in trained:
+        own = [number for number, row in enumerate(rows) if row["card"] == method.base]
         if own:
-            placed[min(own, key=lambda number: len(entrant.misses(rows[number])))].append(entrant)
+            placed[min(own, key=lambda number: len(method.misses(rows[number])))].append(method)
     return placed
 
 

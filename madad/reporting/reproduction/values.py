@@ -13,7 +13,7 @@ from madad.evaluation.results.measures import by_key
 from madad.evaluation.results.metric_table import L1
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.reproduction import papers
-from madad.reporting.reproduction.trained_methods import Entrant
+from madad.reporting.reproduction.trained_methods import Trained
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,17 @@ class Sheet:
 
     Attributes:
         paper, table: from `papers.load`.
-        placed: the entrants of every row, none for most.
+        placed: the trained methods of every row, none for most.
     """
 
     paper: Options
     table: Options
-    placed: list[list[Entrant]]
+    placed: list[list[Trained]]
 
     @property
     def several(self) -> bool:
-        """Whether the entrants were trained on more than one cohort."""
-        return len({entrant.cohort for entrants in self.placed for entrant in entrants}) > 1
+        """Whether the methods were trained on more than one cohort."""
+        return len({method.cohort for trained in self.placed for method in trained}) > 1
 
     def kinds(self) -> list[Options]:
         """Return one column for everything that is measured, whatever the data set; unmeasured columns have none."""
@@ -64,10 +64,10 @@ class Sheet:
                 kinds.setdefault((column["measure"], column["nearest"], column["unit"]), column)
         return list(kinds.values())
 
-    def lines(self) -> Iterator[tuple[int, Options, Entrant | None]]:
+    def lines(self) -> Iterator[tuple[int, Options, Trained | None]]:
         """Yield place and row in the paper's order, once for every trained method, at least once."""
-        for place, (row, entrants) in enumerate(zip(self.table["rows"], self.placed, strict=True)):
-            yield from ((place, row, entrant) for entrant in entrants or [None])
+        for place, (row, trained) in enumerate(zip(self.table["rows"], self.placed, strict=True)):
+            yield from ((place, row, method) for method in trained or [None])
 
 
 class Results:
@@ -76,7 +76,7 @@ class Results:
     Attributes:
         cohorts: `dataset` and `spacing_mm` of every cohort.
         parts: names of what every method stands on, by role.
-        entrants: everything that was trained.
+        trained: everything that was trained.
         testsets: pairs of test set and modality, in the order of the summary.
     """
 
@@ -85,23 +85,23 @@ class Results:
         summary: Path,
         cohorts: Mapping[str, Options],
         parts: Mapping[str, Mapping[str, str]],
-        entrants: Sequence[Entrant],
+        trained: Sequence[Trained],
     ) -> None:
         lines = read_summary(summary)
         keys = ["cohort", "method", "modality", "testset", "measure"]
-        self.cohorts, self.parts, self.entrants = cohorts, parts, entrants
+        self.cohorts, self.parts, self.trained = cohorts, parts, trained
         self.testsets = list(dict.fromkeys(zip(lines["testset"], lines["modality"], strict=True)))
         self.methods = set(lines["method"])
         self._lines = {tuple(line[key] for key in keys): line for line in lines.to_dict("records")}
 
-    def compared(self) -> list[Entrant]:
-        """Return the entrants that have numbers; the others are parts alone."""
-        return [entrant for entrant in self.entrants if entrant.method in self.methods]
+    def compared(self) -> list[Trained]:
+        """Return the trained methods that have numbers; the others are parts alone."""
+        return [method for method in self.trained if method.method in self.methods]
 
-    def beneath(self, entrant: Entrant) -> list[Entrant]:
+    def beneath(self, method: Trained) -> list[Trained]:
         """Return what a method is built from, directly or not."""
-        names = self.parts.get(entrant.method, {}).values()
-        direct = [other for other in self.entrants if other.cohort == entrant.cohort and other.method in names]
+        names = self.parts.get(method.method, {}).values()
+        direct = [other for other in self.trained if other.cohort == method.cohort and other.method in names]
         return [found for part in direct for found in (part, *self.beneath(part))]
 
     def serving(self, column: Options) -> list[tuple[str, str]]:
@@ -124,10 +124,10 @@ class Results:
                 found.setdefault(column["dataset"], set()).update(others)
         return found
 
-    def of(self, column: Options, row: Options, entrant: Entrant, testset: str, modality: str) -> Value | None:
+    def of(self, column: Options, row: Options, method: Trained, testset: str, modality: str) -> Value | None:
         """Return a method's number on a test set by the column's measure, else by the nearest one."""
         for measure, same in ((column["measure"], True), (column["nearest"], False)):
-            found = self._number(measure, row, entrant, testset, modality, papers.RANGES[column["unit"]][2]) if measure else None
+            found = self._number(measure, row, method, testset, modality, papers.RANGES[column["unit"]][2]) if measure else None
             if found:
                 exact = same and self._serves(column, testset, modality)
                 return Value(testset, modality, measure, exact, *found)
@@ -142,15 +142,15 @@ class Results:
         kinds = {cohort + IMPLANTED} if column["simulated"] else {cohort, cohort + IMPLANTED} if healthy else {cohort}
         return same and not column["subset"] and modality == column["modality"] and testset in kinds
 
-    def _number(self, measure: str, row: Options, entrant: Entrant, testset: str, modality: str, scale: float) -> tuple | None:
-        line = self._lines.get((entrant.cohort, entrant.method, modality, testset, measure))
+    def _number(self, measure: str, row: Options, method: Trained, testset: str, modality: str, scale: float) -> tuple | None:
+        line = self._lines.get((method.cohort, method.method, modality, testset, measure))
         if line is None or not math.isfinite(line["value"]):
             return None
         counts = int(line["subjects"]), int(line["seeds"])
         if "relative_to" not in row:
             return (*(scale * line[key] for key in ("value", "low", "high")), *counts)
-        part = self.parts.get(entrant.method, {}).get(row["relative_to"])
-        base = self._lines.get((entrant.cohort, part, modality, testset, measure))
+        part = self.parts.get(method.method, {}).get(row["relative_to"])
+        base = self._lines.get((method.cohort, part, modality, testset, measure))
         if base is None or not base["value"] > 0:
             return None
         return scale * (line["value"] / base["value"] - 1), math.nan, math.nan, *counts

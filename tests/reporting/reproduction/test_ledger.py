@@ -16,7 +16,7 @@ from madad.evaluation.statistics.rankings import PAIR_COLUMNS
 from madad.evaluation.statistics.summary import COLUMNS as SUMMARY
 from madad.reporting.reproduction import papers
 from madad.reporting.reproduction.ledger import COLUMNS, write_ledger
-from madad.reporting.reproduction.trained_methods import Entrant, gather, place
+from madad.reporting.reproduction.trained_methods import Trained, gather, place
 
 COHORTS = {
     "healthy": {"dataset": "IXI", "spacing_mm": 3.0},
@@ -157,15 +157,15 @@ def test_healthy_error_counts_on_implanted_test_sets_too(tmp_path) -> None:
 def test_each_method_stands_in_the_row_it_comes_nearest_to(tmp_path) -> None:
     levels = {"plain": [500], "ens": [250, 500, 750], "other": [100], "ssl": [250, 500, 750]}
     settings = {name: complete("cddpm", test_timesteps=steps) for name, steps in levels.items()}
-    entrants = gather(
+    trained = gather(
         [training(tmp_path, name, base="cddpm", parts={"pretraining": "f"} if name == "ssl" else {}) for name in levels],
         dict.fromkeys(levels, "cddpm"),
         settings,
     )
     table = next(paper for paper in papers.load() if paper["name"] == "cDDPM")["tables"][1]
     found = {
-        row["name"]: [entrant.method for entrant in own]
-        for row, own in zip(table["rows"], place(table["rows"], entrants), strict=True)
+        row["name"]: [method.method for method in own]
+        for row, own in zip(table["rows"], place(table["rows"], trained), strict=True)
     }
     assert {name: own for name, own in found.items() if own} == {
         "cDDPM": ["plain", "other"],
@@ -321,8 +321,8 @@ def test_page_needs_nothing_from_outside(tmp_path) -> None:
 
 @pytest.mark.parametrize("method", ["ddpm", "mddpm", "cddpm", "mad_ad", "ldm", "inpainting", "vae3d", "intensity", "mhd"])
 def test_defaults_of_the_card_are_no_difference(tmp_path, method: str) -> None:
-    (entrant,) = gather([training(tmp_path, method)], {method: method}, {method: complete(method)})
-    assert isinstance(entrant, Entrant) and entrant.differences({}) == []
+    (trained,) = gather([training(tmp_path, method)], {method: method}, {method: complete(method)})
+    assert isinstance(trained, Trained) and trained.differences({}) == []
 
 
 def test_published_win_says_how_likely_it_is_chance(tmp_path) -> None:
