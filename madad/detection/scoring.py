@@ -59,23 +59,7 @@ def score(
     spacing_mm: Sequence[float],
     threshold: float | None = None,
 ) -> dict[str, float]:
-    """Return what one map says of one reference mask, within the brain.
-
-    Args:
-        anomaly_map: 3D, larger where more abnormal, on any scale.
-        reference: 3D, above 0 inside lesions; empty for a healthy subject.
-        brain: 3D, above 0 inside the brain; nothing else is scored.
-        spacing_mm: edges of a voxel along the three axes, mm.
-        threshold: voxels above it are predicted; None for the measures that need none.
-
-    Returns:
-        `auprc`, `auroc`, `dice_best` and `prevalence`; with a threshold also `dice`, `sensitivity`, `precision`,
-        `false_positive_rate`, `hd95` and `nsd_2mm` (mm), `lesion_sensitivity`, `false_positive_components`, `lesions`, and
-        `predicted_ml`, `lesion_ml`. NaN where a measure has no meaning.
-
-    Raises:
-        UserError: the arrays have different shapes, are not 3D, or the map is not finite in the brain.
-    """
+    """Return what one map says of one reference mask, within the brain; arguments, values and errors as of `madad.api.score`."""
     arrays = {"anomaly_map": np.asarray(anomaly_map), "reference": np.asarray(reference), "brain": np.asarray(brain)}
     _check(arrays)
     inside = arrays["brain"] > 0

@@ -69,8 +69,7 @@ class Convention:
 OURS = Convention(
     "madad",
     "where nothing is predicted Dice, F1 and NSD are 0 and HD95 is the diagonal of the brain's box; "
-    "where nothing is there either, "
-    "Dice, F1 and NSD are 1 and HD95 is 0",
+    "where nothing is there either, Dice, F1 and NSD are 1 and HD95 is 0",
 )
 METRICS_RELOADED = Convention(
     "metrics_reloaded",

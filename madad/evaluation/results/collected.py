@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,23 @@ def collect(long_tables: Iterable[Path], out: Path) -> None:
     Raises:
         UserError: a table lacks a column.
     """
+    join(long_tables, COLUMNS, out)
+
+
+def join(tables: Iterable[Path], columns: Sequence[str], out: Path) -> None:
+    """Write these columns of tab-separated tables one below the other as one csv file; every value stays the text that it was.
+
+    Raises:
+        UserError: a table lacks a column.
+    """
     with complete(out) as partial:
-        partial.write_text(",".join(COLUMNS) + "\n")
-        for path in long_tables:
+        partial.write_text(",".join(columns) + "\n")
+        for path in tables:
             table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-            missing = [column for column in COLUMNS if column not in table]
+            missing = [column for column in columns if column not in table]
             if missing:
                 raise UserError(f"{path}: has no column {', '.join(missing)}; delete the file and run again")
-            table.to_csv(partial, mode="a", header=False, index=False, columns=list(COLUMNS), lineterminator="\n")
+            table.to_csv(partial, mode="a", header=False, index=False, columns=list(columns), lineterminator="\n")
 
 
 def read_metrics(path: str | Path) -> pd.DataFrame:

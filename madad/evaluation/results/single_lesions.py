@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import pandas as pd
-
-from madad.core.errors import UserError
-from madad.core.io.manifest import Row, read_table, write_table
-from madad.core.provenance import complete
+from madad.core.io.manifest import Row, write_table
+from madad.evaluation.results.collected import join
 from madad.evaluation.results.long_table import IDENTITY, SampleIdentity
 
 # The name of the file beside a long table.
@@ -54,12 +51,4 @@ def join_lesions(lesion_tables: Iterable[Path], out: Path) -> None:
     Raises:
         UserError: a table lacks a column.
     """
-    with complete(out) as partial:
-        partial.write_text(",".join(COLUMNS) + "\n")
-        for path in lesion_tables:
-            rows = read_table(path)
-            missing = [column for column in COLUMNS if rows and column not in rows[0]]
-            if missing:
-                raise UserError(f"{path}: has no column {', '.join(missing)}; delete the file and run again")
-            table = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
-            table.to_csv(partial, mode="a", header=False, index=False, lineterminator="\n")
+    join(lesion_tables, COLUMNS, out)
