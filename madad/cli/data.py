@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def download(arguments: Arguments) -> None:
 
 
 def manifest(arguments: Arguments) -> None:
-    """List the images of a cohort; a phantom cohort is generated first."""
+    """List the images of a cohort; one that the run makes itself is made first."""
+    from madad.configuration import cohort_cards
     from madad.core.io.manifest import write_manifest, write_table
     from madad.core.provenance import write_json
     from madad.data.cohorts.finding import summary
@@ -44,10 +46,8 @@ def manifest(arguments: Arguments) -> None:
 
     options, folder = arguments.options, arguments.folder
     root, kind = Path(options.get("root") or folder / "bids"), options["kind"]
-    if kind == "phantom":
-        from madad.data.cohorts import phantom
-
-        phantom.build(root, options, arguments.workers)
+    if cohort_cards.card(kind).get("made"):
+        importlib.import_module(f"madad.data.cohorts.{kind}").build(root, options, arguments.workers)
         kind = "bids"
     reading = read_cohort(kind, root, options, arguments.modalities)
     found = summary.facts(reading, root, options["kind"], options.get("group", "auto"))

@@ -7,6 +7,8 @@ A card is the file `madad/data/cohorts/<kind>.yaml` beside the code that finds t
     subject                         the part of an image's path that names its subject, to count them by
     options                         options of a cohort of this kind, unless the configuration sets them
     modalities                      sequences it has, by BIDS suffix; T1ce is a T1w image after contrast agent
+    made                            true: the run makes its images itself, and no data are needed
+    subjects                        of images that come with madad: the numbers `healthy` and `patients`
     published                       the split of the papers: `patients`, numbers per split, or `validation_patients`, by name
     download                        `address`, `files` and number of `subjects` of a data set that needs no registration
 """
@@ -26,7 +28,7 @@ from madad.core.errors import UserError, did_you_mean
 FOLDER = Path(__file__).parents[1] / "data" / "cohorts"
 ADDRESSES = ("https://", "http://")
 ALWAYS = ("title", "about", "licence", "access")
-# Phantoms need no data, and BIDS names its subjects and sequences itself.
+# BIDS names its subjects and sequences itself, as do images that the run makes.
 OF_A_DATA_SET = ("where", "tree", "modalities", "subject")
 
 
@@ -47,7 +49,7 @@ def card(kind: str) -> dict[str, Any]:
     if not path.exists():
         return {}
     facts = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    needed = ALWAYS if kind in ("phantom", "bids") else (*ALWAYS, *OF_A_DATA_SET)
+    needed = ALWAYS if kind == "bids" or facts.get("made") else (*ALWAYS, *OF_A_DATA_SET)
     if missing := [key for key in needed if not facts.get(key)]:
         raise UserError(f"{path}: {', '.join(missing)} missing; madad/configuration/cohort_cards.py explains the keys of a card")
     return facts
@@ -73,6 +75,15 @@ def published(kind: str) -> dict[str, Any]:
     if not numbers:
         return dict(split)
     return {"patient_split": {name: number / sum(numbers.values()) for name, number in numbers.items()}}
+
+
+def made_subjects(cohort: dict[str, Any]) -> tuple[int, int] | None:
+    """Return the numbers of healthy subjects and of patients that the run makes for a cohort; None where it reads data."""
+    facts = card(cohort["kind"])
+    if not facts.get("made"):
+        return None
+    numbers = facts.get("subjects", cohort)
+    return numbers["healthy"], numbers["patients"]
 
 
 def directions(kind: str) -> str:
@@ -102,8 +113,8 @@ def problems(where: str, cohort: dict[str, Any]) -> Iterator[str]:
     """
     kind = cohort["kind"]
     facts = card(kind)
-    if kind == "phantom":
-        yield from _phantom_problems(where, cohort)
+    if facts.get("made"):
+        yield from _made_problems(where, cohort)
         return
     if cohort["download"]:
         yield from _download_problems(where, cohort)
@@ -118,12 +129,12 @@ def problems(where: str, cohort: dict[str, Any]) -> Iterator[str]:
         yield f"{where}.variant: {facts['title']} comes in one variant; leave it out"
 
 
-def _phantom_problems(where: str, cohort: dict[str, Any]) -> Iterator[str]:
+def _made_problems(where: str, cohort: dict[str, Any]) -> Iterator[str]:
     for key in ("root", "download", "mirror"):
         if cohort.get(key):
-            yield f"{where}.{key}: phantoms are made in results/cohorts and need no data; leave it out or choose another kind"
+            yield f"{where}.{key}: the images of a {cohort['kind']} cohort are made in results/cohorts and need no data; leave it out or choose another kind"
     if cohort["dataset"]:
-        yield f"{where}.dataset: phantoms are not {cohort['dataset']}; leave it out"
+        yield f"{where}.dataset: a {cohort['kind']} cohort is not {cohort['dataset']}; leave it out"
 
 
 def _download_problems(where: str, cohort: dict[str, Any]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from math import ceil, prod
 from pathlib import Path
 
-from madad.configuration import cards, experiments, sequences, subject_counts
+from madad.configuration import cards, cohort_cards, experiments, sequences, subject_counts
 from madad.configuration import settings as configuration
 from madad.configuration.schema import Options
 from madad.core.errors import UserError
@@ -110,8 +110,8 @@ def images(name: str, config: Options, results: Path) -> Counts:
 def _groups(cohort: Options) -> tuple[int, int]:
     """Return the numbers of healthy subjects and patients, from the configuration and the table of participants."""
     total = subject_counts.subjects(cohort)
-    if cohort["kind"] == "phantom":
-        return cohort["healthy"], max(total - cohort["healthy"], 0)
+    if made := cohort_cards.made_subjects(cohort):
+        return min(made[0], total), max(total - made[0], 0)
     if cohort["group"] in ("healthy", "patient"):
         return (total, 0) if cohort["group"] == "healthy" else (0, total)
     try:

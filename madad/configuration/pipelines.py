@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -35,6 +35,11 @@ def names() -> list[str]:
 def published(name: str) -> Options:
     """Return the options of a published chain."""
     return yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
+
+
+def with_chains(pipelines: Options, wanted: Iterable[str | None]) -> Options:
+    """Return the pipelines of a configuration with the published chains that cohorts name and that it does not define."""
+    return {**pipelines, **{name: {"base": name} for name in wanted if name in names() and name not in pipelines}}
 
 
 def lay(pipelines: Options, sizes: Options) -> Options:

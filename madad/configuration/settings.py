@@ -107,10 +107,12 @@ def robustness(config: Options) -> list[dict[str, str]]:
 
 
 def _pairs(config: Options) -> list[dict[str, str]]:
+    pipeline = {name: cohort["pipeline"] for name, cohort in config["cohorts"].items()}
     return [
         {**run, "testset": testset}
         for run in experiments.runs(config, "methods")
         for testset in testsets(config, run["modality"])
+        if pipeline[cohort_of(testset)] == pipeline[run["cohort"]]
     ]
 
 
@@ -156,7 +158,9 @@ def _under_preset(config: Options, preset: Options) -> Options:
     for name, cohort in config["cohorts"].items():
         under = merge(cohort_names.defaults(cohort["kind"], cohort), preset.get("cohorts", {}).get(cohort["kind"], {}))
         merged["cohorts"] = {**merged["cohorts"], name: merge(under, cohort)}
-    merged["pipelines"] = pipelines.lay(config.get("pipelines") or {"standard": {}}, preset.get("pipelines", {}))
+    wanted = [cohort.get("pipeline") for cohort in merged["cohorts"].values()]
+    own = pipelines.with_chains(config.get("pipelines") or {"standard": {}}, wanted)
+    merged["pipelines"] = pipelines.lay(own, preset.get("pipelines", {}))
     merged["cohorts"] = pipelines.suggest_skull_strip(merged["cohorts"], config["cohorts"], merged["pipelines"])
     return merged
 
@@ -176,9 +180,13 @@ def _inconsistencies(config: Options) -> Iterator[str]:
     yield from _same_roots({name: cohorts[name]["root"] for name in used if cohorts[name].get("root")})
     if (config["evaluation"]["median"] or 1) % 2 == 0:
         yield f"evaluation.median: {config['evaluation']['median']} is even; take an odd side, or 0 for no filter"
-    in_use = sorted({cohorts[name]["pipeline"] for name in used})
-    if len(in_use) > 1:
-        yield f"cohorts: {', '.join(used)} use the pipelines {', '.join(in_use)}; give them one, to be comparable"
+    trained = {cohorts[name]["pipeline"] for name in config["train_on"] if name in cohorts}
+    for name in used:
+        if cohorts[name]["pipeline"] not in trained:
+            yield (
+                f"cohorts.{name}.pipeline: no cohort of train_on uses {cohorts[name]['pipeline']}, so no method would be tested on "
+                f"{name}; the images of training and test need one pipeline ({', '.join(sorted(trained))})"
+            )
     for name, pipeline in config["pipelines"].items():
         fitting = [cohort for cohort in used if cohorts[cohort]["pipeline"] == name]
         if pipeline["reference"] not in [None, *fitting]:

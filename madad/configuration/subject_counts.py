@@ -21,8 +21,8 @@ def subjects(cohort: Options) -> int:
     Args:
         cohort: complete options of a cohort.
     """
-    if cohort["kind"] == "phantom":
-        found = cohort["healthy"] + cohort["patients"]
+    if made := cohort_cards.made_subjects(cohort):
+        found = sum(made)
     elif cohort.get("download"):  # not downloaded yet, or not completely
         found = cohort_cards.card(cohort["kind"])["download"]["subjects"]
     else:

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from madad.configuration import sequences
+from madad.configuration import cohort_cards, sequences
 from madad.configuration.deciding_keys import decides
 from madad.core.provenance import content_hash, fingerprint
 from madad.data.cohorts.finding import found_files
@@ -15,7 +15,7 @@ from madad.workflow import parameters, paths
 from madad.workflow.parameters import as_json
 from madad.workflow.plan import Plan
 
-# Processes that build phantoms side by side; any other data set is only read.
+# Processes that build phantoms side by side; any other data set is only read or unpacked.
 PHANTOM_THREADS = 16
 
 
@@ -77,8 +77,8 @@ def _cached(kind: str, root: str, options: str, modalities: str) -> Found:
 def code(plan: Plan, cohort: str) -> str:
     """Return the fingerprint of the code that finds and reads images of the cohort's kind; code of other kinds is left out."""
     kind = plan.config["cohorts"][cohort]["kind"]
-    finders = ["madad.data.cohorts.phantom", "madad.data.cohorts.bids"] if kind == "phantom" else [f"madad.data.cohorts.{kind}"]
-    return fingerprint("madad.data.cohorts.finding.manifest_rows", *finders)
+    reader = ["madad.data.cohorts.bids"] if cohort_cards.card(kind).get("made") else []
+    return fingerprint("madad.data.cohorts.finding.manifest_rows", f"madad.data.cohorts.{kind}", *reader)
 
 
 def threads(plan: Plan, cohort: str) -> int:

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from madad.configuration import cards, experiments, sequences, settings
+from madad.configuration import cards, cohort_cards, experiments, sequences, settings
 from madad.configuration.schema import Options
 from madad.core.errors import UserError
 from madad.data.cohorts.finding import summary
@@ -113,8 +113,8 @@ def _lacks(name: str, groups: dict[str, list[str]], needed: Needs) -> bool:
 
 
 def _one(cohort: Options, modalities: list[str], depth: Depth) -> Facts | str | UserError:
-    if cohort["kind"] == "phantom":
-        return f"{cohort['healthy']} healthy phantoms and {cohort['patients']} with lesions, made by the run"
+    if made := cohort_cards.made_subjects(cohort):
+        return f"{cohort['kind']}, made by the run: {made[0]} healthy and {made[1]} with lesions"
     if cohort["download"]:
         return f"{cohort['kind']}, downloaded by the run"
     root = Path(cohort["root"])

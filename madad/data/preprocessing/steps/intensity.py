@@ -18,13 +18,17 @@ from skimage import exposure
 from madad.core.errors import SubjectError, UserError
 from madad.core.intensity_scale import HIGHEST, LOWEST
 
-METHODS = ("percentile", "nyul", "histogram_matching", "zscore", "equalisation", "maximum")
+METHODS = ("percentile", "nyul", "histogram_matching", "zscore", "equalisation", "maximum", "median")
 # Landmarks between the outer percentiles (Nyúl et al. 2000, table 1).
 DECILES = tuple(range(10, 100, 10))
 # Quantiles that describe a reference histogram.
 QUANTILES = 101
 # Standard scores that are mapped to 0 and 1.
 ZSCORE_RANGE = (-3.0, 3.0)
+# Robust standard scores that are mapped to 0 and 1: cerebrospinal fluid is darker than tissue, FLAIR lesions far brighter.
+MEDIAN_RANGE = (-3.0, 7.0)
+# From the median absolute deviation to the standard deviation of a normal distribution.
+TO_DEVIATION = 1.4826
 # Enough that two visibly different voxels fall into different bins, even when one vessel is far brighter than the rest.
 EQUALISATION_BINS = 4096
 
@@ -135,6 +139,18 @@ def _maximum(model: Model, values: np.ndarray) -> np.ndarray:
     return values / high
 
 
+def _median(model: Model, values: np.ndarray) -> np.ndarray:
+    """Map robust standard scores in `MEDIAN_RANGE` to 0 and 1, with median and median absolute deviation of the brain.
+
+    Half of the voxels would have to be lesion to move either (Rousseeuw & Croux 1993, doi:10.1080/01621459.1993.10476408), while
+    the 99th percentile is the lesion itself as soon as that takes a hundredth of the brain.
+    """
+    centre = float(np.median(values))
+    low, high = _outer(values, model)
+    spread = max(TO_DEVIATION * float(np.median(np.abs(values - centre))), 1e-6 * (high - low))
+    return ((values - centre) / spread - MEDIAN_RANGE[0]) / (MEDIAN_RANGE[1] - MEDIAN_RANGE[0])
+
+
 _APPLY: dict[str, Callable[[Model, np.ndarray], np.ndarray]] = {
     "percentile": _percentile,
     "nyul": _nyul,
@@ -142,6 +158,7 @@ _APPLY: dict[str, Callable[[Model, np.ndarray], np.ndarray]] = {
     "zscore": _zscore,
     "equalisation": _equalisation,
     "maximum": _maximum,
+    "median": _median,
 }
 
 
