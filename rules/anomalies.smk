@@ -6,6 +6,7 @@ rule bank:
     input:
         template=lambda wildcards: local(preprocessing.newest_template(PLAN, wildcards.pipeline)),
         masks=local(anomalies.newest_mask(PLAN)),
+        pack=lambda wildcards: anomalies.bank_pack(PLAN, wildcards.pipeline),
     output:
         "results/banks/{pipeline}/{shard}-of-{shards}.h5",
     log:
@@ -18,9 +19,10 @@ rule bank:
         options=lambda wildcards: anomalies.bank_options(PLAN, wildcards.pipeline),
         template=lambda wildcards: preprocessing.template_files(PLAN, wildcards.pipeline),
         masks=anomalies.lesion_masks(PLAN),
+        unregistered=lambda wildcards, input: f"--pack {input.pack}" if input.pack else "",
         code=fingerprint("madad.data.anomalies.bank"),
     shell:
-        f"{MADAD} bank"
+        f"{MADAD} bank {{params.unregistered}}"
         " --shard {wildcards.shard} --shards {wildcards.shards} --out {output} --options {params.options:q} --log {log}"
 
 

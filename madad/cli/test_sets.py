@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
 
 
 def declare(commands: Commands) -> None:
     """Declare the commands of this stage."""
-    command(commands, bank, "options", "out", shard=INTEGER, shards=INTEGER)
+    banked = command(commands, bank, "options", "out", shard=INTEGER, shards=INTEGER)
+    banked.add_argument("--pack", type=Path, help="training images that are not registered to a template")
     command(commands, implant, "options", "pack", "out", "table")
     command(commands, corrupt, "options", "pack", "intensity", "out", "table")
     command(commands, examples, "options", "pack", "out", banks=MANY)
@@ -19,7 +21,7 @@ def bank(arguments: Arguments) -> None:
     """Warp one shard of the bank of lesion maps."""
     from madad.data.anomalies.bank import build
 
-    build(arguments.out, arguments.shard, arguments.shards, arguments.options)
+    build(arguments.out, arguments.shard, arguments.shards, arguments.options, arguments.pack)
 
 
 def implant(arguments: Arguments) -> None:

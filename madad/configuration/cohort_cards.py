@@ -132,7 +132,7 @@ def problems(where: str, cohort: dict[str, Any]) -> Iterator[str]:
 def _made_problems(where: str, cohort: dict[str, Any]) -> Iterator[str]:
     for key in ("root", "download", "mirror"):
         if cohort.get(key):
-            yield f"{where}.{key}: the images of a {cohort['kind']} cohort are made in results/cohorts and need no data; leave it out or choose another kind"
+            yield f"{where}.{key}: {cohort['kind']} images are made in results/cohorts and need no data; leave it out"
     if cohort["dataset"]:
         yield f"{where}.dataset: a {cohort['kind']} cohort is not {cohort['dataset']}; leave it out"
 

@@ -75,7 +75,7 @@ class Cohort(Section):
     kind: str = Field(
         description="file of madad/data/cohorts that reads or makes it: phantom, soop, bids, ixi, brats, atlas, mslub, wmh, msd"
     )
-    root: Text = without_default("folder of the data set; needed by every kind but phantom and soop (docs/data.md shows its layout)")
+    root: Text = without_default("folder of the data set; not for phantom and soop (docs/data.md shows its layout)")
     download: bool = Field(False, description="download the data set to results/downloads instead of reading a root (kind ixi)")
     mirror: Text | None = Field(None, description="address of a folder with the same files as the data set's own site")
     variant: Literal["preprocessed", "raw", None] = Field(
@@ -147,8 +147,8 @@ class Intensity(Section):
 
     method: Literal["percentile", "nyul", "histogram_matching", "zscore", "equalisation", "maximum", "median"] = Field(
         "percentile",
-        description="maximum: 0 stays 0 and the upper percentile becomes 1; median: -3 and 7 robust standard deviations about the "
-        "median become 0 and 1, so that a large bright lesion does not set the scale",
+        description="maximum: 0 stays 0 and the upper percentile becomes 1; median: -3 and 7 robust standard deviations about "
+        "the median become 0 and 1, so that a large bright lesion does not set the scale",
     )
     lower: Annotated[Number, Field(ge=0, le=49)] = Field(1.0, description="lower percentile of the brain")
     upper: Annotated[Number, Field(ge=51, le=100)] = Field(99.0, description="upper percentile of the brain")

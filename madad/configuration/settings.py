@@ -63,7 +63,7 @@ def resolve(raw: Options) -> Options:
     problems = list(_inconsistencies(config))
     entries = experiments.resolve(config, preset.get("sizes", {}), problems)
     problems += exchange_checks.problems(entries, config["test_on"], config["cohorts"])
-    problems += _unregistered_problems(config, entries)
+    problems += _unregistered_problems(config)
     if problems:
         raise _refusal(problems)
     for name in used_cohorts(config):
@@ -184,7 +184,7 @@ def _inconsistencies(config: Options) -> Iterator[str]:
     for name in used:
         if cohorts[name]["pipeline"] not in trained:
             yield (
-                f"cohorts.{name}.pipeline: no cohort of train_on uses {cohorts[name]['pipeline']}, so no method would be tested on "
+                f"cohorts.{name}.pipeline: no cohort of train_on uses {cohorts[name]['pipeline']}, so nothing would be tested on "
                 f"{name}; the images of training and test need one pipeline ({', '.join(sorted(trained))})"
             )
     for name, pipeline in config["pipelines"].items():
@@ -204,7 +204,7 @@ def _testset_problems(testsets: list[str], cohorts: Options) -> Iterator[str]:
             yield f"test_on: {name} needs healthy subjects, and {cohort_of(name)} has none (group: patient); leave it out"
 
 
-def _unregistered_problems(config: Options, entries: Options) -> Iterator[str]:
+def _unregistered_problems(config: Options) -> Iterator[str]:
     """Yield what needs the anatomy of a template, although the images of a pipeline are not registered to one."""
 
     def unregistered(cohort: str) -> bool:
@@ -215,10 +215,6 @@ def _unregistered_problems(config: Options, entries: Options) -> Iterator[str]:
     for name in config["test_on"]:
         if IMPLANTED in name and unregistered(cohort_of(name)):
             yield f"test_on: the lesions of {name} {why}"
-    for name in config["methods"]:
-        used = [entries[part]["base"] for part in (name, *entries[name]["parts"].values())] if name in entries else []
-        if any(cards.load(base)["training_data"]["pairs"] for base in used) and any(map(unregistered, config["train_on"])):
-            yield f"methods: the lesions that {name} learns from {why}"
 
 
 def _anomaly_problems(anomalies: Options) -> Iterator[str]:

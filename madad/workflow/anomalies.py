@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from madad.configuration import sequences
+from madad.configuration.pipelines import UNREGISTERED
 from madad.workflow import parameters, paths
 from madad.workflow.parameters import as_json
 from madad.workflow.plan import Plan
@@ -11,6 +13,15 @@ from madad.workflow.preprocessing import template_grid
 def banks(plan: Plan, pipeline: str) -> list[str]:
     """Return the shards of the bank of a pipeline's template grid."""
     return paths.bank(pipeline, shards(plan))
+
+
+def bank_pack(plan: Plan, pipeline: str) -> list[str]:
+    """Return the training images whose brains a bank fills, where the pipeline registers to no template; else nothing."""
+    if plan.config["pipelines"][pipeline]["registration"] != UNREGISTERED:
+        return []
+    cohort = next(name for name in plan.config["train_on"] if plan.pipeline_of(name) == pipeline)
+    modality = next(one for one in plan.sequences if one in sequences.of(plan.config, cohort))
+    return [paths.pack(cohort, modality, "train")]
 
 
 def shards(plan: Plan) -> int:

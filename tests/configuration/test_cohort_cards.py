@@ -8,7 +8,7 @@ from madad.configuration import cohort_cards
 from madad.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLIC = [kind for kind in cohort_cards.kinds() if kind not in ("phantom", "bids")]
+PUBLIC = [kind for kind in cohort_cards.kinds() if kind != "bids" and not cohort_cards.card(kind).get("made")]
 COHORT = {"download": False, "dataset": None, "variant": None, "modalities": ["FLAIR"]}
 
 
@@ -89,7 +89,7 @@ def test_data_that_are_not_there_come_with_directions(kind: str) -> None:
         ("brats", {"download": True}, "cohorts.x.download: brats cannot be downloaded by a program (ixi can)"),
         ("ixi", {"download": True, "root": "/"}, "leave out one of the two"),
         ("ixi", {"root": "/", "variant": "raw"}, "cohorts.x.variant: IXI comes in one variant"),
-        ("phantom", {"dataset": "IXI"}, "phantoms are not IXI"),
+        ("phantom", {"dataset": "IXI"}, "a phantom cohort is not IXI"),
     ],
 )
 def test_options_that_do_not_fit_are_told(kind: str, given: dict, says: str) -> None:
@@ -106,9 +106,16 @@ def test_an_unknown_kind_is_told_with_the_nearest() -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["phantom", "soop"])
 @pytest.mark.parametrize("key", ["root", "download", "mirror"])
-def test_phantoms_are_never_made_in_a_folder_of_the_user(key: str) -> None:
-    assert f"cohorts.x.{key}: phantoms are made in results/cohorts" in problems("phantom", **{key: "/data/my_study"})
+def test_images_are_never_made_in_a_folder_of_the_user(key: str, kind: str) -> None:
+    assert f"cohorts.x.{key}: {kind} images are made in results/cohorts" in problems(kind, **{key: "/data/my_study"})
+
+
+def test_only_kinds_that_are_made_have_numbers_of_subjects() -> None:
+    assert cohort_cards.made_subjects({"kind": "phantom", "healthy": 3, "patients": 2}) == (3, 2)
+    assert cohort_cards.made_subjects({"kind": "soop", "healthy": 3, "patients": 2}) == (320, 150)
+    assert cohort_cards.made_subjects({"kind": "bids", "healthy": 3, "patients": 2}) is None
 
 
 def test_a_mirror_is_an_address_of_a_download() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,8 @@ def test_every_published_chain_resolves(name: str) -> None:
 
 @pytest.mark.parametrize("name", pipelines.names())
 def test_every_published_chain_says_where_it_comes_from_and_what_differs(name: str) -> None:
-    head = (pipelines.PRESETS / f"{name}.yaml").read_text().split("\ntemplate:")[0]
+    lines = (pipelines.PRESETS / f"{name}.yaml").read_text().splitlines()
+    head = "\n".join(itertools.takewhile(lambda line: line.startswith("#"), lines))
     assert "# Source:" in head and "# There" in head and "# What differs here:" in head
 
 

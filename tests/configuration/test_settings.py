@@ -137,7 +137,7 @@ def test_resolving_leaves_the_input_alone() -> None:
         ),
         ({"cohorts": {"phantom": {"healty": 3}}}, "cohorts.phantom: unknown key 'healty', did you mean 'healthy'?"),
         ({"cohorts": {"phantom": {"pipeline": "x"}}}, "cohorts.phantom.pipeline: no pipeline is called 'x'"),
-        ({"cohorts": {"phantom": {"dataset": "IXI"}}}, "cohorts.phantom.dataset: phantoms are not IXI; leave it out"),
+        ({"cohorts": {"phantom": {"dataset": "IXI"}}}, "cohorts.phantom.dataset: a phantom cohort is not IXI; leave it out"),
         ({"cohorts": {"phantom": {"split": {"train": 0.9}}}}, "cohorts.phantom.split: the fractions add up to 1.275"),
         ({"pipelines": {"standard": {"intensity": {"method": "nyull"}}}}, "'nyull' is not one of"),
         ({"method_options": {"ddpm": {"training": {"stepps": 1}}}}, "method_options.ddpm.training: unknown key 'stepps'"),
@@ -156,8 +156,8 @@ def test_resolving_leaves_the_input_alone() -> None:
             "test_on: the lesions of phantom-implanted are placed by the template's tissue",
         ),
         (
-            {"pipelines": {"standard": {"registration": "none"}}, "methods": ["disyre"]},
-            "methods: the lesions that disyre learns from are placed by the template's tissue",
+            {"cohorts": {"phantom": {}, "slices": {"kind": "soop"}}, "test_on": ["phantom", "slices"]},
+            "cohorts.slices.pipeline: no cohort of train_on uses slices, so nothing would be tested on slices",
         ),
         ({"pipelines": {"standard": {"reference": "other"}}}, "pipelines.standard.reference: no cohort in use"),
         ({"method_options": {"ddpn": {"training": {"steps": 1}}}}, "no method is called 'ddpn', did you mean 'ddpm'?"),
@@ -165,6 +165,23 @@ def test_resolving_leaves_the_input_alone() -> None:
 )
 def test_bad_value_is_named_with_what_is_allowed(values: dict, says: str) -> None:
     assert says in problems(**values)
+
+
+def test_a_cohort_may_name_a_published_chain_that_pipelines_does_not_define() -> None:
+    both = {"cohorts": {"phantom": {}, "slices": {"kind": "soop"}}, "train_on": ["phantom", "slices"]}
+    config = configuration.resolve(changed(**both, test_on=["phantom", "slices"], methods=["intensity"]))
+    assert config["pipelines"]["slices"]["registration"] == "none"
+    assert config["pipelines"]["slices"]["spacing_mm"] == 2.0 != config["pipelines"]["standard"]["spacing_mm"]
+
+
+def test_methods_are_tested_on_images_of_their_own_pipeline_alone() -> None:
+    both = {"cohorts": {"phantom": {}, "slices": {"kind": "soop"}}, "train_on": ["phantom", "slices"]}
+    config = configuration.resolve(changed(**both, test_on=["phantom", "phantom-implanted", "slices"], methods=["intensity"]))
+    assert [(run["cohort"], run["testset"]) for run in configuration.evaluations(config)] == [
+        ("phantom", "phantom"),
+        ("phantom", "phantom-implanted"),
+        ("slices", "slices"),
+    ]
 
 
 def test_slices_of_one_space_need_no_template() -> None:

@@ -53,8 +53,9 @@ def make_examples(pack: Path, banks: Sequence[Path], out: Path, options: dict) -
         images = np.stack([seen(opened.image(index)) for index in subjects])
         brains = np.stack([opened.brain(index) for index in subjects])
         bank = Bank(banks)
-        sign, spacing_mm = pack_sign(opened, bank.to_mni), opened.spacing_mm[0]
-    region = describe_region(brains[0], spacing_mm, options["boundary"])
+        sign, spacing_mm = pack_sign(opened, bank.to_mni), opened.spacing_mm[-1]
+    flat = brains.shape[1] == 1
+    region = describe_region(brains[0, 0] if flat else brains[0], spacing_mm, options["boundary"])
     shown: dict[str, Any] = _evolution(images[0], region, options, numpy_generator(seed, "evolution"))
     shown |= _samples(images, brains, bank, sign, spacing_mm, seed)
     with complete(out) as partial, open(partial, "wb") as stream:
@@ -62,14 +63,22 @@ def make_examples(pack: Path, banks: Sequence[Path], out: Path, options: dict) -
 
 
 def _evolution(image: np.ndarray, region: Region, options: dict, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Move one blob deep in the brain along one flow for several times."""
+    """Move one blob deep in the brain along one flow for several times.
+
+    Args:
+        image: (S, H, W).
+        region: of the same shape, or (H, W) for a single slice.
+        options: see `make_examples`.
+        generator: source of all random numbers.
+    """
     depth = ndimage.distance_transform_edt(region.inside)
     candidates = np.argwhere(depth >= 0.5 * depth.max())
     start = blob(region.inside, candidates[generator.integers(len(candidates))], region.voxels(EVOLVED_ML), RIM, generator)
-    flow = draw_flow(3, [generator], multiplier=options["multiplier"], diffusivity=options["diffusivity"])
+    flow = draw_flow(region.inside.ndim, [generator], multiplier=options["multiplier"], diffusivity=options["diffusivity"])
     # one at a time: a batch of volumes would take as many times the memory
     maps = [evolve(torch.from_numpy(start)[None], flow, torch.tensor([time]), region.depth)[0].numpy() for time in TIMES]
-    at = int(start.sum(axis=(1, 2)).argmax())
+    maps = [one.reshape(image.shape) for one in maps]
+    at = int(start.reshape(image.shape).sum(axis=(1, 2)).argmax())
     return {"evolution": np.stack([one[at] for one in maps]), "times": np.array(TIMES), "anatomy": image[at]}
 
 

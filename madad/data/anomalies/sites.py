@@ -16,6 +16,8 @@ from madad.data.template import native_template, resample
 SITES = ("anywhere", "cortical", "white_matter", "deep_grey", "infratentorial")
 # Number of healthy subjects of a pack that decide whether lesions are dark or bright in it.
 VOTERS = 5
+# Contrast of most lesions by sequence: longer T2 is bright where T2 weighs, longer T1 dark where T1 does.
+SIGNS = {"FLAIR": 1, "T2w": 1, "PDw": 1, "T1w": -1}
 # Fluid is distinct from tissue if their difference is at least this part of that of grey and white matter.
 DISTINCT = 0.5
 # Least part of the template's grey and white matter on any grid of a pipeline, cropped or not.
@@ -130,13 +132,23 @@ def tissue_sign(levels: np.ndarray) -> int:
     return -1 if levels[1] > levels[0] else 1
 
 
-def pack_sign(pack: Pack, to_mni: np.ndarray) -> int:
-    """Return the sign of lesions in a pack's modality, decided by its healthy images.
+def pack_sign(pack: Pack, to_mni: np.ndarray | None) -> int:
+    """Return the sign of lesions in a pack's modality: decided by its healthy images, or by its name where no tissue is known.
 
     Args:
         pack: pack with healthy images.
-        to_mni: (4, 4), world mm of the pack to MNI mm.
+        to_mni: (4, 4), world mm of the pack to MNI mm; None for images that are not registered.
+
+    Raises:
+        UserError: the images are not registered, and the modality is none whose lesions are known to be bright or dark.
     """
+    if to_mni is None:
+        if pack.modality not in SIGNS:
+            raise UserError(
+                f"{pack.path}: are lesions bright or dark on {pack.modality}? Without registration no tissue shows it; "
+                f"register the images, or use {', '.join(SIGNS)}"
+            )
+        return SIGNS[pack.modality]
     grey, white = tissue_maps(to_mni @ pack.affine, pack.shape, str(pack.path))
     voters = pack.healthy()[:VOTERS]
     votes = sum(tissue_sign(tissue_levels(seen(pack.image(index)), pack.brain(index), grey, white)) for index in voters)

@@ -42,6 +42,7 @@ TITLES = {
     "zscore": "Z-score",
     "equalisation": "Equalisation",
     "maximum": "Maximum",
+    "median": "Median and spread",
 }
 PANEL, SMALL_PANEL = (3.0, 1.75), (2.25, 1.75)
 

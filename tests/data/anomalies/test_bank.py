@@ -6,10 +6,14 @@ import h5py
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 
 from madad.core.errors import UserError
+from madad.core.io.hdf5 import Pack, Sample, write_pack
 from madad.core.io.volumes import Volume, save_volume
 from madad.data.anomalies.bank import Bank, build
+from madad.data.anomalies.pairs import Pairs
+from madad.data.anomalies.sites import pack_sign
 from madad.data.template import template_on_grid
 from tests.data.anomalies.conftest import GENERATOR, SPACING_MM
 
@@ -64,6 +68,29 @@ def test_file_holds_no_pickle_and_says_how_maps_came_about(bank: Path) -> None:
     with h5py.File(bank) as store:
         assert set(store) == {"values", "start", "size", "source", "mirrored", "time", "digest"}
         assert store["values"].dtype == np.float16 and ((store["time"][:] >= 0.1) & (store["time"][:] <= 0.9)).all()
+
+
+@pytest.mark.parametrize("slices", [1, 8])
+def test_without_registration_maps_fill_the_shared_brain_of_the_images(slices: int, tmp_path: Path) -> None:
+    brain = np.zeros((slices, 32, 48), dtype=bool)
+    brain[:, 4:28, 6:40] = True
+    narrow = brain & (np.arange(48) < 30)
+    samples = [
+        Sample(f"sub-{i}", "healthy", inside.astype(np.float32), inside, 0 * inside, {"subject": f"sub-{i}"})
+        for i, inside in enumerate((brain, narrow, narrow))
+    ]
+    affine = np.diag([4.0, 4, 5 if slices == 1 else 4, 1])
+    write_pack(tmp_path / "train.h5", iter(samples), affine=affine, modality="FLAIR", cohort="toy", split="train")
+    build(tmp_path / "b.h5", 0, 1, {**GENERATOR, "lesion_masks": None}, tmp_path / "train.h5")
+    stored = Bank([tmp_path / "b.h5"])
+    assert stored.shape == brain.shape and stored.to_mni is None
+    drawn = stored.slice(0, np.random.default_rng(0))
+    assert drawn.shape == brain.shape[1:] and 0 < drawn.max() <= 1 and not drawn[~narrow[0]].any()
+    with Pack(tmp_path / "train.h5") as pack:
+        pairs = Pairs(stored, [pack_sign(pack, stored.to_mni)], healthy=0.0)
+    image = torch.from_numpy(brain[:1]).float()[None] / 2
+    pair = pairs(image, torch.from_numpy(brain[:1])[None], torch.Generator().manual_seed(0))
+    assert (pair["image"] >= pair["healthy"]).all() and (pair["image"] > pair["healthy"]).any()
 
 
 def test_missing_damaged_and_mixed_banks_are_refused(bank: Path, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -81,3 +83,13 @@ def test_compartments_divide_the_brain_into_four(anatomy: dict) -> None:
     parts = [compartment(affine, shape, voxel) for voxel in voxels]
     assert np.array_equal(sum(part.astype(int) for part in parts), np.ones(shape))
     assert all(part[tuple(voxel.astype(int))] for part, voxel in zip(parts, voxels, strict=True))
+
+
+def test_without_registration_the_sequence_decides_the_sign(packs: dict[str, Path], tmp_path: Path) -> None:
+    assert {modality: pack_sign(Pack(path), None) for modality, path in packs.items()} == {"T1w": -1, "FLAIR": 1, "T2w": 1}
+    strange = tmp_path / "strange.h5"
+    shutil.copy(packs["FLAIR"], strange)
+    with h5py.File(strange, "a") as store:
+        store.attrs["modality"] = "UNIT1"
+    with Pack(strange) as pack, pytest.raises(UserError, match="bright or dark on UNIT1"):
+        pack_sign(pack, None)
