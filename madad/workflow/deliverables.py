@@ -15,7 +15,7 @@ from madad.core.provenance import content_hash
 from madad.reporting.deliverables.registry import DELIVERABLES
 from madad.reporting.deliverables.row import Deliverable, Output
 from madad.reporting.reproduction import papers
-from madad.workflow import methods, paths, preprocessing
+from madad.workflow import methods, paths, preprocessing, run_facts
 from madad.workflow.parameters import as_json
 from madad.workflow.paths import Run
 from madad.workflow.plan import Plan
@@ -171,6 +171,7 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
         paths.intensity_model(pipeline, wildcards["modality"]) for pipeline in plan.pipelines
     ),
     "judged": lambda plan, _: plan.available(preprocessing.quality_table(plan, cohort) for cohort in plan.cohorts),
+    "leakage_table": _path("results/tables/leakage.csv"),
     "learnt_banks": lambda plan, _: plan.available(
         {bank for run in plan.trainings for bank in methods.training_banks(plan, run)}
     ),
@@ -205,54 +206,24 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
 }
 
 
-def _cohort_facts(plan: Plan) -> dict[str, dict[str, Any]]:
-    """Return the public data set that a cohort is, if any, and the size of its voxels."""
-    pipelines = plan.config["pipelines"]
-    return {
-        name: {
-            "dataset": plan.config["cohorts"][name]["dataset"],
-            "spacing_mm": pipelines[plan.pipeline_of(name)]["spacing_mm"],
-        }
-        for name in plan.cohorts
-    }
-
-
-def _settings(plan: Plan) -> dict[str, dict[str, Any]]:
-    """Return the parameters of every method and part by sequence."""
-    return {
-        name: {modality: options["parameters"] for modality, options in entry["options"].items()}
-        for name, entry in plan.entries.items()
-    }
-
-
-def _leakage_setup(plan: Plan) -> dict[str, Any]:
-    config = plan.config
-    return {
-        "tracks": plan.tracks,
-        "test_on": config["test_on"],
-        "roots": {name: config["cohorts"][name]["root"] for name in plan.cohorts if config["cohorts"][name].get("root")},
-        "lesion_masks": config["anomalies"]["lesion_masks"],
-        "learns_shapes": [name for name in plan.bases if plan.cards[name]["training_data"]["pairs"]],
-    }
-
-
 # What an option is called in the rows and in the functions that take it.
 OPTIONS: dict[str, Callable[[Plan, Wildcards], Any]] = {
     "all_bases": lambda plan, _: {name: entry["base"] for name, entry in plan.entries.items()},
     "all_parts": lambda plan, _: plan.parts,
     "bases": lambda plan, _: plan.bases,
     "cohort": lambda _, wildcards: wildcards["cohort"],
-    "cohorts": lambda plan, _: _cohort_facts(plan),
+    "cohorts": lambda plan, _: run_facts.cohort_facts(plan),
     "empty": lambda plan, _: plan.config["evaluation"]["empty_masks"],
     "intensity_options": lambda plan, _: plan.config["pipelines"][_used_pipeline(plan)]["intensity"],
-    "leakage_setup": lambda plan, _: _leakage_setup(plan),
+    "leakage_setup": lambda plan, _: run_facts.leakage_setup(plan),
     "methods": lambda plan, wildcards: [run["method"] for run in plan.first_seeds(**wildcards)],
     "modality": lambda _, wildcards: wildcards["modality"],
     "noise_laws": lambda plan, _: plan.noise_laws,
     "parts_by_role": lambda plan, _: {name: entry["parts"] for name, entry in plan.entries.items()},
     "quality_lists": lambda plan, _: {key: plan.config["quality"][key] for key in ("exclude", "keep")},
     "resamples": lambda plan, _: plan.config["evaluation"]["bootstrap"],
-    "settings": lambda plan, _: _settings(plan),
+    "run_facts": lambda plan, _: run_facts.run_facts(plan),
+    "settings": lambda plan, _: run_facts.parameters(plan),
     "testset": lambda _, wildcards: wildcards["testset"],
     "tracks": lambda plan, _: plan.tracks,
     # the methods that another seed trains anew

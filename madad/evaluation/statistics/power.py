@@ -16,6 +16,8 @@ MOST_EXACT = 50
 # Efficiency of the Wilcoxon test relative to the t-test for normal differences (Lehmann 1975, Nonparametrics, appendix 5).
 EFFICIENCY = 3 / np.pi
 STUDIES = 4000
+# No study of this kind has more subjects; a difference that needs more is as good as none.
+MOST_SUBJECTS = 10_000
 
 
 def rank_sum_chances(sizes: np.ndarray) -> np.ndarray:
@@ -38,9 +40,36 @@ def detectable_difference(differences: np.ndarray) -> float:
     number = differences.size
     if number < FEWEST_SUBJECTS:
         return np.nan
+    return float(differences.std(ddof=1) * _in_sd(number))
+
+
+def subjects_needed(difference: float, deviation: float) -> int | None:
+    """Return the fewest subjects with which the test of `detectable_difference` would find a mean difference with 80 % power.
+
+    Args:
+        difference: mean over subjects.
+        deviation: standard deviation over subjects.
+
+    Returns:
+        None where either is unknown, the difference is 0, or `MOST_SUBJECTS` would not do.
+    """
+    if not (np.isfinite(difference) and np.isfinite(deviation)) or difference == 0:
+        return None
+    wanted = abs(difference)
+    if deviation * _in_sd(MOST_SUBJECTS) > wanted:
+        return None
+    low, high = FEWEST_SUBJECTS - 1, MOST_SUBJECTS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if deviation * _in_sd(middle) <= wanted else (middle, high)
+    return high
+
+
+def _in_sd(number: int) -> float:
+    """Return the detectable difference of so many subjects in standard deviations."""
     if number <= MOST_EXACT:
-        return float(differences.std(ddof=1) * _detectable_in_sd(number))
-    return Uncertainty(differences.std(ddof=1) / np.sqrt(EFFICIENCY * number), number - 1.0).detectable
+        return _detectable_in_sd(number)
+    return Uncertainty(1 / np.sqrt(EFFICIENCY * number), number - 1.0).detectable
 
 
 @lru_cache(maxsize=256)
