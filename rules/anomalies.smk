@@ -4,8 +4,8 @@
 rule bank:
     """Warp one shard of the bank of lesion maps on a pipeline's template grid."""
     input:
-        template=lambda wildcards: local(preprocessing.newest_template(PLAN, wildcards.pipeline)),
-        masks=local(anomalies.newest_mask(PLAN)),
+        template=lambda wildcards: dated(preprocessing.newest_template, wildcards.pipeline),
+        masks=lambda wildcards: dated(anomalies.newest_mask),
         pack=lambda wildcards: anomalies.bank_pack(PLAN, wildcards.pipeline),
     output:
         "results/banks/{pipeline}/{shard}-of-{shards}.h5",
@@ -18,7 +18,7 @@ rule bank:
     params:
         options=lambda wildcards: anomalies.bank_options(PLAN, wildcards.pipeline),
         template=lambda wildcards: preprocessing.template_files(PLAN, wildcards.pipeline),
-        masks=anomalies.lesion_masks(PLAN),
+        masks=lambda wildcards: anomalies.lesion_masks(PLAN),
         unregistered=lambda wildcards, input: f"--pack {input.pack}" if input.pack else "",
         code=fingerprint("madad.data.anomalies.bank"),
     shell:
@@ -30,7 +30,7 @@ rule implant:
     """Implant lesions into the healthy subjects of a split."""
     input:
         pack="results/packs/{cohort}/{modality}/{split}.h5",
-        masks=local(anomalies.newest_mask(PLAN)),
+        masks=lambda wildcards: dated(anomalies.newest_mask),
     output:
         pack="results/packs/{cohort}-implanted/{modality}/{split}.h5",
         table="results/packs/{cohort}-implanted/{modality}/{split}.tsv",
@@ -40,7 +40,7 @@ rule implant:
         "../envs/anomalies.yaml"
     params:
         options=lambda wildcards: anomalies.implant_options(PLAN, wildcards.cohort),
-        masks=anomalies.lesion_masks(PLAN),
+        masks=lambda wildcards: anomalies.lesion_masks(PLAN),
         code=fingerprint("madad.data.anomalies.implanted"),
     shell:
         f"{MADAD} implant"

@@ -25,7 +25,7 @@ rule cohort:
     """List a cohort's images with split, masks and covariates; phantoms are generated first."""
     input:
         download=lambda wildcards: cohorts.inputs(PLAN, wildcards.cohort),
-        newest=lambda wildcards: local(cohorts.newest(PLAN, wildcards.cohort)),
+        newest=lambda wildcards: dated(cohorts.newest, wildcards.cohort),
     output:
         manifest="results/cohorts/{cohort}/manifest.tsv",
         excluded="results/cohorts/{cohort}/excluded.tsv",
@@ -48,4 +48,4 @@ rule cohort:
     shell:
         f"{MADAD} manifest"
         " --name {wildcards.cohort} --options {params.options:q}"
-        " --modalities {params.modalities:q} --folder {params.folder} --workers {threads} --log {log}"
+        " --modalities {params.modalities:q} --folder {params.folder} --reading {params.reading:q} --workers {threads} --log {log}"

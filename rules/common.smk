@@ -22,6 +22,11 @@ startup.set_environment(FOLDER)
 MADAD = startup.PROGRAM
 
 
+def dated(newest, *names):
+    """Return files from outside as inputs where times alone decide what runs again; elsewhere parameters follow their bytes."""
+    return local(newest(PLAN, *names)) if startup.times_alone(workflow) else []
+
+
 wildcard_constraints:
     **patterns.wildcards(PLAN),
 
@@ -34,4 +39,5 @@ onstart:
         startup.check_groups(PLAN, COHORTS, list(workflow.dag.needrun_jobs()))
     except UserError as error:
         raise WorkflowError(str(error)) from None
+    cohorts.refresh(PLAN)
     logger.log(*startup.first_lines(PLAN))

@@ -5,7 +5,7 @@ rule preprocess:
     """Reorient, correct, skull-strip and register one shard of a cohort; an interrupted shard resumes where it stopped."""
     input:
         manifest="results/cohorts/{cohort}/manifest.tsv",
-        template=lambda wildcards: local(preprocessing.newest_template(PLAN, wildcards.pipeline)),
+        template=lambda wildcards: dated(preprocessing.newest_template, wildcards.pipeline),
     output:
         table="results/preprocessed/{cohort}/{pipeline}/shards/{shard}-of-{shards}.tsv",
     log:
@@ -31,20 +31,22 @@ rule preprocess:
 
 
 rule selection:
-    """Leave out the images that the limits and lists of the configuration exclude; limits that only flag decide nothing here."""
+    """Leave out the images of a split that the limits and lists of the configuration exclude; limits that only flag decide nothing here."""
     input:
         lambda wildcards: preprocessing.shard_tables(PLAN, wildcards.cohort),
     output:
-        "results/selected/{cohort}/{pipeline}.tsv",
+        "results/selected/{cohort}/{pipeline}/{split}.tsv",
     log:
-        "results/logs/selection/{cohort}/{pipeline}.log",
+        "results/logs/selection/{cohort}/{pipeline}/{split}.log",
     conda:
         "../envs/core.yaml"
     params:
-        options=lambda wildcards: preprocessing.selection_options(PLAN, wildcards.cohort),
+        # the only parameter that counts beside the code: that of the limits and lists has inputs, and is not compared
+        unused=lambda wildcards: preprocessing.unused(PLAN, wildcards.cohort, wildcards.split),
+        options=lambda wildcards, input: preprocessing.selection_options(PLAN, wildcards.cohort),
         code=fingerprint("madad.data.preprocessing.quality_control"),
     shell:
-        f"{MADAD} select" " --tables {input} --options {params.options:q} --out {output} --log {log}"
+        f"{MADAD} select" " --tables {input} --options {params.options:q} --split {wildcards.split} --out {output} --log {log}"
 
 
 rule verdicts:
@@ -89,7 +91,7 @@ rule intensity:
 rule pack:
     """Normalise the images of a split and write them into one file."""
     input:
-        tables=lambda wildcards: preprocessing.selected_table(PLAN, wildcards.cohort),
+        tables=lambda wildcards: preprocessing.selected_table(PLAN, wildcards.cohort, wildcards.split),
         intensity=lambda wildcards: preprocessing.intensity_model(PLAN, wildcards.cohort, wildcards.modality),
     output:
         "results/packs/{cohort}/{modality}/{split}.h5",

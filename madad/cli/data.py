@@ -15,12 +15,12 @@ REASONS = ("subject", "path", "reason")
 def declare(commands: Commands) -> None:
     """Declare the commands of this stage."""
     command(commands, download, "options", "folder", "out")
-    command(commands, manifest, "options", "folder", name={}, modalities={"type": json.loads}, workers=INTEGER)
+    command(commands, manifest, "options", "folder", name={}, modalities={"type": json.loads}, reading={}, workers=INTEGER)
     shown = command(commands, cohort)
     shown.add_argument("configuration", type=Path, help="configuration file, as for snakemake --configfile")
     shown.add_argument("--names", action="store_true", help="look at names alone, without opening images and masks")
     command(commands, preprocess, "options", "manifest", "folder", "table", shard=INTEGER, shards=INTEGER)
-    command(commands, select, "options", "out", tables=MANY)
+    command(commands, select, "options", "out", tables=MANY, split={})
     command(commands, verdicts, "options", "out", "record", tables=MANY, cohort={})
     command(commands, intensity, "options", "out", tables=MANY, modality={})
     command(commands, pack, "out", "intensity", tables=MANY, cohort={}, modality={}, split={})
@@ -41,7 +41,7 @@ def manifest(arguments: Arguments) -> None:
     from madad.configuration import cohort_cards
     from madad.core.io.manifest import write_manifest, write_table
     from madad.core.provenance import write_json
-    from madad.data.cohorts.finding import summary
+    from madad.data.cohorts.finding import contents, found_files, summary
     from madad.data.cohorts.finding.understanding import read_cohort
 
     options, folder = arguments.options, arguments.folder
@@ -56,6 +56,8 @@ def manifest(arguments: Arguments) -> None:
     write_table(folder / "excluded.tsv", reading.excluded, REASONS)
     write_table(folder / "passed_over.tsv", reading.passed, REASONS)
     write_json(folder / "summary.json", found)
+    if arguments.reading != contents.MADE_HERE:
+        contents.write(folder, arguments.reading, found_files.found(kind, root, options, arguments.modalities))
     write_manifest(folder / "manifest.tsv", reading.rows)
 
 
@@ -81,10 +83,10 @@ def preprocess(arguments: Arguments) -> None:
 
 
 def select(arguments: Arguments) -> None:
-    """Say of every image of a cohort whether it is used."""
+    """Say of every image of a split whether it is used."""
     from madad.data.preprocessing.quality_control import select
 
-    select(arguments.tables, arguments.options, arguments.out)
+    select(arguments.tables, arguments.options, arguments.split, arguments.out)
 
 
 def verdicts(arguments: Arguments) -> None:

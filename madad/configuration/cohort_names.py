@@ -19,15 +19,10 @@ from pathlib import Path
 
 from madad.configuration import cohort_cards, subject_counts
 from madad.configuration.schema import Options
+from madad.core.io.bids_names import sequence_of
+from madad.core.io.file_types import image_ending
 
 ENDING = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
-# Images of a BIDS data set, in any format that may be read.
-BIDS_IMAGE = re.compile(r"(sub-[^/]*/(?:.*/)?sub-[^/]*)_(?P<sequence>[A-Za-z0-9]+)\.(nii|nii\.gz|mgz|img)")
-# BIDS marks a T1w image after contrast agent by an entity; here it is a sequence of its own, as it looks different.
-CONTRAST_AGENT = {"T1w": "T1ce"}
-# FreeSurfer writes a subject's volumes under fixed names into the folder `mri`, all on one grid; the first that exists is used.
-FREESURFER = {"orig.mgz": "T1w", "T1.mgz": "T1w", "T2.mgz": "T2w", "FLAIR.mgz": "FLAIR"}
-IMAGES = (".nii", ".nii.gz", ".mgz", ".img")
 SHOWN = 3
 
 
@@ -127,7 +122,7 @@ def sequences(cohort: Options) -> list[str] | None:
     if not _is_folder(cohort) or (kind != "bids" and "editions" not in card):
         return card.get("modalities")
     if kind == "bids":
-        found = {_bids_sequence(name.partition("/")[2]) for name in _listed(cohort["root"])}
+        found = {sequence_of(name.partition("/")[2]) for name in _listed(cohort["root"])}
     elif any("sequence" not in re.compile(one["image"]).groupindex for one in card["editions"]):
         return card["modalities"]
     else:
@@ -192,17 +187,6 @@ def _is_folder(cohort: Options) -> bool:
     return bool(cohort.get("root")) and Path(cohort["root"]).is_dir()
 
 
-def _bids_sequence(name: str) -> str:
-    """Return the sequence that a file below the root of a BIDS data set shows by its name; empty if it shows none."""
-    folder, _, last = name.rpartition("/")
-    if folder.startswith("sub-") and folder.endswith("/mri"):
-        return FREESURFER.get(last, "")
-    match = BIDS_IMAGE.fullmatch(name)
-    if match is None:
-        return ""
-    return CONTRAST_AGENT.get(match["sequence"], match["sequence"]) if "_ce-" in match[1] else match["sequence"]
-
-
 @cache
 def _listed(root: str) -> tuple[str, ...]:
     """Return the images below a folder, sorted, each with the folder's own name in front; hidden ones are left out."""
@@ -210,5 +194,5 @@ def _listed(root: str) -> tuple[str, ...]:
     found: list[str] = []
     for folder, names in subject_counts.walk(root, hidden=False):
         start = named(top, folder).removesuffix("/.")
-        found += [f"{start}/{name}" for name in names if name.endswith(IMAGES)]
+        found += [f"{start}/{name}" for name in names if image_ending(name)]
     return tuple(sorted(found))

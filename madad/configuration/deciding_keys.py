@@ -79,7 +79,9 @@ DECISIONS = (
         ("quality.limits.*.flag", "quality.outlier_z"), ("verdicts",), "A flag asks a person to look: only the report changes."
     ),
     Decision(
-        ("quality.*",), ("selection", "verdicts"), "Splits are packed without what is excluded; nothing is registered again."
+        ("quality.*",),
+        ("selection", "verdicts"),
+        "Splits that lose or gain an image are packed; nothing is registered, and for the test split nothing is trained.",
     ),
     Decision(("implanted.*",), ("implant",), "Test sets with synthetic lesions are made."),
     Decision(("corrupted.*",), ("corrupt",), "Corrupted test sets are made."),

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from madad.core.errors import UserError
+from madad.core.io.bids_names import CONTRAST_AGENT, parse
 
 ENDING = re.compile(r"\.nii(\.gz)?$")
-ENTITY = re.compile(r"^([a-zA-Z]+)-([a-zA-Z0-9]+)$")
 # Entities that say how an image was made of another one: results say it anew.
 DERIVED = ("space", "desc", "res", "den")
-# A T1w image after contrast agent, which BIDS calls T1w with an entity of its own.
-CONTRAST_AGENT = "T1ce"
+# What BIDS calls an image whose sequence has a name of its own here.
+SUFFIXES = {sequence: suffix for suffix, sequence in CONTRAST_AGENT.items()}
 
 
 @dataclass(frozen=True)
@@ -87,36 +87,25 @@ def _of_bids(root: Path, modality: str, participants: Sequence[str]) -> list[Sca
         for file in _anatomical(root / f"sub-{label}", modality)
     ]
     if not scans:
-        raise UserError(f"{root}: holds no {modality} image (sub-…/anat/…_{_suffix(modality)}.nii.gz), which the model reads")
+        name = f"sub-…/anat/…_{SUFFIXES.get(modality, modality)}.nii.gz"
+        raise UserError(f"{root}: holds no {modality} image ({name}), which the model reads")
     return scans
 
 
 def _anatomical(subject: Path, modality: str) -> Iterator[Path]:
     for file in sorted([*subject.glob("anat/*.nii*"), *subject.glob("ses-*/anat/*.nii*")]):
-        name = ENDING.sub("", file.name)
-        with_agent = "ce" in _entities(file)
-        if name.endswith(f"_{_suffix(modality)}") and with_agent == (modality == CONTRAST_AGENT):
+        if suffix_of(file) == modality:
             yield file
-
-
-def _suffix(modality: str) -> str:
-    return "T1w" if modality == CONTRAST_AGENT else modality
 
 
 def suffix_of(path: Path) -> str | None:
     """Return the sequence that the name of a BIDS file states, None for other names."""
-    name = ENDING.sub("", path.name)
-    last = name.rpartition("_")[2]
-    if not name.startswith("sub-") or last == name or ENTITY.match(last):
-        return None
-    return CONTRAST_AGENT if last == "T1w" and "ce" in _entities(path) else last
+    name = parse(path.name)
+    return (name.sequence or None) if name else None
 
 
 def _entities(path: Path) -> dict[str, str]:
     """Return the entities of a BIDS name; any other name becomes a subject of letters and digits."""
-    name = ENDING.sub("", path.name)
-    pairs = [match.groups() for part in name.split("_") if (match := ENTITY.match(part))]
-    known = {key: value for key, value in pairs if key not in DERIVED}
-    if name.startswith("sub-") and "sub" in known:
-        return known
-    return {"sub": re.sub("[^a-zA-Z0-9]", "", name) or "scan"}
+    if name := parse(path.name):
+        return {key: value for key, value in name.entities.items() if key not in DERIVED}
+    return {"sub": re.sub("[^a-zA-Z0-9]", "", ENDING.sub("", path.name)) or "scan"}

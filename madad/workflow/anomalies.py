@@ -32,7 +32,7 @@ def shards(plan: Plan) -> int:
 def lesion_masks(plan: Plan) -> str:
     """Return a text that changes with the real lesion masks; as inputs, hundreds of masks would flood the log."""
     folder = plan.config["anomalies"]["lesion_masks"]
-    return parameters.listing(folder) if folder else "shapes are made here"
+    return parameters.contents(sorted(parameters.images(folder))) if folder else "shapes are made here"
 
 
 def newest_mask(plan: Plan) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from madad.configuration import cohort_cards, sequences
 from madad.configuration.deciding_keys import decides
-from madad.core.provenance import content_hash, fingerprint
-from madad.data.cohorts.finding import found_files
+from madad.core.provenance import fingerprint
+from madad.data.cohorts.finding import contents, found_files
 from madad.data.cohorts.finding.found_files import Found
 from madad.workflow import parameters, paths
 from madad.workflow.parameters import as_json
@@ -35,24 +35,30 @@ def modalities(plan: Plan, cohort: str) -> str:
 
 
 def reading(plan: Plan, cohort: str) -> str:
-    """Return a text that changes with what decides the rows of a cohort's manifest, and with the files that they name.
+    """Return a text that changes with what decides the rows of a cohort's manifest, and with the bytes of the files in them.
 
-    A file that lies in the folder and is not read does not change it.
+    A file that lies in the folder and is not read does not change it, nor does another time of a file.
     """
     if not _root(plan, cohort):
-        return "made here"
-    read = _found(plan, cohort)
-    return content_hash([read.facts, parameters.states(read.files)])
+        return contents.MADE_HERE
+    return _text(plan.root + paths.cohort_folder(cohort), *_seen(plan, cohort))
+
+
+def refresh(plan: Plan) -> None:
+    """Record the times of images that were touched and hold the same bytes, so that the next run does not open them again."""
+    for cohort in plan.cohorts:
+        if _root(plan, cohort):
+            contents.refresh(Path(plan.root + paths.cohort_folder(cohort)), _found(*_seen(plan, cohort)))
 
 
 def newest(plan: Plan, cohort: str) -> list[str]:
     """Return the file of a cohort that changed last, among those that are read and the tables above them.
 
-    As an input it makes its time count, also with `--rerun-triggers mtime`; a list of all files would flood the log.
+    As an input it makes its time count where nothing else does; a list of all files would flood the log.
     """
     if not _root(plan, cohort):
         return []
-    files = _found(plan, cohort).files
+    files = _found(*_seen(plan, cohort)).files
     above = {folder for file in files for folder in Path(file).parents}
     return parameters.newest([*files, *(folder / name for folder in above for name in parameters.TABLES)])
 
@@ -63,15 +69,21 @@ def _root(plan: Plan, cohort: str) -> Path | None:
     return Path(found["root"]) if found.get("root") and not found["download"] else None
 
 
-def _found(plan: Plan, cohort: str) -> Found:
+def _seen(plan: Plan, cohort: str) -> tuple[str, str, str, str]:
+    """Return what decides what a finder sees: kind, folder, options and sequences."""
     kind = plan.config["cohorts"][cohort]["kind"]
-    return _cached(kind, str(_root(plan, cohort)), options(plan, cohort), modalities(plan, cohort))
+    return kind, str(_root(plan, cohort)), options(plan, cohort), modalities(plan, cohort)
+
+
+# Both are asked for by many jobs, and answered once per process: files whose times changed are opened for the text.
+@cache
+def _found(kind: str, root: str, options: str, modalities: str) -> Found:
+    return found_files.found(kind, Path(root), json.loads(options), json.loads(modalities))
 
 
 @cache
-def _cached(kind: str, root: str, options: str, modalities: str) -> Found:
-    """Return what a finder sees; once per process, as many jobs ask for it."""
-    return found_files.found(kind, Path(root), json.loads(options), json.loads(modalities))
+def _text(folder: str, *seen: str) -> str:
+    return contents.text(Path(folder), _found(*seen))
 
 
 def code(plan: Plan, cohort: str) -> str:

@@ -11,12 +11,15 @@ from madad.workflow import parameters, preprocessing
 from madad.workflow.paths import Run
 from madad.workflow.plan import Plan
 
+# Splits whose maps are collected.
+MAPPED = ("validation", "test")
+
 
 def native_tables(plan: Plan, method: str, testset: str) -> list[str]:
-    """Return the table that knows the image files of a test set, for maps that lie in their spaces."""
+    """Return the tables that know the image files of a test set, for maps that lie in their spaces."""
     if _parameters(plan, method).get("space") != "native":
         return []
-    return [preprocessing.selected_table(plan, settings.cohort_of(testset))]
+    return [preprocessing.selected_table(plan, settings.cohort_of(testset), split) for split in MAPPED]
 
 
 def files(plan: Plan, run: Run) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from madad.configuration import subject_counts
 from madad.core.io.file_types import IMAGE_ENDINGS
-from madad.core.provenance import content_hash
+from madad.core.provenance import content_hash, file_hash
 
 # Tables of a data set that name or describe its subjects.
 TABLES = ("participants.tsv", "IXI.xls", "IXI.tsv", "IXI.csv", "dataset.json")
@@ -32,8 +32,19 @@ def states(paths: Iterable[str | Path]) -> list[tuple[str, int, int]]:
     return [(str(path), os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths if os.path.exists(path)]
 
 
+def contents(paths: Iterable[str | Path]) -> str:
+    """Return a hash of the names and bytes of files; one that does not exist is left out."""
+    return content_hash([[path, _digest(path, size, time)] for path, size, time in states(paths)])
+
+
+@cache
+def _digest(path: str, size: int, time: int) -> str:
+    """Return the hash of a file's bytes; once per process, as many jobs ask for it."""
+    return file_hash(path)
+
+
 def newest(paths: Iterable[str | Path]) -> list[str]:
-    """Return the existing file that changed last, or nothing where none exists.
+    """Return the existing file that changed last, or nothing where none exists: for runs in which times alone count.
 
     A path with braces is left out: Snakemake would take what is between them for a wildcard, and has no way to escape it.
     """

@@ -114,9 +114,9 @@ def shard_tables(cohort: str, pipeline: str, shards: int) -> list[str]:
     return [f"results/preprocessed/{cohort}/{pipeline}/shards/{shard}-of-{shards}.tsv" for shard in range(shards)]
 
 
-def selected_table(cohort: str, pipeline: str) -> str:
-    """Return the table of every image of a cohort that tells which are used."""
-    return f"results/selected/{cohort}/{pipeline}.tsv"
+def selected_table(cohort: str, pipeline: str, split: str) -> str:
+    """Return the table of every image of a split that tells which are used."""
+    return f"results/selected/{cohort}/{pipeline}/{split}.tsv"
 
 
 def quality_table(cohort: str, pipeline: str) -> str:
@@ -129,14 +129,19 @@ def quality_record(cohort: str, pipeline: str) -> str:
     return f"results/quality/{cohort}/{pipeline}.json"
 
 
+def cohort_folder(cohort: str) -> str:
+    """Return the folder with what is known about a cohort."""
+    return f"results/cohorts/{cohort}"
+
+
 def excluded_table(cohort: str) -> str:
     """Return the table of what a cohort could not use, and why."""
-    return f"results/cohorts/{cohort}/excluded.tsv"
+    return f"{cohort_folder(cohort)}/excluded.tsv"
 
 
 def cohort_summary(cohort: str) -> str:
     """Return the record of how a cohort was understood."""
-    return f"results/cohorts/{cohort}/summary.json"
+    return f"{cohort_folder(cohort)}/summary.json"
 
 
 def intensity_model(pipeline: str, modality: str) -> str:

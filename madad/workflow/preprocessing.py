@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from madad.configuration import sequences, settings
 from madad.configuration.deciding_keys import decides
 from madad.configuration.schema import Options
-from madad.core.provenance import content_hash
+from madad.core.errors import UserError
+from madad.core.io.manifest import image_name
 from madad.workflow import parameters, paths
 from madad.workflow.parameters import as_json
 from madad.workflow.plan import Plan
@@ -25,7 +29,7 @@ def shards(plan: Plan, cohort: str) -> int:
 
 def template_files(plan: Plan, pipeline: str) -> str:
     """Return a text that changes with the files of a pipeline's template."""
-    return content_hash(parameters.states(_templates(plan, pipeline)))
+    return parameters.contents(_templates(plan, pipeline))
 
 
 def newest_template(plan: Plan, pipeline: str) -> list[str]:
@@ -54,9 +58,24 @@ def shard_tables(plan: Plan, cohort: str) -> list[str]:
     return paths.shard_tables(cohort, plan.pipeline_of(cohort), shards(plan, cohort))
 
 
-def selected_table(plan: Plan, cohort: str) -> str:
-    """Return the table of a cohort's images that tells which of them are used."""
-    return paths.selected_table(cohort, plan.pipeline_of(cohort))
+def selected_table(plan: Plan, cohort: str, split: str) -> str:
+    """Return the table of the images of a split that tells which of them are used."""
+    return paths.selected_table(cohort, plan.pipeline_of(cohort), split)
+
+
+def unused(plan: Plan, cohort: str, split: str) -> str:
+    """Return which images of a split are not used, so that who is excluded from one split changes no other one.
+
+    Without the tables of the preprocessed images, or where they lie in a storage, it is the text of all limits and lists.
+    """
+    from madad.data.preprocessing import quality_control  # numpy, which the first run can do without
+
+    tables, chosen = [Path(plan.root + table) for table in shard_tables(plan, cohort)], selection_options(plan, cohort)
+    try:
+        rows = quality_control.selected(tables, json.loads(chosen), split)
+    except UserError:  # the job that reads them reports it
+        return chosen
+    return as_json([(image_name(row), row["modality"]) for row in rows if row["verdict"] not in quality_control.USABLE])
 
 
 def selection_options(plan: Plan, cohort: str) -> str:
@@ -73,9 +92,9 @@ def verdict_options(plan: Plan, cohort: str) -> str:
 
 
 def reference_tables(plan: Plan, pipeline: str, modality: str) -> list[str]:
-    """Return the tables of the images of a sequence that a pipeline's intensity normalisation is fitted on."""
+    """Return the tables of the training images of a sequence that a pipeline's intensity normalisation is fitted on."""
     reference = sequences.reference(plan.config, pipeline, modality)
-    return [selected_table(plan, cohort) for cohort in ([reference] if reference else plan.cohorts)]
+    return [selected_table(plan, cohort, "train") for cohort in ([reference] if reference else plan.cohorts)]
 
 
 def intensity_options(plan: Plan, pipeline: str) -> str:

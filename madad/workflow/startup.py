@@ -71,6 +71,15 @@ def set_environment(folder: str) -> None:
         os.environ.setdefault(variable, os.path.abspath(f"results/.cache/{name}"))
 
 
+def times_alone(workflow: Any) -> bool:
+    """Return whether a run was asked to look at times alone, and not at parameters (`--rerun-triggers mtime`).
+
+    Args:
+        workflow: Snakemake's; its settings are complete when inputs are asked for, not yet when a Snakefile is read.
+    """
+    return workflow.dag_settings is not None and "PARAMS" not in {trigger.name for trigger in workflow.rerun_triggers}
+
+
 def understood(plan: Plan) -> understanding.Understood:
     """Return what is understood of the cohorts by the names of their files alone, which takes a second for ten thousand."""
     return understanding.understand(plan.config, "names")

@@ -21,10 +21,25 @@ def test_another_limit_for_flags_changes_the_report_alone(finished: Project) -> 
     assert not {"cohort", "preprocess", "bank", "selection", "pack", "train", "infer", "evaluate"} & set(jobs)
 
 
-def test_another_limit_for_exclusions_packs_again_and_registers_nothing(finished: Project) -> None:
+def subjects(project: Project, split: str) -> list[str]:
+    return [row["subject"] for row in read_table(project.folder / f"results/selected/phantom/standard/{split}.tsv")]
+
+
+def test_a_limit_that_excludes_nobody_packs_nothing(finished: Project) -> None:
     jobs = finished.jobs(config=(*SMOKE, "quality={limits: {template_dice: {exclude: [0.1, null]}}}"))
-    assert jobs["selection"] == 1 and jobs["pack"] == 3 and jobs["quality_page"] == 1
+    assert jobs["verdicts"] == 1 and not {"selection", "pack", "train"} & set(jobs)
+
+
+def test_who_is_excluded_from_training_is_trained_without_and_nothing_is_registered(finished: Project) -> None:
+    jobs = finished.jobs(config=(*SMOKE, f"quality={{exclude: {{phantom: [{subjects(finished, 'train')[0]}]}}}}"))
+    assert jobs["selection"] == 1 and jobs["pack"] == 3 and jobs["train"] and jobs["quality_page"] == 1
     assert not {"cohort", "preprocess", "bank"} & set(jobs)
+
+
+def test_who_is_excluded_from_the_test_split_trains_nothing(finished: Project) -> None:
+    jobs = finished.jobs(config=(*SMOKE, f"quality={{exclude: {{phantom: [{subjects(finished, 'test')[0]}]}}}}"))
+    assert jobs["selection"] == 1 and jobs["pack"] == 1 and jobs["infer"]
+    assert not {"cohort", "preprocess", "intensity", "train", "bank"} & set(jobs)
 
 
 def test_another_number_of_shards_makes_nothing_again(finished: Project) -> None:

@@ -30,27 +30,43 @@ class Jobs:
 
     Attributes:
         texts: parameters and inputs of every job, by rule and wildcards.
-        makers: rule that makes a file.
+        makers: job that makes a file.
         inputs: files that every job reads.
     """
 
     texts: dict[tuple[str, str], str]
-    makers: dict[str, str]
+    makers: dict[str, tuple[str, str]]
     inputs: dict[tuple[str, str], list[str]]
 
     def below(self, rules: set[str]) -> set[str]:
         """These rules and all rules that read what they make, directly or not."""
         found = set(rules)
         while True:
-            more = {job[0] for job, files in self.inputs.items() if found & {self.makers.get(file) for file in files}} - found
+            more = {job[0] for job, files in self.inputs.items() if found & {job[0] for job in self._made(files)}} - found
             if not more:
                 return found
             found |= more
+
+    def after(self, jobs: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """These jobs and all that read what they make, directly or not."""
+        found = set(jobs)
+        while more := {job for job, files in self.inputs.items() if found & self._made(files)} - found:
+            found |= more
+        return found
+
+    def _made(self, files: list[str]) -> set[tuple[str, str]]:
+        return {self.makers[file] for file in files if file in self.makers}
 
 
 def changed(before: Jobs, after: Jobs) -> set[str]:
     """Rules of which a job would run again, or for the first time."""
     return {rule for (rule, job), text in after.texts.items() if before.texts.get((rule, job)) != text}
+
+
+def again(before: Jobs, after: Jobs) -> set[str]:
+    """Jobs that would run again, each as its rule and, for what belongs to a split, the split: `pack train`."""
+    new = {job for job, text in after.texts.items() if before.texts.get(job) != text}
+    return {" ".join(filter(None, (rule, json.loads(job).get("split")))) for rule, job in after.after(new)}
 
 
 def read(config: dict) -> Jobs:
@@ -78,7 +94,7 @@ def _jobs(rules: list, plan: Any) -> Jobs:
                 continue
             jobs.texts[key] = json.dumps([params, files], sort_keys=True, default=str)
             jobs.inputs[key] = files
-            jobs.makers.update({str(file).format(**wildcards): rule.name for file in map(_pattern, rule.output)})
+            jobs.makers.update({str(file).format(**wildcards): key for file in map(_pattern, rule.output)})
     return jobs
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from madad.core.provenance import import_closure
-from madad.workflow import cohorts
+from madad.data.cohorts.finding import contents
+from madad.workflow import cohorts, paths
 from madad.workflow.plan import Plan
 from tests.workflow_inputs.conftest import planned, touch
 
@@ -50,7 +51,8 @@ def test_sequences_are_listed() -> None:
 
 def reading(plan: Plan) -> str:
     """A reading that no earlier one of this process hides."""
-    cohorts._cached.cache_clear()
+    cohorts._found.cache_clear()
+    cohorts._text.cache_clear()
     return cohorts.reading(plan, "study")
 
 
@@ -87,13 +89,70 @@ def test_what_the_table_says_counts_and_its_other_columns_do_not(tmp_path: Path)
     assert reading(plan) != before
 
 
+def read_once(plan: Plan) -> str:
+    """What the job that lists the cohort does: it records what the files hold under the text of its parameters."""
+    text = reading(plan)
+    contents.write(Path(paths.cohort_folder("study")), text, cohorts._found(*cohorts._seen(plan, "study")))
+    return text
+
+
+def test_another_time_of_an_image_changes_nothing_and_other_bytes_do(elsewhere: Path) -> None:
+    plan, image = study(elsewhere / "data"), elsewhere / "data/sub-01/anat/sub-01_FLAIR.nii.gz"
+    image.write_bytes(b"one")
+    text = read_once(plan)
+    os.utime(image, (5, 5))
+    assert reading(plan) == text
+    image.write_bytes(b"two")
+    assert reading(plan) != text
+    image.write_bytes(b"one")
+    assert reading(plan) == text
+
+
+def test_a_file_that_comes_or_goes_changes_the_reading(elsewhere: Path) -> None:
+    plan, second = study(elsewhere / "data"), elsewhere / "data/sub-02/anat/sub-02_FLAIR.nii.gz"
+    text = read_once(plan)
+    touch([str(second)])
+    assert reading(plan) != text
+    second.unlink()
+    assert reading(plan) == text
+
+
+def test_without_a_record_times_decide(elsewhere: Path) -> None:
+    plan, image = study(elsewhere / "data"), elsewhere / "data/sub-01/anat/sub-01_FLAIR.nii.gz"
+    text, record = read_once(plan), Path(paths.cohort_folder("study")) / contents.NAME
+    for broken in ("[]", "{}", "no JSON"):
+        record.write_text(broken)
+        assert reading(plan) == text
+    record.unlink()
+    os.utime(image, (5, 5))
+    assert reading(plan) != text
+
+
+def test_files_that_were_touched_are_opened_once(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, image = study(elsewhere / "data"), elsewhere / "data/sub-01/anat/sub-01_FLAIR.nii.gz"
+    text = read_once(plan)
+    os.utime(image, (5, 5))
+    reading(plan)
+    cohorts.refresh(plan)
+    monkeypatch.setattr(contents, "file_hash", lambda path: pytest.fail(f"{path} is opened"))
+    assert reading(plan) == text
+
+
+def test_both_files_of_an_image_count(elsewhere: Path) -> None:
+    plan, pair = study(elsewhere / "data"), elsewhere / "data/sub-02/anat/sub-02_FLAIR.hdr"
+    touch([str(pair), str(pair.with_suffix(".img"))])
+    text = read_once(plan)
+    pair.with_suffix(".img").write_bytes(b"voxels")
+    assert reading(plan) != text
+
+
 def test_the_file_that_changed_last_is_an_input(tmp_path: Path) -> None:
     plan, table, image = study(tmp_path), tmp_path / "participants.tsv", tmp_path / "sub-01/anat/sub-01_FLAIR.nii.gz"
     table.write_text("participant_id\tgroup\nsub-01\tcontrol\n")
     for newest, other in ((table, image), (image, table)):
         os.utime(other, (1, 1))
         os.utime(newest, (2, 2))
-        cohorts._cached.cache_clear()
+        cohorts._found.cache_clear()
         assert cohorts.newest(plan, "study") == [str(newest)]
     assert cohorts.newest(planned(), "phantom") == []
 

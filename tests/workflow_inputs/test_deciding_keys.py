@@ -12,10 +12,13 @@ import pytest
 import yaml
 
 from madad.configuration import deciding_keys, model_keys, schema, settings
+from madad.core.io.manifest import write_table
+from madad.data.cohorts.finding import contents
+from madad.data.preprocessing import quality_columns
 from madad.reporting.deliverables.registry import DELIVERABLES
-from madad.workflow import paths
+from madad.workflow import cohorts, paths, startup
 from tests.workflow_inputs.conftest import touch
-from tests.workflow_inputs.rule_texts import ROOT, Jobs, changed, read
+from tests.workflow_inputs.rule_texts import ROOT, Jobs, again, changed, read
 
 KEYS = model_keys.keys()
 # What `*` stands for below the first part of a key; phantoms have keys of their own.
@@ -27,6 +30,13 @@ FLOW = {"pipelines": {"standard": {"denoise": "curvature_flow"}}}
 PARTED = {"methods": ["cddpm"], "method_options": {"cddpm": {"parts": {"pretraining": "spark"}}}}
 MINE = {"methods": ["ddpm", "disyre", "mine"], "method_options": {"mine": {"base": "ddpm"}}}
 ROWS = {row.name for row in DELIVERABLES}
+# One image for each split; that of the test split crosses every limit that excludes.
+SHARD = [
+    {"subject": f"sub-0{number}", "split": split, "modality": "FLAIR", "group": "healthy", "status": "ok"}
+    | dict.fromkeys(quality_columns.MEASURES, "0" if split == "test" else "1")
+    for number, split in enumerate(("test", "train", "validation"), 1)
+]
+STRICT = {"quality": {"limits": {"template_dice": {"exclude": [0.01, None]}}}}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +65,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         text = (ROOT / "madad/methods/random").with_suffix(ending).read_text()
         Path(f"mine/chance{ending}").write_text(text.replace("name: random", "name: chance"))
     for name in ("study", "phantom", "ixi"):
-        touch(paths.shard_tables(name, "standard", 2))
+        table, empty = paths.shard_tables(name, "standard", 2)
+        touch([table, empty])
+        write_table(table, SHARD, quality_columns.COLUMNS)
     touch(paths.bank("standard", 2))
     yield folder
     os.chdir(before)
@@ -147,7 +159,7 @@ def special(place: Path) -> dict[str, tuple[dict, dict]]:
         "anomalies.lesion_masks": ({}, {"anomalies": {"lesion_masks": str(place / "lesions")}}),
         "anomalies.bank.shards": ({}, {"anomalies": {"bank": {"shards": 5}}}),
         "quality.exclude": ({}, {"quality": {"exclude": {"study": ["sub-01"]}}}),
-        "quality.keep": ({}, {"quality": {"keep": {"study": ["sub-01"]}}}),
+        "quality.keep": (STRICT, {"quality": {"keep": {"study": ["sub-01"]}}}),
         "implanted.volumes_ml": ({}, {"implanted": {"volumes_ml": [7.0]}}),
         "implanted.contrasts": ({}, {"implanted": {"contrasts": [0.25]}}),
         "evaluation.erosion": ({}, {"evaluation": {"erosion": 2}}),
@@ -201,6 +213,43 @@ def test_a_key_makes_run_again_what_depends_on_it_and_nothing_else(
         assert again <= new.below(set(row.rules)) | {"leakage", "ledger", "quality_page"}, "rules that the key does not decide"
         first = {rule for rule in again if not any(rule in new.below({one}) for one in again - {rule})}
         assert first <= set(row.rules) or not row.rules
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quality", [{"exclude": {"study": ["sub-01"]}}, STRICT["quality"]])
+def test_who_is_excluded_from_the_test_split_trains_nothing(
+    quality: dict, base: dict, jobs: typing.Callable[[dict], Jobs]
+) -> None:
+    run_again = again(jobs(base), jobs(schema.merge(base, {"quality": quality})))
+    assert {"selection test", "pack test", "infer", "evaluate"} <= run_again
+    assert not {"selection train", "intensity", "pack train", "pack validation", "train", "bank"} & run_again
+
+
+def test_who_is_excluded_from_the_training_split_is_not_trained_on(base: dict, jobs: typing.Callable[[dict], Jobs]) -> None:
+    run_again = again(jobs(base), jobs(schema.merge(base, {"quality": {"exclude": {"study": ["sub-02"]}}})))
+    assert {"selection train", "pack train", "train"} <= run_again and "preprocess" not in run_again
+
+
+def fresh(base: dict) -> Jobs:
+    """Jobs as another process would read them."""
+    cohorts._found.cache_clear()
+    cohorts._text.cache_clear()
+    return read(base)
+
+
+@pytest.mark.slow
+def test_times_and_columns_that_are_not_used_make_nothing_run_again(place: Path, base: dict) -> None:
+    plan = startup.plan(schema.merge(yaml.safe_load((ROOT / "config.yaml").read_text()), base), str(ROOT))
+    image, table = place / "data/sub-01/anat/sub-01_FLAIR.nii.gz", place / "data/participants.tsv"
+    before = fresh(base)
+    contents.write(
+        Path(paths.cohort_folder("study")), cohorts.reading(plan, "study"), cohorts._found(*cohorts._seen(plan, "study"))
+    )
+    os.utime(image)
+    table.write_text(table.read_text().replace("\n", "\tshoe\n"))
+    assert again(before, fresh(base)) == set()
+    image.write_bytes(b"another image")
+    assert {"cohort", "preprocess", "train"} <= again(before, fresh(base))
 
 
 def test_every_row_of_the_table_has_a_key() -> None:

@@ -48,7 +48,9 @@ def test_a_changed_map_is_read_again(folder: Path) -> None:
 
 def test_only_native_maps_need_the_table_of_the_images(folder: Path) -> None:
     assert exchange.native_tables(plan_of(), "theirs", "phantom") == []
-    assert exchange.native_tables(plan_of("native"), "theirs", "phantom") == ["results/selected/phantom/standard.tsv"]
+    assert exchange.native_tables(plan_of("native"), "theirs", "phantom") == [
+        f"results/selected/phantom/standard/{split}.tsv" for split in ("validation", "test")
+    ]
 
 
 def test_code_is_that_of_the_reader(folder: Path) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from madad.core.io.manifest import write_table
+from madad.data.preprocessing import quality_columns
 from madad.workflow import preprocessing
 from madad.workflow.plan import Plan
-from tests.workflow_inputs.conftest import planned
+from tests.workflow_inputs.conftest import planned, touch
 
 
 def piped(**options: object) -> Plan:
@@ -62,7 +64,7 @@ def test_grid_is_the_template_its_spacing_and_shape() -> None:
 
 def test_intensities_are_fitted_on_the_reference_cohort() -> None:
     plan = planned(cohorts={"second": {"kind": "phantom", "seed": 5}}, train_on=["second"])
-    assert preprocessing.reference_tables(plan, "standard", "FLAIR") == ["results/selected/second/standard.tsv"]
+    assert preprocessing.reference_tables(plan, "standard", "FLAIR") == ["results/selected/second/standard/train.tsv"]
     assert preprocessing.quality_table(plan, "phantom") == "results/quality/phantom/standard.tsv"
 
 
@@ -79,3 +81,35 @@ def test_corruption_depends_on_its_options() -> None:
 
 def test_shards_are_those_of_the_cohort() -> None:
     assert preprocessing.shards(planned(cohorts={"phantom": {"kind": "phantom", "shards": 7}}), "phantom") == 7
+
+
+SELECTED = [
+    {"subject": "sub-01", "split": "train", "modality": "FLAIR", "status": "ok", "brain_volume_ml": "500"},
+    {"subject": "sub-02", "split": "test", "modality": "FLAIR", "status": "failed"},
+]
+
+
+def excluded(**quality: object) -> Plan:
+    return planned(cohorts={"phantom": {"kind": "phantom", "shards": 1}}, quality=quality)
+
+
+def test_which_images_of_a_split_are_used_decides_and_not_by_which_limit(elsewhere: Path) -> None:
+    (table,) = preprocessing.shard_tables(excluded(), "phantom")
+    touch([table])
+    write_table(table, SELECTED, quality_columns.COLUMNS)
+    lax, strict, listed = (
+        excluded(),
+        excluded(limits={"brain_volume_ml": {"exclude": [600, None]}}),
+        excluded(exclude={"phantom": ["sub-01"]}),
+    )
+    train = [json.loads(preprocessing.unused(plan, "phantom", "train")) for plan in (lax, strict, listed)]
+    assert train == [[], [["sub-01", "FLAIR"]], [["sub-01", "FLAIR"]]]
+    assert {preprocessing.unused(plan, "phantom", "test") for plan in (lax, strict, listed)} == {'[["sub-02", "FLAIR"]]'}
+
+
+def test_without_tables_limits_and_lists_decide(elsewhere: Path) -> None:
+    assert preprocessing.unused(excluded(), "phantom", "train") == preprocessing.selection_options(excluded(), "phantom")
+    (table,) = preprocessing.shard_tables(excluded(), "phantom")
+    touch([table])
+    Path(table).write_text("subject\tsplit\nsub-01\n")
+    assert preprocessing.unused(excluded(), "phantom", "train") == preprocessing.selection_options(excluded(), "phantom")

@@ -17,12 +17,12 @@ from madad.core.errors import did_you_mean
 from madad.core.io.manifest import Row, image_name, read_table, write_table
 from madad.core.logs import say, warn
 from madad.core.provenance import write_json
-from madad.data.preprocessing import quality_measures
+from madad.data.preprocessing import quality_columns
 
 VERDICTS = ("ok", "flagged", "excluded", "failed")
 # Verdicts of the images that are packed and that the intensity model is fitted to.
 USABLE = ("ok", "flagged")
-COLUMNS = (*quality_measures.COLUMNS, "verdict", "verdict_reason")
+COLUMNS = (*quality_columns.COLUMNS, "verdict", "verdict_reason")
 
 # The side on which an outlier is flagged: an overlap that is better than all others is not.
 OUTLIER_SIDES = {
@@ -64,18 +64,31 @@ def judge(tables: Sequence[Path], options: dict, cohort: str, out: Path, record:
     say(f"{cohort}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
 
 
-def select(tables: Sequence[Path], options: dict, out: Path) -> None:
-    """Write all rows of a cohort with verdicts that tell which images are used: limits that only flag are not applied.
+def select(tables: Sequence[Path], options: dict, split: str, out: Path) -> None:
+    """Write the rows of a split with verdicts that tell which images are used.
+
+    Args:
+        tables: tables of the shards.
+        options: as of `selected`.
+        split: of the rows.
+        out: table to write, with the columns of that of `judge`.
+    """
+    write_table(out, selected(tables, options, split), COLUMNS)
+
+
+def selected(tables: Sequence[Path], options: dict, split: str) -> list[Row]:
+    """Return the rows of a split with verdicts that tell which images are used: limits that only flag are not applied.
 
     Args:
         tables: tables of the shards.
         options: `limits`, for every measure the pair that excludes; the cohort's own lists `exclude` and `keep`.
-        out: table to write, with the columns of that of `judge`.
+        split: of the rows.
     """
     rows = [row for table in tables for row in read_table(table)]
     rows.sort(key=lambda row: (image_name(row), row["modality"]))
     limits = {measure: {"flag": None, "exclude": pair} for measure, pair in options["limits"].items()}
-    write_table(out, verdicts(rows, {**options, "limits": limits, "outlier_z": None}), COLUMNS)
+    judged = verdicts(rows, {**options, "limits": limits, "outlier_z": None})
+    return [row for row in judged if row["split"] == split]
 
 
 def verdicts(rows: Sequence[Row], options: dict) -> list[Row]:
@@ -221,7 +234,7 @@ def usual(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
     """Return median, median absolute deviation and number of values of every measure, by modality."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     modalities = sorted({row["modality"] for row in rows})
-    for modality, measure in itertools.product(modalities, quality_measures.MEASURES):
+    for modality, measure in itertools.product(modalities, quality_columns.MEASURES):
         known = [number(row, measure) for row in rows if row["modality"] == modality]
         values = np.array([value for value in known if not math.isnan(value)])
         if values.size:

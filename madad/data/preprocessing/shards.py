@@ -12,7 +12,7 @@ from madad.core.io.manifest import Row, image_name, write_table
 from madad.core.logs import progress, say, warn
 from madad.core.provenance import content_hash, file_hash, fingerprint, write_json
 from madad.data import template
-from madad.data.preprocessing import derivative_names, peak_memory, quality_measures, session
+from madad.data.preprocessing import derivative_names, peak_memory, quality_columns, session
 from madad.data.preprocessing.skull_stripping import strippers
 from madad.data.preprocessing.steps import own_space
 
@@ -32,7 +32,7 @@ def run(rows: Sequence[Row], shard: int, shards: int, folder: Path, options: dic
         shards: number of shards.
         folder: folder for the files of all subjects.
         options: as for `session.preprocess`; others are ignored.
-        table: tab-separated file with `quality_measures.COLUMNS`, status "ok" or "failed".
+        table: tab-separated file with `quality_columns.COLUMNS`, status "ok" or "failed".
 
     Raises:
         UserError: something that every image needs is missing.
@@ -43,7 +43,7 @@ def run(rows: Sequence[Row], shard: int, shards: int, folder: Path, options: dic
     done: list[Row] = []
     for images in progress(mine, f"preprocessing, shard {shard + 1} of {shards}"):
         done += _session(images, Path(folder), options)
-    write_table(table, done, quality_measures.COLUMNS)
+    write_table(table, done, quality_columns.COLUMNS)
     failed = sum(row["status"] == "failed" for row in done)
     say(f"{len(done) - failed} of {len(done)} images are ready, {failed} failed")
 
@@ -95,7 +95,7 @@ def _row(row: Row, result: Row, files: dict[str, Path]) -> Row:
     if result["status"] != "ok":
         return {**row, **result}
     written = _written(files, result)
-    return {**row, **result, **{key: str(written[key]) for key in quality_measures.FILES if key in written}}
+    return {**row, **result, **{key: str(written[key]) for key in quality_columns.FILES if key in written}}
 
 
 def _written(files: dict[str, Path], result: Row) -> dict[str, Path]:

@@ -8,7 +8,7 @@ import pytest
 
 from madad.configuration.data_options import Limits, Quality
 from madad.core.io.manifest import Row, read_table, write_table
-from madad.data.preprocessing import quality_control, quality_measures
+from madad.data.preprocessing import quality_columns, quality_control
 from tests.data.preprocessing.conftest import row
 
 GOOD = {"status": "ok", "warning": "", "brain_volume_ml": "1400", "template_dice": "0.95"}
@@ -33,7 +33,7 @@ def cohort(dice: list[float], measure: str = "template_dice") -> list[Row]:
 
 
 def test_every_measure_can_have_limits() -> None:
-    assert set(Limits.model_fields) == set(quality_measures.MEASURES)
+    assert set(Limits.model_fields) == set(quality_columns.MEASURES)
 
 
 def test_a_good_image_is_ok() -> None:
@@ -134,8 +134,8 @@ def test_verdicts_are_per_image(tmp_path: Path) -> None:
 
 def test_table_and_record_tell_what_was_decided(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tables = [tmp_path / "0.tsv", tmp_path / "1.tsv"]
-    write_table(tables[0], [image("sub-02", template_dice="0.5")], quality_measures.COLUMNS)
-    write_table(tables[1], [image("sub-01"), image("sub-03")], quality_measures.COLUMNS)
+    write_table(tables[0], [image("sub-02", template_dice="0.5")], quality_columns.COLUMNS)
+    write_table(tables[1], [image("sub-01"), image("sub-03")], quality_columns.COLUMNS)
     chosen = options(exclude=["sub-03", "sub-30"])
     quality_control.judge(tables, chosen, "mine", tmp_path / "q.tsv", tmp_path / "q.json")
     rows = read_table(tmp_path / "q.tsv")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from madad.data.preprocessing import quality_measures
+from madad.data.preprocessing import quality_columns, quality_measures
 from madad.data.template import template_on_grid
 
 GOOD = {"brain_volume_ml": "1400", "template_dice": "0.95"}
@@ -20,7 +20,7 @@ def test_measure_of_the_template_itself_is_perfect() -> None:
     measures = quality_measures.measure(template.t1w, template.brain.array, template)
     assert float(measures["template_dice"]) == 1
     assert float(measures["registration_nmi"]) == pytest.approx(2, abs=0.01)
-    landmarks = [float(measures[f"intensity_p{p}"]) for p in quality_measures.PERCENTILES]
+    landmarks = [float(measures[f"intensity_p{p}"]) for p in quality_columns.PERCENTILES]
     assert landmarks == sorted(landmarks)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from madad.core.errors import SubjectError, UserError
 from madad.core.io.manifest import Row, image_name, read_table
-from madad.data.preprocessing import quality_measures, session, shards
+from madad.data.preprocessing import quality_columns, session, shards
 from madad.data.preprocessing.session_log import SessionLog
 from tests.data.preprocessing.conftest import QUICK, SyntheticHead, row, written
 
@@ -51,7 +51,7 @@ def run(rows: list[Row], folder: Path, options: dict = QUICK) -> list[Row]:
 
 def test_one_real_run_has_every_column_and_file(rows: list[Row], tmp_path: Path) -> None:
     (result,) = run(rows[:1], tmp_path)
-    assert tuple(result) == quality_measures.COLUMNS
+    assert tuple(result) == quality_columns.COLUMNS
     assert result["status"] == "ok" and result["age"] == "30"
     assert float(result["peak_memory_mb"]) > 50
     assert all(Path(result[key]).is_file() for key in ("image", "brain", "picture", "transform"))

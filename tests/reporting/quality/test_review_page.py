@@ -10,7 +10,7 @@ import pytest
 
 from madad.configuration.data_options import Quality
 from madad.core.io.manifest import Row, write_table
-from madad.data.preprocessing import quality_control, quality_measures
+from madad.data.preprocessing import quality_columns, quality_control
 from madad.reporting.quality.review_page import write_page
 
 
@@ -18,13 +18,13 @@ def image(root: Path, subject: str, modality: str = "T1w", **other: str) -> Row:
     picture = root / "results/preprocessed/mine/standard/subjects" / subject / f"{subject} {modality}.png"
     known = {"subject": subject, "split": "train", "group": "healthy", "modality": modality, "site": "Graz", "age": "41.4"}
     measures = {"brain_volume_ml": "1400", "template_dice": "0.95", "status": "ok", "picture": str(picture)}
-    return {**dict.fromkeys(quality_measures.COLUMNS, ""), **known, **measures, **other}
+    return {**dict.fromkeys(quality_columns.COLUMNS, ""), **known, **measures, **other}
 
 
 def page(root: Path, rows: list[Row], exclude: tuple[str, ...] = (), **options: object) -> str:
     chosen = {**Quality.model_validate(options).model_dump(), "exclude": list(exclude), "keep": []}
     folder = root / "results/quality/mine"
-    write_table(root / "shard.tsv", rows, quality_measures.COLUMNS)
+    write_table(root / "shard.tsv", rows, quality_columns.COLUMNS)
     quality_control.judge([root / "shard.tsv"], chosen, "mine", folder / "standard.tsv", folder / "standard.json")
     entries = [{"subject": "sub-99", "path": "sub-99.nii.gz", "reason": "the file is truncated"}]
     write_table(root / "results/cohorts/mine/excluded.tsv", entries, ("subject", "path", "reason"))

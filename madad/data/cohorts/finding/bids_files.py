@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from madad.configuration.cohort_names import CONTRAST_AGENT, FREESURFER
 from madad.core.errors import UserError, did_you_mean
+from madad.core.io.bids_names import FREESURFER, BidsName, Filter, parse, selects
 from madad.core.io.file_types import SUFFIXES, image_ending
-from madad.data.cohorts.finding.bids_names import BidsName, Filter, parse, selects
 from madad.data.cohorts.finding.file_layout import Image
 from madad.data.cohorts.finding.unrecognised_files import foreign_files
 
@@ -139,10 +138,10 @@ def _sort_own(path: Path, inside: Sequence[str], subject: Subject, options: Mapp
     elif name is None or name.subject != label:
         subject.others.append((path, f"its name does not begin with {label}_, so it is not taken for an image of this subject"))
     elif not _sort_mask(path, inside, name, subject, options):
-        if not name.suffix or name.is_mask or name.suffix == "probseg":
+        if not name.sequence:
             subject.others.append((path, UNCLEAR if name.is_mask else "its name is not that of a BIDS image or mask"))
         else:
-            subject.images.append(Image(label, name.session or session_in(inside[:-1]), _modality(name), path, name=name))
+            subject.images.append(Image(label, name.session or session_in(inside[:-1]), name.sequence, path, name=name))
 
 
 def _sort_derivative(path: Path, inside: Sequence[str], tree: Tree, options: Mapping) -> None:
@@ -176,10 +175,6 @@ def _lies_with_lesions(inside: Sequence[str], name: BidsName) -> bool:
     folders = [part for part in inside[:-1] if not part.startswith(("sub-", "ses-"))]
     plain = name.is_mask and not name.is_brain_mask and "label" not in name.entities
     return plain and any("lesion" in part.lower() for part in folders)
-
-
-def _modality(name: BidsName) -> str:
-    return CONTRAST_AGENT.get(name.suffix, name.suffix) if "ce" in name.entities else name.suffix
 
 
 def _without_second_freesurfer(label: str, subject: Subject) -> Iterator[Image]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from madad.configuration import cohort_cards, subject_counts
 from madad.core.errors import UserError
+from madad.core.io.bids_names import BidsName
 from madad.core.io.manifest import Row
-from madad.data.cohorts.finding.bids_names import BidsName
 from madad.data.cohorts.finding.unrecognised_files import foreign_files
 
 UNKNOWN = {"age": "", "sex": "", "site": "", "group": "", "lesion_kind": ""}

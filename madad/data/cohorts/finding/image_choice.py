@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from madad.data.cohorts.finding.bids_names import BidsName, Filter, differing, index, selects
+from madad.core.io.bids_names import BidsName, Filter, differing, index, selects
 from madad.data.cohorts.finding.file_layout import Image
 
 # Parts of a complex image that show no anatomy as methods expect it.

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from madad.core.errors import SubjectError
+from madad.core.io.bids_names import parse
 from madad.core.io.volumes import Volume, check_header, grid_difference, read_volume
-from madad.data.cohorts.finding.bids_names import parse
 from madad.data.cohorts.finding.file_layout import Image
 
 SESSION = re.compile(r"(?<![A-Za-z0-9])ses-[A-Za-z0-9]+")

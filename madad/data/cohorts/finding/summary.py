@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from madad.core.io.bids_names import masked
 from madad.core.io.manifest import SPLITS, Row, image_name
 from madad.data.cohorts.finding.bids_files import UNCLEAR
-from madad.data.cohorts.finding.bids_names import masked
 from madad.data.cohorts.finding.groups import HEALTHY, PATIENT, UNKNOWN
 from madad.data.cohorts.finding.reading import Reading
 

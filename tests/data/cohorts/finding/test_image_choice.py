@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from madad.data.cohorts.finding.bids_names import Filter, parse
+from madad.core.io.bids_names import Filter, parse
 from madad.data.cohorts.finding.file_layout import Image
 from madad.data.cohorts.finding.image_choice import Choice, choose
 

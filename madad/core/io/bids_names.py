@@ -1,9 +1,10 @@
 """File names by the Brain Imaging Data Structure: what they say about a file, and the filters that choose among files.
 
+This is the only place where such names are taken apart: for cohorts, for the check of a configuration, and for scans to predict.
 The names are taken apart here and not by a library. Measured on a tree of 10,000 files: pybids 0.22 needs 42 s and 28 packages;
 bids2table 2.3 needs 1.9 s, but 200 MB with pyarrow, and lists neither derivatives nor names such as `_lesion-manual`;
 ancpbids 0.4 needs 2.7 s with its queries and finds the same files, but would leave to us what names mean that are not BIDS.
-This module and `bids_files` need 1.5 s.
+This module and `madad.data.cohorts.finding.bids_files` need 1.5 s.
 """
 
 from __future__ import annotations
@@ -45,6 +46,12 @@ SUFFIX = "suffix"
 MASK_WORDS = {"mask", "masks", "msk", "roi", "dseg", "seg", "segmentation", "label", "labels", "manual", "labelmap"}
 LESION = re.compile(r"(?<!non)(?<!peri)(lesion|tumou?r|infarct|stroke|wmh|glioma|metasta)(?!free|fill)", re.IGNORECASE)
 BRAIN = re.compile(r"brain.*(mask|roi)$", re.IGNORECASE)
+# BIDS marks a T1w image after contrast agent by an entity; here it is a sequence of its own, as it looks different.
+CONTRAST_AGENT = {"T1w": "T1ce"}
+# FreeSurfer writes a subject's volumes under fixed names into the folder `mri`, all on one grid; the first that exists is used.
+FREESURFER = {"orig.mgz": "T1w", "T1.mgz": "T1w", "T2.mgz": "T2w", "FLAIR.mgz": "FLAIR"}
+# Maps of probabilities show no anatomy and mark nothing.
+PROBABILITIES = "probseg"
 # Entities that say which image a mask belongs to, not what it marks.
 PLACE = {"sub", "ses", "acq", "ce", "rec", "dir", "run", "echo", "part", "space", "res", "den", "task", "site"}
 
@@ -80,6 +87,13 @@ class BidsName:
     def suffix(self) -> str:
         """The sequence or the kind of file; empty if the name does not follow BIDS."""
         return self.last if self.words == (self.last,) else ""
+
+    @property
+    def sequence(self) -> str:
+        """The sequence of an image; empty for masks, maps of probabilities, and names that do not follow BIDS."""
+        if not self.suffix or self.is_mask or self.suffix == PROBABILITIES:
+            return ""
+        return CONTRAST_AGENT.get(self.suffix, self.suffix) if "ce" in self.entities else self.suffix
 
     @property
     def meaning(self) -> str:
@@ -120,6 +134,15 @@ def parse(name: str) -> BidsName | None:
     parts = name[: -len(ending)].split("_")
     keyed = [part.partition("-") for part in parts if "-" in part]
     return BidsName({key: value for key, _, value in keyed}, tuple(part for part in parts if "-" not in part), parts[-1])
+
+
+def sequence_of(path: str) -> str:
+    """Return the sequence of a file below the root of a data set; empty for what is no image of a subject."""
+    folder, _, last = path.rpartition("/")
+    if folder.startswith("sub-") and folder.endswith("/mri") and last in FREESURFER:
+        return FREESURFER[last]
+    name = parse(last)
+    return name.sequence if name and name.subject == path.partition("/")[0] else ""
 
 
 def selects(wanted: Filter, name: BidsName) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madad.data.cohorts.finding.bids_names import ENTITIES, BidsName, differing, masked, parse, selects
+from madad.core.io.bids_names import ENTITIES, BidsName, differing, masked, parse, selects
 
 LABELS = st.one_of(
     st.sampled_from(["lesion01", "wmh", "brainmask", "stroke3", "mask", "dseg", "tumor9"]),
