@@ -4,8 +4,8 @@
 rule bank:
     """Warp one shard of the bank of lesion maps on a pipeline's template grid."""
     input:
-        template=lambda wildcards: dated(preprocessing.newest_template, wildcards.pipeline),
-        masks=lambda wildcards: dated(anomalies.newest_mask),
+        template=lambda wildcards: local(startup.dated(workflow, preprocessing.newest_template(PLAN, wildcards.pipeline))),
+        masks=lambda wildcards: local(startup.dated(workflow, anomalies.newest_mask(PLAN))),
         pack=lambda wildcards: anomalies.bank_pack(PLAN, wildcards.pipeline),
     output:
         "results/banks/{pipeline}/{shard}-of-{shards}.h5",
@@ -30,7 +30,7 @@ rule implant:
     """Implant lesions into the healthy subjects of a split."""
     input:
         pack="results/packs/{cohort}/{modality}/{split}.h5",
-        masks=lambda wildcards: dated(anomalies.newest_mask),
+        masks=lambda wildcards: local(startup.dated(workflow, anomalies.newest_mask(PLAN))),
     output:
         pack="results/packs/{cohort}-implanted/{modality}/{split}.h5",
         table="results/packs/{cohort}-implanted/{modality}/{split}.tsv",

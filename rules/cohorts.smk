@@ -25,7 +25,7 @@ rule cohort:
     """List a cohort's images with split, masks and covariates; phantoms are generated first."""
     input:
         download=lambda wildcards: cohorts.inputs(PLAN, wildcards.cohort),
-        newest=lambda wildcards: dated(cohorts.newest, wildcards.cohort),
+        newest=lambda wildcards: local(startup.dated(workflow, cohorts.newest(PLAN, wildcards.cohort))),
     output:
         manifest="results/cohorts/{cohort}/manifest.tsv",
         excluded="results/cohorts/{cohort}/excluded.tsv",

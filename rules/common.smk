@@ -22,11 +22,6 @@ startup.set_environment(FOLDER)
 MADAD = startup.PROGRAM
 
 
-def dated(newest, *names):
-    """Return files from outside as inputs where times alone decide what runs again; elsewhere parameters follow their bytes."""
-    return local(newest(PLAN, *names)) if startup.times_alone(workflow) else []
-
-
 wildcard_constraints:
     **patterns.wildcards(PLAN),
 

@@ -5,7 +5,7 @@ rule preprocess:
     """Reorient, correct, skull-strip and register one shard of a cohort; an interrupted shard resumes where it stopped."""
     input:
         manifest="results/cohorts/{cohort}/manifest.tsv",
-        template=lambda wildcards: dated(preprocessing.newest_template, wildcards.pipeline),
+        template=lambda wildcards: local(startup.dated(workflow, preprocessing.newest_template(PLAN, wildcards.pipeline))),
     output:
         table="results/preprocessed/{cohort}/{pipeline}/shards/{shard}-of-{shards}.tsv",
     log:

@@ -71,13 +71,17 @@ def set_environment(folder: str) -> None:
         os.environ.setdefault(variable, os.path.abspath(f"results/.cache/{name}"))
 
 
-def times_alone(workflow: Any) -> bool:
-    """Return whether a run was asked to look at times alone, and not at parameters (`--rerun-triggers mtime`).
+def dated(workflow: Any, files: list[str]) -> list[str]:
+    """Return files from outside as inputs of a run that looks at times alone (`--rerun-triggers mtime`).
+
+    In any other run parameters follow what the files hold, and as inputs their times would count as well.
 
     Args:
         workflow: Snakemake's; its settings are complete when inputs are asked for, not yet when a Snakefile is read.
+        files: that changed last.
     """
-    return workflow.dag_settings is not None and "PARAMS" not in {trigger.name for trigger in workflow.rerun_triggers}
+    complete = workflow.dag_settings is not None
+    return files if complete and "PARAMS" not in {trigger.name for trigger in workflow.rerun_triggers} else []
 
 
 def understood(plan: Plan) -> understanding.Understood:

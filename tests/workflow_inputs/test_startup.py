@@ -103,3 +103,10 @@ def test_a_run_stops_where_its_jobs_need_a_group_that_is_unknown(tmp_path: Path,
         return
     with pytest.raises(UserError, match=r"cohorts\.study\.group: healthy"):
         startup.check_groups(plan, found, jobs)
+
+
+@pytest.mark.parametrize(("triggers", "inputs"), [(["MTIME"], ["image"]), (["MTIME", "PARAMS", "CODE"], []), (None, [])])
+def test_files_from_outside_are_inputs_where_times_alone_count(triggers: list[str] | None, inputs: list[str]) -> None:
+    settings = None if triggers is None else SimpleNamespace()
+    named = [SimpleNamespace(name=name) for name in triggers or ()]
+    assert startup.dated(SimpleNamespace(dag_settings=settings, rerun_triggers=named), ["image"]) == inputs
