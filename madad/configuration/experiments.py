@@ -48,7 +48,8 @@ def resolve(config: Options, sizes: Options, problems: list[str]) -> Options:
 def runs(config: Options, kind: str) -> list[dict[str, str]]:
     """Return every valid combination of training cohort, modality, method and seed.
 
-    A method that is not trained and uses no part that is trained per seed runs once, with the first seed.
+    A method that is not trained and uses no part that is trained per seed runs once, with the first seed. One that works on
+    volumes is left out of cohorts of single slices (`left_out`).
 
     Args:
         config: from `madad.configuration.settings.resolve`.
@@ -59,9 +60,28 @@ def runs(config: Options, kind: str) -> list[dict[str, str]]:
         for name, entry in config[kind].items()
         for cohort in config["train_on"]
         for modality in sequences.of(config, cohort)
-        if modality in entry["modalities"]
+        if modality in entry["modalities"] and not _lacks_volumes(config, entry, cohort, modality)
         for seed in (config["seeds"] if entry["seeded"] else config["seeds"][:1])
     ]
+
+
+def left_out(config: Options) -> list[str]:
+    """Return one sentence for every cohort of single slices, with the methods that work on volumes and are not run on it."""
+    sentences = []
+    for cohort in config["train_on"]:
+        for modality in sequences.of(config, cohort):
+            names = [name for name, entry in config["methods"].items() if _lacks_volumes(config, entry, cohort, modality)]
+            if names:
+                sentences.append(f"{cohort} {modality}: single slices, so {', '.join(names)} is left out: volumes are needed")
+    return sentences
+
+
+def _lacks_volumes(config: Options, entry: Options, cohort: str, modality: str) -> bool:
+    shape = config["pipelines"][config["cohorts"][cohort]["pipeline"]]["shape"]
+    data = entry["options"].get(modality, {}).get("data", {})
+    # What only measures voxels, as a threshold does, takes a slice for a volume.
+    trains = cards.load(entry["base"])["capabilities"]["trains"]
+    return trains and bool(shape) and shape[2] == 1 and data.get("kind") == "volumes"
 
 
 def entries(config: Options) -> Options:

@@ -80,10 +80,13 @@ class Config(Section):
     preset: Name = Field("quickstart", description="file in presets/ with sizes")
     cohorts: Annotated[dict[Name, Cohort], Field(min_length=1)] = Field(description="the cohorts that exist, by name")
     train_on: DistinctAtLeastOne[Name] = Field(
-        description="cohorts whose healthy training subjects are trained on, each separately"
+        default=["phantom"],
+        description="cohorts whose healthy training subjects are trained on, each separately; a preset may set its own",
     )
     test_on: DistinctAtLeastOne[TestSet] = Field(
-        description="test sets: a cohort, its healthy subjects with synthetic lesions (<cohort>-implanted), or either -corrupted"
+        default=["phantom", "phantom-implanted"],
+        description="test sets: a cohort, its healthy subjects with synthetic lesions (<cohort>-implanted), or either "
+        "-corrupted; a preset may set its own",
     )
     modalities: DistinctAtLeastOne[Modality] = Field(
         description="sequences, by BIDS suffix; each is trained on and tested separately, with the cohorts that have it"
@@ -141,6 +144,8 @@ class Preset(Section):
     base: str = without_default("the preset that this one changes")
     cohorts: dict[str, dict[str, Any]] = Field(default={}, description="options by kind of cohort")
     pipelines: Pipeline = Field(default_factory=Pipeline, description="options of every pipeline")
+    train_on: AtLeastOne[Name] = without_default("as in the configuration, where that does not set it")
+    test_on: AtLeastOne[TestSet] = without_default("as in the configuration, where that does not set it")
     methods: AtLeastOne[Name] = without_default("methods to compare where the configuration does not list any")
     sizes: dict[str, Sizes] = Field(default={}, description="parameters, training options and resources by method or component")
     anomalies: Anomalies = Field(default_factory=Anomalies, description="as in the configuration")

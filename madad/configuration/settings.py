@@ -153,7 +153,7 @@ def _unknown_sizes(preset: Any) -> list[str]:
 
 def _under_preset(config: Options, preset: Options) -> Options:
     """Merge the configuration into the preset; cohorts take the preset's options for their kind."""
-    whole = ("methods", "anomalies", "implanted", "corrupted", "evaluation", "seeds")
+    whole = ("train_on", "test_on", "methods", "anomalies", "implanted", "corrupted", "evaluation", "seeds")
     merged = merge({key: preset[key] for key in whole if key in preset}, config)
     for name, cohort in config["cohorts"].items():
         under = merge(cohort_names.defaults(cohort["kind"], cohort), preset.get("cohorts", {}).get(cohort["kind"], {}))

@@ -30,7 +30,7 @@ from madad.engine.ema import averaged
 from madad.engine.one_pass_fitting import fitted
 from madad.engine.outputs import Outcome, Record, write_outputs
 from madad.engine.signals import Interruption
-from madad.engine.training_data import Images, read_images
+from madad.engine.training_data import Images, check_depth, read_images
 
 # Puts synthetic lesions into images: (image, brain, generator) to the pairs.
 Pairs = Callable[[Tensor, Tensor, torch.Generator], Pair]
@@ -96,6 +96,7 @@ def train(
             write_outputs(Path(run), record, Outcome(method.state_dict()), chosen)
             return
         _check(data, validation, train_pack, validation_pack)
+        check_depth(data, train_pack)
         training = Training(method, data, validation, options, seed, chosen, pairs)
         training.run(Path(checkpoints), record.fingerprint, interruption)
         write_outputs(Path(run), record, training.outcome, chosen)

@@ -70,14 +70,9 @@ def read_images(path: str | Path, device: torch.device, kind: str = "slices") ->
         kind: "slices" that contain brain, or whole "volumes".
 
     Raises:
-        UserError: the pack cannot be read, or holds single slices where volumes are needed.
+        UserError: the pack cannot be read.
     """
     with Pack(path) as pack:
-        if kind == "volumes" and pack.shape[0] == 1:
-            raise UserError(
-                f"{pack.path}: holds single slices, and the method works on volumes; leave it out of `methods`, or set its "
-                "spatial_dims to 2"
-            )
         healthy = pack.healthy()
         grid = pack.shape if kind == "volumes" else pack.shape[1:]
         images, brains = [np.zeros((0, *grid), np.float32)], [np.zeros((0, *grid), bool)]
@@ -96,6 +91,19 @@ def read_images(path: str | Path, device: torch.device, kind: str = "slices") ->
             volume_shape=pack.shape,
             modality=pack.modality,
             content=content,
+        )
+
+
+def check_depth(images: Images, pack: Path) -> None:
+    """Refuse single slices for a network of volumes.
+
+    Raises:
+        UserError: the volumes of the pack are single slices.
+    """
+    if images.image.ndim == 5 and images.volume_shape[0] == 1:
+        raise UserError(
+            f"{pack}: holds single slices, and the method works on volumes; leave it out of `methods`, or set its "
+            "spatial_dims to 2"
         )
 
 

@@ -7,7 +7,7 @@ arXiv 2301.08330.
    `noise_resolution` points per side, interpolated bilinearly and rolled at random.
 2. A U-Net with skip connections predicts x; the loss is the squared error in the brain.
 3. Test: the image as it is, without noise, in one pass. A lesion looks like noise, and the network removes it.
-4. Map: |x - x'| in the brain.
+4. Map: |x - x'| in the brain, or the side of it on which lesions are sought.
 5. The law of the noise decides the result: its resolution, magnitude and kind are settings.
 
 Deviations from the paper: see `deviations` in the card.
@@ -38,12 +38,13 @@ class DAE(nn.Module):
         noise_magnitude: float,
         noise_octaves: int,
         noise_persistence: float,
+        tail: str,
         slices_per_pass: int,
     ) -> None:
         super().__init__()
         self.unet = DenoisingUNet(in_channels=1, out_channels=1, base_channels=base_channels, levels=levels)
         self.noise_law = NoiseLaw(noise_kind, False, noise_octaves, noise_persistence, noise_magnitude, noise_resolution)
-        self.slices_per_pass = slices_per_pass
+        self.tail, self.slices_per_pass = tail, slices_per_pass
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the squared error in the brains of slices (B, 1, H, W), averaged over all voxels as in the released code."""
@@ -60,7 +61,7 @@ class DAE(nn.Module):
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
         """Return the residual (S, H, W) in the brain."""
-        return residual(volume, reconstruction) * brain
+        return residual(volume, reconstruction, self.tail) * brain
 
     def _predict(self, images: Tensor) -> Tensor:
         check_reach(images, self.unet.reach, "dae.parameters.levels")

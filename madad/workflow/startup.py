@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from madad.configuration import disk_forecast, sequences, settings
+from madad.configuration import disk_forecast, experiments, sequences, settings
 from madad.configuration.schema import Options, merge
 from madad.core.errors import UserError
 from madad.core.provenance import ROOT
@@ -123,5 +123,5 @@ def first_lines(plan: Plan) -> tuple[int, str]:
     forecast the disk space.
     """
     line, fits = disk_forecast.message(plan.config)
-    lines = [*sequences.left_out(plan.config, list(plan.cohorts)), *plan.notes, line]
+    lines = [*sequences.left_out(plan.config, list(plan.cohorts)), *experiments.left_out(plan.config), *plan.notes, line]
     return (logging.INFO if fits and len(lines) == 1 else logging.WARNING), "\n".join(lines)

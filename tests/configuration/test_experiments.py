@@ -16,7 +16,13 @@ DEFAULT = yaml.safe_load((Path(__file__).resolve().parents[2] / "config.yaml").r
 
 
 def resolved(methods: list[str], **options: dict) -> dict:
-    changes = {"methods": methods, "method_options": options, "seeds": [3, 4]}
+    changes = {
+        "train_on": ["phantom"],
+        "test_on": ["phantom", "phantom-implanted"],
+        "methods": methods,
+        "method_options": options,
+        "seeds": [3, 4],
+    }
     return configuration.resolve(schema.merge(copy.deepcopy(DEFAULT), changes))
 
 

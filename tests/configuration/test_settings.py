@@ -13,7 +13,9 @@ from madad.configuration import settings as configuration
 from madad.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
+# On phantoms alone; which cohorts a preset takes has tests of its own.
+PHANTOMS = {"train_on": ["phantom"], "test_on": ["phantom", "phantom-implanted"]}
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text()) | PHANTOMS
 
 
 def changed(**values: object) -> dict:
@@ -43,7 +45,9 @@ def test_every_preset_resolves(preset: str) -> None:
 
 def test_all_is_every_card_and_every_variant_at_the_sizes_of_the_quickstart() -> None:
     everything, quick = (configuration.resolve(changed(preset=preset)) for preset in ("all", "quickstart"))
-    assert set(everything["methods"]) == {*cards.names(), *DEFAULT["method_options"]}
+    # A variant that shows one side of a residual is for the real slices alone.
+    assert set(everything["methods"]) | {"dae_bright"} == {*cards.names(), *DEFAULT["method_options"]}
+    quick["methods"].pop("dae_bright")
     assert quick["methods"].items() <= everything["methods"].items()
     light = {name for name, method in everything["methods"].items() if method["resources"]["gpu"] == 0}
     assert light == set(everything["methods"])
@@ -138,7 +142,7 @@ def test_resolving_leaves_the_input_alone() -> None:
         ({"cohorts": {"phantom": {"healty": 3}}}, "cohorts.phantom: unknown key 'healty', did you mean 'healthy'?"),
         ({"cohorts": {"phantom": {"pipeline": "x"}}}, "cohorts.phantom.pipeline: no pipeline is called 'x'"),
         ({"cohorts": {"phantom": {"dataset": "IXI"}}}, "cohorts.phantom.dataset: a phantom cohort is not IXI; leave it out"),
-        ({"cohorts": {"phantom": {"split": {"train": 0.9}}}}, "cohorts.phantom.split: the fractions add up to 1.275"),
+        ({"cohorts": {"phantom": {"split": {"train": 0.9}}}}, "cohorts.phantom.split: the fractions add up to 1.33"),
         ({"pipelines": {"standard": {"intensity": {"method": "nyull"}}}}, "'nyull' is not one of"),
         ({"method_options": {"ddpm": {"training": {"stepps": 1}}}}, "method_options.ddpm.training: unknown key 'stepps'"),
         (
@@ -182,6 +186,23 @@ def test_methods_are_tested_on_images_of_their_own_pipeline_alone() -> None:
         ("phantom", "phantom-implanted"),
         ("slices", "slices"),
     ]
+
+
+def test_methods_for_volumes_are_left_out_of_single_slices_and_named() -> None:
+    both = {"cohorts": {"phantom": {}, "slices": {"kind": "soop"}}, "train_on": ["phantom", "slices"]}
+    config = configuration.resolve(changed(**both, test_on=["phantom", "slices"], methods=["vae3d", "intensity"]))
+    ran = {(run["method"], run["cohort"]) for run in experiments.runs(config, "methods")}
+    assert ran == {("vae3d", "phantom"), ("intensity", "phantom"), ("intensity", "slices")}
+    assert experiments.left_out(config) == ["slices FLAIR: single slices, so vae3d is left out: volumes are needed"]
+
+
+def test_a_preset_decides_the_test_sets_that_the_configuration_leaves_open() -> None:
+    open_ones = {"preset": "quickstart", "cohorts": {"phantom": {"kind": "phantom"}, "soop": {"kind": "soop"}}}
+    open_ones |= {"modalities": ["FLAIR"], "methods": ["intensity"]}
+    config = configuration.resolve(open_ones)
+    assert config["train_on"] == ["soop", "phantom"] and config["test_on"] == ["soop", "phantom", "phantom-implanted"]
+    assert configuration.resolve({**open_ones, "preset": "smoke"})["train_on"] == ["phantom"]
+    assert configuration.resolve({**open_ones, "train_on": ["soop"], "test_on": ["soop"]})["test_on"] == ["soop"]
 
 
 def test_slices_of_one_space_need_no_template() -> None:

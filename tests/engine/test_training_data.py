@@ -11,7 +11,7 @@ import torch
 
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import write_pack
-from madad.engine.training_data import Images, read_images
+from madad.engine.training_data import Images, check_depth, read_images
 from tests.engine import toy
 
 CPU = torch.device("cpu")
@@ -34,13 +34,14 @@ def test_whole_volumes(tmp_path: Path) -> None:
     assert torch.equal(volumes.image[0, 0], torch.from_numpy(toy.sample("sub-1").image))
 
 
-def test_single_slices_are_no_volumes(tmp_path: Path) -> None:
+def test_single_slices_are_no_volumes_for_a_network(tmp_path: Path) -> None:
     whole = toy.sample("sub-1")
     one = replace(whole, **{key: getattr(whole, key)[2:3] for key in ("image", "brain", "lesion")})
     write_pack(tmp_path / "slices.h5", iter([one]), affine=np.eye(4), modality="FLAIR", cohort="toy", split="train")
     assert read_images(tmp_path / "slices.h5", CPU).image.shape == (1, 1, 16, 16)
+    check_depth(read_images(tmp_path / "slices.h5", CPU), tmp_path / "slices.h5")
     with pytest.raises(UserError, match=r"slices\.h5: holds single slices"):
-        read_images(tmp_path / "slices.h5", CPU, "volumes")
+        check_depth(read_images(tmp_path / "slices.h5", CPU, "volumes"), tmp_path / "slices.h5")
 
 
 def test_only_healthy_subjects(tmp_path: Path) -> None:

@@ -8,14 +8,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+TAILS = {
+    "both": Tensor.abs,
+    "bright": lambda difference: difference.clamp(min=0),
+    "dark": lambda difference: (-difference).clamp(min=0),
+}
 
-def residual(volume: Tensor, reconstruction: Tensor | None) -> Tensor:
+
+def residual(volume: Tensor, reconstruction: Tensor | None, tail: str = "both") -> Tensor:
     """Return |x - x'| of each voxel, (S, H, W), the mean over the channels of (S, C, H, W).
+
+    Args:
+        volume, reconstruction: (S, C, H, W).
+        tail: "bright" for x - x' and "dark" for x' - x, cut at 0.
 
     Raises:
         ValueError: no reconstruction.
     """
-    return (volume - _given(reconstruction)).abs().mean(dim=1)
+    return TAILS[tail](volume - _given(reconstruction)).mean(dim=1)
 
 
 def shift_robust_residual(volume: Tensor, reconstruction: Tensor | None, shift: int, spatial_dims: int) -> Tensor:

@@ -24,6 +24,13 @@ def test_without_shift_it_is_the_plain_residual() -> None:
     assert torch.equal(residual(x, other), (x - other).abs().mean(dim=1))
 
 
+def test_the_two_sides_of_the_residual_add_up_to_both() -> None:
+    x, other = volume(3, 1, 8, 8), volume(3, 1, 8, 8).flip(2)
+    bright, dark = residual(x, other, "bright"), residual(x, other, "dark")
+    assert torch.equal(bright + dark, residual(x, other)) and not (bright * dark).any()
+    assert torch.equal(bright > 0, (x > other)[:, 0])
+
+
 def test_no_reconstruction_is_a_mistake_of_the_caller() -> None:
     for call in (lambda: residual(volume(1, 1, 4, 4), None), lambda: shift_robust_residual(volume(1, 1, 4, 4), None, 1, 2)):
         with pytest.raises(ValueError, match="needs the reconstruction"):
