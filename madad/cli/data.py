@@ -15,7 +15,8 @@ REASONS = ("subject", "path", "reason")
 def declare(commands: Commands) -> None:
     """Declare the commands of this stage."""
     command(commands, download, "options", "folder", "out")
-    command(commands, manifest, "options", "folder", name={}, modalities={"type": json.loads}, reading={}, workers=INTEGER)
+    listed = command(commands, manifest, "options", "folder", name={}, modalities={"type": json.loads}, workers=INTEGER)
+    listed.add_argument("--reading", help="text under which what the images hold is recorded, for the next run to compare")
     shown = command(commands, cohort)
     shown.add_argument("configuration", type=Path, help="configuration file, as for snakemake --configfile")
     shown.add_argument("--names", action="store_true", help="look at names alone, without opening images and masks")
@@ -56,7 +57,7 @@ def manifest(arguments: Arguments) -> None:
     write_table(folder / "excluded.tsv", reading.excluded, REASONS)
     write_table(folder / "passed_over.tsv", reading.passed, REASONS)
     write_json(folder / "summary.json", found)
-    if arguments.reading != contents.MADE_HERE:
+    if arguments.reading not in (None, contents.MADE_HERE):
         contents.write(folder, arguments.reading, found_files.found(kind, root, options, arguments.modalities))
     write_manifest(folder / "manifest.tsv", reading.rows)
 

@@ -63,7 +63,7 @@ class Columns(Section):
     """Columns of participants.tsv, where they are not called as here."""
 
     age: Text | None = Field(None, description="years")
-    sex: Text | None = Field(None, description="F, M or O, in words or letters")
+    sex: Text | None = Field(None, description="Words for female, male and other become F, M and O; any other one is kept")
     site: Text | None = Field(None, description="scanner or hospital")
     group: Text | None = Field(None, description="who is healthy and who is a patient")
     lesion_kind: Text | None = Field(None, description="kind of lesion, by which patients are divided among the splits")

@@ -131,7 +131,12 @@ def parse(name: str) -> BidsName | None:
     ending = image_ending(name)
     if not ending or not re.match(r"sub-[A-Za-z0-9]+[_.]", name):
         return None
-    parts = name[: -len(ending)].split("_")
+    return split_name(name[: -len(ending)])
+
+
+def split_name(stem: str) -> BidsName:
+    """Return what a name without its ending says; that of a table for several subjects names none."""
+    parts = stem.split("_")
     keyed = [part.partition("-") for part in parts if "-" in part]
     return BidsName({key: value for key, _, value in keyed}, tuple(part for part in parts if "-" not in part), parts[-1])
 

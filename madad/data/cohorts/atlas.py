@@ -33,5 +33,5 @@ def find(root: Path, options: dict) -> Layout:
         images=found,
         people={subject: facts(site=sites[subject], group="patient", lesion_kind="stroke") for subject in found},
         lesion_masks=lambda image: masks.get((image.subject, image.session), []),
-        lesions_known=True,
+        masks_trusted=True,
     )

@@ -38,7 +38,7 @@ def find(root: Path, options: dict) -> Layout:
         raise absent("brats", root, f"images named like {cohort_names.example('brats')}")
     layout.images = collect(images)
     layout.people = dict.fromkeys(layout.images, facts(group="patient", lesion_kind="tumour"))
-    layout.lesion_masks, layout.lesions_known = _masks, True
+    layout.lesion_masks, layout.masks_trusted = _masks, True
     return layout
 
 

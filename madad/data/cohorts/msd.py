@@ -29,7 +29,7 @@ def find(root: Path, options: dict) -> Layout:
         raise absent("msd", root, f"images named like {cohort_names.example('msd')}")
     found = collect(images)
     people = dict.fromkeys(found, facts(group="patient", lesion_kind="tumour"))
-    return Layout(images=found, people=people, lesion_masks=_masks, lesions_known=True)
+    return Layout(images=found, people=people, lesion_masks=_masks, masks_trusted=True)
 
 
 def _masks(image: Image) -> list[Path]:

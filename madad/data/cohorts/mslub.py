@@ -40,7 +40,7 @@ def find(root: Path, options: dict) -> Layout:
         people=dict.fromkeys(found, facts(group="patient", lesion_kind="ms")),
         brain_masks=lambda image: _nearest(masks.get((image.subject, "brainmask"), []), image),
         lesion_masks=lambda image: _nearest(masks.get((image.subject, "consensus_gt"), []), image),
-        lesions_known=True,
+        masks_trusted=True,
     )
 
 

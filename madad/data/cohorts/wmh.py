@@ -36,7 +36,7 @@ def find(root: Path, options: dict) -> Layout:
         images=collect(images),
         people={subject: facts(site=site, group="patient", lesion_kind="wmh") for subject, site in sites.items()},
         lesion_masks=lambda image: sorted(image.path.parent.parent.glob("wmh.nii*")),
-        lesions_known=True,
+        masks_trusted=True,
     )
 
 

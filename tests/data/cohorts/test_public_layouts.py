@@ -14,7 +14,9 @@ from madad.cli.main import main
 from madad.configuration import cohort_cards
 from madad.core.errors import UserError
 from madad.core.io.manifest import check_manifest, read_manifest
+from madad.data.cohorts.finding import summary
 from madad.data.cohorts.finding.manifest_rows import read
+from madad.data.cohorts.finding.reading import Reading
 from tests.data.cohorts.small_trees import TREES, options_of
 
 KINDS = sorted(TREES)
@@ -23,9 +25,14 @@ MODALITY = {"ixi": "T1w", "brats": "T2w", "atlas": "T1w", "mslub": "FLAIR", "wmh
 
 def read_kind(kind: str, root: Path, *modalities: str, **given: object) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Read the rows and excluded rows of a tree."""
-    find = import_module(f"madad.data.cohorts.{kind}").find
-    reading = read(find, root, options_of(kind, **given), list(modalities or [MODALITY[kind]]))
+    reading = reading_of(kind, root, *modalities, **given)
     return reading.rows, reading.excluded
+
+
+def reading_of(kind: str, root: Path, *modalities: str, **given: object) -> Reading:
+    """Read a tree."""
+    find = import_module(f"madad.data.cohorts.{kind}").find
+    return read(find, root, options_of(kind, **given), list(modalities or [MODALITY[kind]]))
 
 
 def contents(root: Path) -> list[tuple[str, int, int]]:
@@ -78,16 +85,18 @@ def test_dicom_instead_of_nifti_is_recognised(kind: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "ixi"])
-def test_a_patient_without_a_lesion_mask_is_left_out_and_named(kind: str, tmp_path: Path) -> None:
+def test_a_patient_without_a_lesion_mask_is_one_without_reference(kind: str, tmp_path: Path) -> None:
     root = TREES[kind](tmp_path / "data")
     rows, _ = read_kind(kind, root)
     lost = rows[-1]
     for row in rows:
         if row["subject"] == lost["subject"]:
             Path(row["lesion_mask"]).unlink()
-    left, excluded = read_kind(kind, root)
-    assert {row["subject"] for row in left} == {row["subject"] for row in rows} - {lost["subject"]}
-    assert excluded[0]["subject"] == lost["subject"] and "no lesion mask beside it" in excluded[0]["reason"]
+    found = reading_of(kind, root)
+    assert {row["subject"]: row["group"] for row in found.rows} == dict.fromkeys((row["subject"] for row in rows), "patient")
+    assert {row["subject"] for row in found.rows if not row["lesion_mask"]} == {lost["subject"]} and not found.excluded
+    told = summary.warnings(kind, summary.facts(found, root, kind, "auto"))
+    assert len(told) == 1 and lost["subject"] in told[0] and "scored by subject, never by voxel" in told[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)

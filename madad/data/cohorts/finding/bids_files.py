@@ -13,6 +13,7 @@ from madad.core.errors import UserError, did_you_mean
 from madad.core.io.bids_names import FREESURFER, BidsName, Filter, parse, selects
 from madad.core.io.file_types import SUFFIXES, image_ending
 from madad.data.cohorts.finding.file_layout import Image
+from madad.data.cohorts.finding.label_tables import LabelTables
 from madad.data.cohorts.finding.unrecognised_files import foreign_files
 
 SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
@@ -35,12 +36,14 @@ class Subject:
         lesion_masks: files that may mark its lesions.
         brain_masks: files that may mark its brain.
         others: path and reason of every other image in its folder.
+        labels: by file, the labels that mark lesions in maps of several labels, with spaces between.
     """
 
     images: list[Image] = field(default_factory=list)
     lesion_masks: list[Path] = field(default_factory=list)
     brain_masks: list[Path] = field(default_factory=list)
     others: list[tuple[Path, str]] = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -59,7 +62,7 @@ class Tree:
 
 
 def read_tree(root: Path, options: Mapping) -> Tree:
-    """Find the files of every subject. No file is opened; folders that are links are followed at any depth.
+    """Find the files of every subject. No image is opened; folders that are links are followed at any depth.
 
     Args:
         root: the data set's folder.
@@ -71,12 +74,13 @@ def read_tree(root: Path, options: Mapping) -> Tree:
     folders, misnamed = subject_folders(root)
     tree = Tree({folder.name: Subject() for folder in folders}, misnamed)
     paths = sorted(walk(root))
+    tables = LabelTables(root, paths)
     for path in paths:
         inside = path.relative_to(root).parts
         if inside[0] in tree.subjects:
-            _sort_own(path, inside, tree.subjects[inside[0]], options)
+            _sort_own(path, inside, tree.subjects[inside[0]], options, tables)
         elif inside[0] not in PASSED_OVER and not inside[0].startswith("sub-"):
-            _sort_derivative(path, inside, tree, options)
+            _sort_derivative(path, inside, tree, options, tables)
     for key in (LESION, BRAIN):
         if options.get(f"{key}s"):
             _match(root, paths, options[f"{key}s"], key, tree)
@@ -123,7 +127,7 @@ def session_in(inside: Iterable[str]) -> str:
     return ([part for part in inside if SESSION.fullmatch(part)] or [""])[-1]
 
 
-def _sort_own(path: Path, inside: Sequence[str], subject: Subject, options: Mapping) -> None:
+def _sort_own(path: Path, inside: Sequence[str], subject: Subject, options: Mapping, tables: LabelTables) -> None:
     """Record a file in the subject's own folder: an image, a mask, or neither."""
     label, name = inside[0], parse(path.name)
     if path.parent.name == "mri" and path.name in (*FREESURFER, FREESURFER_BRAIN):
@@ -137,33 +141,39 @@ def _sort_own(path: Path, inside: Sequence[str], subject: Subject, options: Mapp
             subject.others.append((path, f"{foreign.name}; {foreign.remedy}"))
     elif name is None or name.subject != label:
         subject.others.append((path, f"its name does not begin with {label}_, so it is not taken for an image of this subject"))
-    elif not _sort_mask(path, inside, name, subject, options):
+    elif not _sort_mask(path, inside, name, subject, options, tables):
         if not name.sequence:
             subject.others.append((path, UNCLEAR if name.is_mask else "its name is not that of a BIDS image or mask"))
         else:
             subject.images.append(Image(label, name.session or session_in(inside[:-1]), name.sequence, path, name=name))
 
 
-def _sort_derivative(path: Path, inside: Sequence[str], tree: Tree, options: Mapping) -> None:
+def _sort_derivative(path: Path, inside: Sequence[str], tree: Tree, options: Mapping, tables: LabelTables) -> None:
     """Record a mask outside the folders of subjects."""
     name = parse(path.name)
     if name is None:
         return
     owner = tree.subjects.get(name.subject)
     if owner is not None:
-        if not _sort_mask(path, inside, name, owner, options) and name.is_mask and not name.is_brain_mask:
+        if not _sort_mask(path, inside, name, owner, options, tables) and name.is_mask and not name.is_brain_mask:
             owner.others.append((path, UNCLEAR))
     elif name.is_lesion_mask:
         near = did_you_mean(name.subject, tree.subjects)
         tree.strangers.append((path, f"there is no folder {name.subject}{near}; correct the name"))
 
 
-def _sort_mask(path: Path, inside: Sequence[str], name: BidsName, subject: Subject, options: Mapping) -> bool:
+def _sort_mask(
+    path: Path, inside: Sequence[str], name: BidsName, subject: Subject, options: Mapping, tables: LabelTables
+) -> bool:
     """Record a mask and return whether the file is one."""
     filters, found = options.get("filters") or {}, False
+    marks = name.is_lesion_mask or _lies_with_lesions(inside, name)
+    labels = tables.lesions(path, name) if name.is_mask and not marks and not name.is_brain_mask else ""
+    if labels:
+        subject.labels[str(path)] = labels
     for key, masks in ((LESION, subject.lesion_masks), (BRAIN, subject.brain_masks)):
         wanted: Filter | None = filters.get(key)
-        usual = name.is_brain_mask if key == BRAIN else name.is_lesion_mask or _lies_with_lesions(inside, name)
+        usual = name.is_brain_mask if key == BRAIN else marks or bool(labels)
         if not options.get(f"{key}s") and (usual if wanted is None else name.is_mask and selects(wanted, name)):
             masks.append(path)
             found = True

@@ -51,10 +51,11 @@ class Layout:
         evidence: where the group of a subject is written.
         excluded: subject, path and reason of everything that cannot be used whatever its content.
         others: path and reason of files that are no image and no mask of a subject, by subject.
+        labels: labels that mark lesions, with spaces between, by subject and file; for files of which tables say so.
         notes: sentences about the whole data set that a person should read.
         brain_masks: returns the files that may be an image's brain mask.
         lesion_masks: returns the files that may be an image's lesion mask.
-        lesions_known: whether every subject is a patient, who cannot be scored without a lesion mask.
+        masks_trusted: whether every lesion mask is known to mark lesions, so that none is opened for that.
     """
 
     images: dict[str, list[Image]]
@@ -62,10 +63,11 @@ class Layout:
     excluded: list[Row] = field(default_factory=list)
     evidence: dict[str, str] = field(default_factory=dict)
     others: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     brain_masks: Callable[[Image], Sequence[Path]] = no_masks
     lesion_masks: Callable[[Image], Sequence[Path]] = no_masks
-    lesions_known: bool = False
+    masks_trusted: bool = False
 
     def exclude(self, subject: str, path: Path | str, reason: str) -> None:
         """Record something that cannot be used."""

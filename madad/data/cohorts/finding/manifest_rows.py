@@ -151,7 +151,7 @@ def _rows(images: Sequence[Image], layout: Layout, options: dict, reading: Readi
     person = {**UNKNOWN, **layout.people.get(subject, {})}
     # a mask that has not been opened may be all zero, as those of controls are; it is no evidence against a table
     unopened = reading.depth == "names" and person["group"] == groups.HEALTHY
-    lesion = "" if unopened else _lesion_of(subject, layout, reading)
+    lesion = "" if unopened else _lesion_of(subject, layout, options, reading)
     group = groups.decide(options.get("group", "auto"), person["group"], layout.evidence.get(subject, "kind"), lesion)
     if group.conflict:
         reading.notes.append(
@@ -167,12 +167,11 @@ def _row(image: Image, layout: Layout, options: dict, reading: Reading) -> Row:
     grid = None if reading.depth == "names" else grid_of(image.path, image.frame)
     brain = best_mask(layout.brain_masks(image), image, grid)
     lesion = best_mask(layout.lesion_masks(image), image, grid, one="lesion_masks")
-    if layout.lesions_known and not lesion:
-        raise SubjectError(f"{image.path}: no lesion mask beside it; a patient without one cannot be scored")
-    if lesion and not layout.lesions_known and not reading.shows(Path(lesion)):
-        reading.passed.append(reading.row(image.subject, lesion, "the lesion mask is all zero, so it shows no lesion"))
+    labels = _labels(image.subject, lesion, layout, options)
+    if lesion and not layout.masks_trusted and not reading.shows(Path(lesion), labels):
+        which = f"has no voxel with a label that counts ({labels})" if labels else "is all zero"
+        reading.passed.append(reading.row(image.subject, lesion, f"the lesion mask {which}, so it shows no lesion"))
         lesion = ""
-    labels = " ".join(str(value) for value in options.get("lesion_labels") or ())
     identity = {"subject": image.subject, "session": image.session, "modality": image.modality, "path": str(image.path)}
     return {
         **identity,
@@ -183,10 +182,17 @@ def _row(image: Image, layout: Layout, options: dict, reading: Reading) -> Row:
     }
 
 
-def _lesion_of(subject: str, layout: Layout, reading: Reading) -> str:
+def _labels(subject: str, mask: str, layout: Layout, options: dict) -> str:
+    """Return the labels of a mask that count as lesion, with spaces between: of the configuration or else of a table."""
+    chosen = " ".join(str(value) for value in options.get("lesion_labels") or ())
+    return chosen or layout.labels.get(subject, {}).get(mask, "")
+
+
+def _lesion_of(subject: str, layout: Layout, options: dict, reading: Reading) -> str:
     """Return a mask that marks a lesion of the subject, in any session and on any grid, or an empty text."""
     found = dict.fromkeys(path for image in layout.images[subject] for path in layout.lesion_masks(image))
-    return next((str(path) for path in found if layout.lesions_known or reading.shows(path)), "")
+    known = ((path, _labels(subject, str(path), layout, options)) for path in found)
+    return next((str(path) for path, labels in known if layout.masks_trusted or reading.shows(path, labels)), "")
 
 
 def _pass_over(subject: str, rows: Sequence[Row], layout: Layout, modalities: Sequence[str], reading: Reading) -> None:

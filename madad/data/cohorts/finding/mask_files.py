@@ -44,13 +44,18 @@ def best_mask(candidates: Sequence[Path], image: Image, image_grid: Volume | Non
     return str((on_grid or own_space or [""])[0])
 
 
-def shows_something(path: Path) -> bool:
-    """Return whether a mask has a voxel that is not 0; a mask that cannot be read is not known to be empty.
+def shows_something(path: Path, labels: str = "") -> bool:
+    """Return whether a mask has a voxel that counts as lesion; a mask that cannot be read is not known to be empty.
 
     A mask that is all zero shows no lesion, and so makes nobody a patient.
+
+    Args:
+        path: the file.
+        labels: those that count, with spaces between; empty for all that are not 0.
     """
     try:
-        return bool(read_volume(path).array.any())
+        voxels = read_volume(path).array
+        return bool((np.isin(voxels, [int(label) for label in labels.split()]) if labels else voxels).any())
     except SubjectError:
         return True
 

@@ -32,7 +32,8 @@ class Participants:
     """What the table says.
 
     Attributes:
-        known: subject to age, sex, site, group ("healthy", "patient" or empty) and lesion_kind, each empty when unknown.
+        known: subject to age, sex (F, M, O or another word), site, group ("healthy", "patient" or empty) and lesion_kind, each
+            empty when unknown.
         evidence: subject to the cell that its group comes from.
         notes: sentences about values that became unknown.
     """
@@ -202,8 +203,8 @@ def _read_groups(
 
 
 def _read_covariates(table: Table, labels: Sequence[str], columns: Mapping[str, str], told: Participants) -> None:
-    """Record age, sex, site and lesion kind; what cannot be understood is unknown, and noted."""
-    readers = {"age": age_in_years, "sex": lambda text: SEXES.get(text.lower(), ""), "site": str, "lesion_kind": str}
+    """Record age, sex, site and lesion kind; an age that cannot be understood is unknown, and noted."""
+    readers = {"age": age_in_years, "sex": lambda text: SEXES.get(text.lower(), text), "site": str, "lesion_kind": str}
     lost: dict[str, Counter[str]] = {key: Counter() for key in readers}
     for one, row in zip(labels, table.rows, strict=True):
         person = told.known.setdefault(one, {"group": ""})

@@ -29,7 +29,7 @@ class Reading:
         notes: sentences that a person should read.
         seen: images by size of their files, to find identical ones.
         hashes: hashes of the files that had to be read for that.
-        marked: whether a mask marks anything, by its path.
+        marked: whether a mask marks anything, by its path and the labels that count.
     """
 
     depth: Depth = "all"
@@ -39,7 +39,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     seen: dict[int, list[Image]] = field(default_factory=dict)
     hashes: dict[Path, str] = field(default_factory=dict)
-    marked: dict[Path, bool] = field(default_factory=dict)
+    marked: dict[tuple[Path, str], bool] = field(default_factory=dict)
 
     @staticmethod
     def row(subject: str, path: Path | str, reason: str) -> Row:
@@ -50,11 +50,16 @@ class Reading:
         """Record something that does not take part."""
         self.excluded.append(self.row(subject, path, reason))
 
-    def shows(self, mask: Path) -> bool:
-        """Return whether a mask marks anything; each is read once, and none if only names are looked at."""
-        if mask not in self.marked:
-            self.marked[mask] = self.depth == "names" or shows_something(mask)
-        return self.marked[mask]
+    def shows(self, mask: Path, labels: str = "") -> bool:
+        """Return whether a mask marks anything; each is read once, and none if only names are looked at.
+
+        Args:
+            mask: the file.
+            labels: those that count, with spaces between; empty for all above 0.
+        """
+        if (mask, labels) not in self.marked:
+            self.marked[mask, labels] = self.depth == "names" or shows_something(mask, labels)
+        return self.marked[mask, labels]
 
     def twin(self, image: Image) -> Image | None:
         """Return an image of another subject with the same bytes, if any. Only files of equal size are read."""
