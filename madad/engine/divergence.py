@@ -7,14 +7,17 @@ import math
 import numpy as np
 
 from madad.core.errors import UserError
+from madad.core.intensity_scale import HIGHEST, LOWEST
 from madad.core.io.hdf5 import Prediction
 
 # A loss so many times above that of the untrained method has run away, whatever its unit.
 RUNAWAY = 100.0
 # At the end neither the training nor the validation loss may be so many times above that of the untrained method.
 WORSE = 10.0
-# A map has lost its contrast if this share of the brain has one and the same largest value.
+# A map has lost its contrast if this share of the brain has one and the same largest value, a reconstruction if it has one bound.
 SATURATED_SHARE = 0.99
+# After fewer steps a method has learnt too little for its reconstructions to be judged: six leave `inpainting` clipped.
+FEWEST_STEPS = 100
 
 
 def check_loss(value: float, what: str, step: int, options: dict, start: float = math.inf) -> None:
@@ -59,16 +62,23 @@ def check_outcome(training: float, validation: float, start: float, options: dic
         )
 
 
-def is_saturated(prediction: Prediction, brain: np.ndarray) -> bool:
-    """Return whether a map has one and the same value, other than 0, nearly everywhere in the brain.
-
-    A reconstruction is not looked at: that of a method that has learnt little may be clipped, and its map still has contrast.
+def is_saturated(prediction: Prediction, brain: np.ndarray, steps: int) -> bool:
+    """Return whether a map has one and the same value, other than 0, nearly everywhere in the brain, or a reconstruction is at
+    one end of the scale there.
 
     Args:
         prediction: of one subject.
         brain: (S, H, W) bool.
+        steps: number of steps that the method was trained for; 0 if it was not, or nobody knows.
     """
-    return _has_one_value(prediction.anomaly_map[brain])
+    made = prediction.reconstruction
+    clipped = made is not None and steps >= FEWEST_STEPS and _is_at_one_bound(made[brain])
+    return clipped or _has_one_value(prediction.anomaly_map[brain])
+
+
+def _is_at_one_bound(values: np.ndarray) -> bool:
+    shares = (np.mean(values <= LOWEST), np.mean(values >= HIGHEST)) if values.size else (0.0,)
+    return float(max(shares)) >= SATURATED_SHARE
 
 
 def _has_one_value(values: np.ndarray) -> bool:

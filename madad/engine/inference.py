@@ -53,7 +53,7 @@ def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, 
         attributes["hyperparameters"] = json.dumps(detector.hyperparameters, sort_keys=True)
         # the evaluation refuses maps that were computed from other images or by another method
         attributes |= {f"content_{pack.split}": pack.content for pack in opened}
-        write_maps(out, _predictions(detector, opened, seed, chosen), attributes)
+        write_maps(out, _predictions(detector, opened, seed, chosen, int(metadata.get("steps", 0))), attributes)
 
 
 def _expected(method: nn.Module, identity: dict, packs: list[Pack]) -> dict:
@@ -69,19 +69,20 @@ def _expected(method: nn.Module, identity: dict, packs: list[Pack]) -> dict:
     return expected | ({"image_shape": list(shapes.pop())} if shapes and method.state_dict() else {})
 
 
-def _predictions(method: Method, packs: list[Pack], seed: int, device: torch.device) -> Iterator[Prediction]:
+def _predictions(method: Method, packs: list[Pack], seed: int, device: torch.device, steps: int) -> Iterator[Prediction]:
     jobs = [(pack, index) for pack in packs for index in range(len(pack))]
     if jobs:
         _predict(method, *jobs[0], seed, device)  # so that the first subject's time includes no start-up costs
     saturated = []
     for pack, index in progress(jobs, "inference"):
         prediction = _predict(method, pack, index, seed, device)
-        saturated.append(is_saturated(prediction, pack.brain(index)))
+        saturated.append(is_saturated(prediction, pack.brain(index), steps))
         yield prediction
     if saturated and all(saturated) and list(getattr(method, "parameters", list)()):
         raise UserError(
-            f"{jobs[0][0].path}: the map of every subject has one value nearly everywhere in the "
-            "brain; train again with a lower training.learning_rate. The training has diverged, and the maps are not scored"
+            f"{jobs[0][0].path}: the map of every subject has one value nearly everywhere in the brain, or its reconstruction is "
+            "at one end of the scale there; train again with a lower training.learning_rate. The training has diverged, and the "
+            "maps are not scored"
         )
 
 

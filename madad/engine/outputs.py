@@ -103,13 +103,14 @@ class Outcome:
 
 def write_outputs(run: Path, record: Record, outcome: Outcome, device: torch.device) -> None:
     """Write the model, its history and finally `train.json`."""
-    save_model(run / "model.safetensors", outcome.weights, record.metadata())
+    steps = outcome.history[-1]["step"] if outcome.history else 0
+    save_model(run / "model.safetensors", outcome.weights, {**record.metadata(), "steps": steps})
     with complete(run / "history.csv") as partial, open(partial, "w", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows({key: _text(row[key]) for key in COLUMNS} for row in outcome.history)
     summary = {
-        "steps": outcome.history[-1]["step"] if outcome.history else 0,
+        "steps": steps,
         "best_step": outcome.best_step,
         "best_validation_loss": outcome.best_validation_loss if math.isfinite(outcome.best_validation_loss) else None,
         "seconds": round(outcome.seconds, 3),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +45,26 @@ def test_defect_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(cli.results, "provenance", broken)
     assert cli.main(["provenance", "--options", "{}", "--out", str(tmp_path / "p.json")]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("home", [True, False])
+def test_compiled_code_has_a_place_without_a_home(home: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"HOME": str(tmp_path if home else tmp_path / "absent")})
+    cli._find_place_for_compiled_code()
+    assert ("NUMBA_CACHE_DIR" in os.environ) is not home
+
+
+@pytest.mark.parametrize("called", [True, False])
+def test_code_that_nobody_can_write_to_runs_without_a_home(called: bool, tmp_path: Path) -> None:
+    """numba refuses to compile where it finds no place for its cache, here because only a named one counts."""
+    surroundings = {**os.environ, "HOME": "/nonexistent", "TMPDIR": str(tmp_path)}
+    surroundings.pop("NUMBA_CACHE_DIR", None)
+    surroundings["NUMBA_CACHE_LOCATOR_CLASSES"] = "UserProvidedCacheLocator"
+    place = "from madad.cli import main; main._find_place_for_compiled_code(); " if called else ""
+    command = [sys.executable, "-c", f"{place}import madad.models.diffusion.noise"]
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is called, done.stderr
+    assert called or "no locator available" in done.stderr
 
 
 def test_provenance_is_written(tmp_path: Path) -> None:

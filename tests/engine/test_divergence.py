@@ -9,7 +9,7 @@ import pytest
 
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import Prediction
-from madad.engine.divergence import RUNAWAY, WORSE, check_loss, check_outcome, is_saturated
+from madad.engine.divergence import FEWEST_STEPS, RUNAWAY, WORSE, check_loss, check_outcome, is_saturated
 
 OPTIONS = {"learning_rate": 0.1}
 BRAIN = np.ones((2, 4, 4), dtype=bool)
@@ -48,9 +48,20 @@ def prediction(anomaly_map: np.ndarray, reconstruction: np.ndarray | None = None
     return Prediction("sub-01", "test", anomaly_map, reconstruction, 1.0, 1.0)
 
 
+VARIED = np.linspace(0.01, 0.99, BRAIN.size).reshape(BRAIN.shape)
+
+
 def test_one_value_nearly_everywhere_is_saturated() -> None:
-    varied = np.linspace(0, 1, BRAIN.size).reshape(BRAIN.shape)
-    assert is_saturated(prediction(np.full(BRAIN.shape, 3.0)), BRAIN)
-    assert not is_saturated(prediction(varied, np.ones(BRAIN.shape)), BRAIN)
-    assert not is_saturated(prediction(varied, varied), BRAIN) and not is_saturated(prediction(np.zeros(BRAIN.shape)), BRAIN)
-    assert not is_saturated(prediction(varied), np.zeros_like(BRAIN))
+    assert is_saturated(prediction(np.full(BRAIN.shape, 3.0)), BRAIN, 0)
+    assert not is_saturated(prediction(VARIED, VARIED), BRAIN, FEWEST_STEPS)
+    assert not is_saturated(prediction(np.zeros(BRAIN.shape)), BRAIN, FEWEST_STEPS)
+    assert not is_saturated(prediction(VARIED), np.zeros_like(BRAIN), FEWEST_STEPS)
+
+
+@pytest.mark.parametrize("bound", [0.0, 1.0])
+def test_a_reconstruction_at_one_bound_is_saturated_once_the_method_has_learnt(bound: float) -> None:
+    clipped = prediction(VARIED, np.full(BRAIN.shape, bound))
+    assert is_saturated(clipped, BRAIN, FEWEST_STEPS) and not is_saturated(clipped, BRAIN, FEWEST_STEPS - 1)
+    assert not is_saturated(clipped, np.zeros_like(BRAIN), FEWEST_STEPS)
+    half = np.where(VARIED > 0.5, 1.0, 0.0)
+    assert not is_saturated(prediction(VARIED, half), BRAIN, FEWEST_STEPS)

@@ -150,3 +150,17 @@ def test_maps_of_other_settings_of_inference_have_another_fingerprint(tmp_path: 
     method.hyperparameters = {**method.trained_with, "passes": 2}
     with Maps(run(tmp_path, packs, method, out="other.h5")) as maps:
         assert maps.attributes["fingerprint"] != first
+
+
+class White(toy.Denoiser):
+    """A method whose training diverged: its reconstructions are white."""
+
+    def reconstruct(self, volume: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return torch.ones_like(volume)
+
+
+def test_reconstructions_at_a_bound_are_not_scored(tmp_path: Path, packs: list[Path]) -> None:
+    with pytest.raises(UserError, match=r"is at one end of the scale.*not scored"):
+        run(tmp_path, packs, White(), steps=5000)
+    assert not (tmp_path / "maps.h5").exists()
+    assert run(tmp_path, packs, White(), steps=6).exists(), "after six steps nothing is judged"
