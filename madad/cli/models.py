@@ -1,4 +1,4 @@
-"""Commands for model files: export the model of a run, look at one, and put one into the place of a training."""
+"""Commands for model files: export the model of a run, look at one, use one instead of a training, or as its start."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from madad.cli.arguments import Arguments, Commands
 
 
 def declare(commands: Commands) -> None:
-    """Declare `madad model export`, `info` and `import`."""
-    summary = "Export the model of a run as one file, look at such a file, or use one instead of a training."
+    """Declare `madad model export`, `info`, `import` and `bundle`."""
+    summary = "Export models as files, look at such files, and use them instead of a training or as its start."
     actions = commands.add_parser("model", help=summary, description=summary).add_subparsers(required=True, metavar="action")
     exporting = actions.add_parser("export", help=export.__doc__, description=export.__doc__)
     exporting.add_argument("run_folder", metavar="RUN", type=Path, help="results/runs/<cohort>/<modality>/<method>/seed<n>")
@@ -18,29 +18,39 @@ def declare(commands: Commands) -> None:
     exporting.add_argument("--licence", default="", help="of the model, such as 'CC BY-SA 4.0'")
     exporting.add_argument("--testset", default="", help="test set whose thresholds the model takes; its own cohort by default")
     looking = actions.add_parser("info", help=info.__doc__, description=info.__doc__)
-    looking.add_argument("file", metavar="MODEL.zip", type=Path)
+    looking.add_argument("file", metavar="MODEL.zip", type=Path, nargs="?", help="left out: list the models that come with madad")
     looking.add_argument("--json", action="store_true", help="print the whole description")
     importing = actions.add_parser("import", help=import_model.__doc__, description=import_model.__doc__)
     importing.add_argument("file", metavar="MODEL.zip", type=Path)
     importing.add_argument("run_folder", metavar="RUN", type=Path, help="folder of the run that it takes the place of")
-    for parser, run in ((exporting, export), (looking, info), (importing, import_model)):
+    bundling = actions.add_parser("bundle", help=bundle.__doc__, description=bundle.__doc__)
+    bundling.add_argument("results", metavar="RESULTS", type=Path, help="folder of a finished run, such as that of preset=zoo")
+    bundling.add_argument("--out", type=Path, required=True, help="folder of the files; for madad itself madad/bundled_models")
+    bundling.add_argument("--licence", default="", help="of the weights; that of their training data by default")
+    for parser, run in ((exporting, export), (looking, info), (importing, import_model), (bundling, bundle)):
         parser.add_argument("--log", help="file that receives all messages as well")
         parser.set_defaults(run=run)
 
 
 def export(arguments: Arguments) -> None:
     """Write the model of a finished run as one file that explains itself."""
-    from madad.detection import model_export
+    from madad.detection import model_description, model_export
 
-    print(model_export.describe(model_export.export(arguments.run_folder, arguments.file, arguments.licence, arguments.testset)))
+    about = model_export.export(arguments.run_folder, arguments.file, arguments.licence, arguments.testset)
+    print(model_description.describe(about))
 
 
 def info(arguments: Arguments) -> None:
-    """Print what a model file says of itself."""
-    from madad.detection import model_archive, model_export
+    """Print what a model file says of itself, or list the models that come with madad."""
+    from madad.configuration import initial_weights
+    from madad.core.io import model_archive
+    from madad.detection import model_description
 
-    about = model_archive.read_about(arguments.file)
-    print(json.dumps(about, indent=2, sort_keys=True) if arguments.json else model_export.describe(about))
+    if arguments.file is None:
+        print(model_description.listing(initial_weights.bundled()))
+        return
+    about = model_archive.read_start(arguments.file)
+    print(json.dumps(about, indent=2, sort_keys=True) if arguments.json else model_description.describe(about))
 
 
 def import_model(arguments: Arguments) -> None:
@@ -48,3 +58,10 @@ def import_model(arguments: Arguments) -> None:
     from madad.detection.model_import import into_run
 
     into_run(arguments.file, arguments.run_folder)
+
+
+def bundle(arguments: Arguments) -> None:
+    """Write small files of weights to start trainings from, one for every training of a results folder."""
+    from madad.detection import model_bundle
+
+    model_bundle.bundle(arguments.results, arguments.out, arguments.licence)

@@ -16,6 +16,8 @@ from madad.core.errors import UserError
 if TYPE_CHECKING:
     import torch
 
+    from madad.engine.initial_weights import InitialWeights
+
 
 def declare(commands: Commands) -> None:
     """Declare the commands of this stage."""
@@ -59,6 +61,7 @@ def train(arguments: Arguments) -> None:
         device=_device(arguments),
         kind=data["kind"],
         pairs=_pairs(arguments, parts) if data["pairs"] else None,
+        initial=_initial_weights(options["initial_weights"]) if "initial_weights" in options else None,
     )
 
 
@@ -125,6 +128,27 @@ def _method(arguments: Arguments, options: Options, parts: dict[str, str] | None
         parts[role] = load_model(part, models[role], expected)["fingerprint"]
 
     return registry.assemble(options, arguments.seed, load_weights)
+
+
+def _initial_weights(chosen: dict[str, str]) -> InitialWeights:
+    """Return the weights that a training starts from.
+
+    Args:
+        chosen: from `madad.configuration.initial_weights.chosen`.
+    """
+    from safetensors.torch import load
+
+    from madad.configuration import initial_weights
+    from madad.core.io import model_archive
+    from madad.core.logs import say
+    from madad.engine.initial_weights import InitialWeights
+
+    path = initial_weights.file(chosen)
+    about = initial_weights.record(chosen, model_archive.read_start(path))
+    if about["sha256"] != chosen["sha256"]:
+        raise UserError(f"{path}: has changed since the run was started; start it again")
+    say(f"starts from {initial_weights.in_words(about)}")
+    return InitialWeights(load(model_archive.read_weights(path)), about)
 
 
 def _pairs(arguments: Arguments, parts: dict[str, str]) -> Callable[[torch.Tensor, torch.Tensor, torch.Generator], Any]:

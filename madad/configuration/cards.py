@@ -5,10 +5,12 @@ have cards of the same kind in `madad/models/components`, and so have the ways t
 `madad/data/exchange`. A parameter is a JSON-schema property with
 `type`, `default`, `description` and `source` (and, where they apply, `unit`, `minimum`, `maximum`, `enum`,
 `items`). `modality_defaults` gives a default that depends on the modality. `stage: inference` marks a parameter that the training
-neither reads nor depends on: with another value the same weights are used again. The training options are the same for every
-method that trains (`madad/engine/options.yaml`); a card states what differs, such as defaults. `training_data`,
-slices of healthy images by default, states what a method is trained on: `kind` slices or volumes (a parameter `spatial_dims`
-of 3 means volumes too), `pairs` true for those that learn from synthetic lesions (`madad/engine/pair_options.yaml`).
+neither reads nor depends on: with another value the same weights are used again; `stage: training` one that decides how weights
+are learned and not what they mean: a training can start from weights that were learned with another value. The training options
+are the same for every method that trains (`madad/engine/options.yaml`); a card states what differs, such as defaults.
+`training_data`, slices of healthy images by default, states what a method is trained on: `kind` slices or volumes (a parameter
+`spatial_dims` of 3 means volumes too), `pairs` true for those that learn from synthetic lesions
+(`madad/engine/pair_options.yaml`).
 `capabilities` states what a method can do (`CAPABILITIES`); those left out are false.
 `modalities` lists the sequences of a method that is made for some; without it a method runs with every sequence.
 `model_mb`, for the forecast of disk space, is the size of a model file at the defaults.
@@ -41,8 +43,8 @@ SLICES = {"kind": "slices", "pairs": False}
 # it is applied; encodes images, by a method `encode`
 CAPABILITIES = ("trains", "fits", "reconstructs", "stochastic", "encodes")
 TRACKS = ("none", "healthy", "lesion-masks", "image-labels", "supervised")
-# The stage of parameters that no training depends on.
-INFERENCE = "inference"
+# The stages of parameters that no training depends on, and of those that only decide how weights are learned.
+INFERENCE, TRAINING = "inference", "training"
 KEYS = [
     "name",
     "title",
@@ -151,6 +153,12 @@ def of_training(name: str, parameters: dict) -> dict:
     return {key: value for key, value in parameters.items() if schemas[key].get("stage") != INFERENCE}
 
 
+def of_weights(name: str, parameters: dict) -> dict:
+    """Return the parameters that decide what weights mean: those without a `stage`, and those that the method no longer has."""
+    schemas = _load(name)["parameters"]
+    return {key: value for key, value in parameters.items() if "stage" not in schemas.get(key, {})}
+
+
 def as_trained(name: str, parameters: dict, training: dict, modality: str | None) -> dict:
     """Return the parameters a model is trained with: those of inference at the card's defaults, or as the others allow.
 
@@ -211,9 +219,9 @@ def _read(path: Path) -> dict:
     if missing:
         raise UserError(f"{path}: the card lacks {', '.join(missing)}")
     for key, schema in card["parameters"].items():
-        if schema.get("stage", INFERENCE) != INFERENCE:
+        if schema.get("stage", INFERENCE) not in (INFERENCE, TRAINING):
             raise UserError(
-                f"{path}: parameters.{key}.stage: {schema['stage']!r} is not a stage; write {INFERENCE}, or leave it out"
+                f"{path}: parameters.{key}.stage: {schema['stage']!r} is not a stage; write {INFERENCE}, {TRAINING} or nothing"
             )
     card["modalities"] = card.get("modalities") or []
     card["capabilities"] = {**dict.fromkeys(CAPABILITIES, False), **card["capabilities"]}

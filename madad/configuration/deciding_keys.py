@@ -51,6 +51,11 @@ DECISIONS = (
     Decision(("cohorts.*.mirror",), ("download",), "The data set is fetched from there."),
     Decision(("cohorts.*",), ("cohort",), "The cohort is listed and preprocessed; images that stay the same are taken over."),
     Decision(("train_on", "methods", "seeds"), ("train",), "Only what is new is trained.", adds=True),
+    Decision(
+        ("initial_weights",),
+        ("train",),
+        "What starts from other weights now is trained, and what stands on it; a model file counts by its content.",
+    ),
     Decision(("test_on",), ("implant", "corrupt", "infer"), "Only what is new is made and scored.", adds=True),
     Decision(("modalities",), ("cohort",), "The cohorts are listed; a new sequence is trained on."),
     Decision(

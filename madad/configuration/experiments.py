@@ -5,7 +5,8 @@ An entry, for every name that is trained or run:
 `seeded` whether it runs once per seed or only once; `modalities` those it supports; `options` by modality what
 `madad.methods.registry.assemble` builds it from and the engine trains it with; `track` the labels that it and its parts see;
 `resources` what a job that trains or applies it requests; `weights_from` the entry whose weights it reuses, where one that
-differs in its settings of inference alone is trained already, or None.
+differs in its settings of inference alone is trained already, or None; `initial_weights` what its training starts from, as in the
+configuration, or None where nothing is trained.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from madad.configuration import cards, sequences
+from madad.configuration import cards, initial_weights, sequences
 from madad.configuration.schema import Options, coerce, unknown
 from madad.core.errors import UserError
 from madad.core.provenance import content_hash
@@ -33,7 +34,9 @@ def resolve(config: Options, sizes: Options, problems: list[str]) -> Options:
             problems.append(f"methods: {name} is a component that methods use, not a method to compare")
         experiments.add(name, "methods")
     used = dict(experiments.entries)
-    _share_weights(used)
+    _share_weights(used, config["initial_weights"])
+    known = list(dict.fromkeys([*config["methods"], *config["method_options"], *_known()]))
+    problems += initial_weights.problems(config["initial_weights"], used, known)
     for name in config["method_options"]:  # an error in an unused entry is reported before anyone relies on it
         experiments.add(name, "method_options")
     for modality in config["modalities"]:
@@ -120,13 +123,20 @@ def of_training(options: Options) -> Options:
     return {**options, "parameters": cards.of_training(options["base"], options["parameters"])}
 
 
-def _share_weights(entries: Options) -> None:
-    """Set `weights_from` of every entry: of those with the same training the one named after its card, or else the first name."""
+def _share_weights(entries: Options, initial: dict[str, str]) -> None:
+    """Set `initial_weights` and `weights_from` of every entry.
+
+    Of those with the same training the one named after its card, or else the first name, is trained.
+    """
     trainings: dict[str, str] = {}
+    leaders: dict[str, str] = {}
     for name in sorted(entries, key=lambda name: (name != entries[name]["base"], name)):
         entry, able = entries[name], cards.load(entries[name]["base"])["capabilities"]
         training = content_hash([entry["base"], {m: of_training(options) for m, options in entry["options"].items()}])
-        trained = trainings.setdefault(training, name) if able["trains"] or able["fits"] else name
+        leader = leaders.setdefault(training, name)
+        start = initial_weights.of_entry(initial, name, leader if leader != name else None, entries)
+        entry["initial_weights"] = start
+        trained = trainings.setdefault(f"{training} {start}", name) if able["trains"] or able["fits"] else name
         entry["weights_from"] = None if trained == name else trained
 
 

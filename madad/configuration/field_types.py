@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WrapValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, WrapValidator
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 T = TypeVar("T")
@@ -75,3 +75,24 @@ DistinctAtLeastOne = Annotated[
 Modality = Annotated[str, Field(pattern="^[A-Za-z0-9]+$")]
 # A value of a BIDS entity: a text or a number, several of which any will do, or null where the entity must be absent.
 EntityValue = str | int | list[str | int] | None
+
+
+def _initial(value: Any) -> Any:
+    """Read what trainings start from: a text, or a mapping of names to texts; null is none."""
+    if isinstance(value, dict):
+        value = {name: "none" if one is None else one for name, one in value.items()}
+    else:
+        value = "none" if value is None else value
+    texts = value.values() if isinstance(value, dict) else [value]
+    if not all(isinstance(one, str) and one for one in texts):
+        raise PydanticCustomError("initial_weights", "write none, bundled, or a mapping such as {mddpm: model.zip}")
+    return value
+
+
+_PLACE = {"type": "string", "minLength": 1}
+# Weights to start trainings from: a word for all methods, or by name a word or a file.
+InitialWeights = Annotated[
+    str | dict[str, str],
+    BeforeValidator(_initial),
+    WithJsonSchema({"anyOf": [{"enum": ["none", "bundled"]}, {"type": "object", "additionalProperties": _PLACE}]}),
+]

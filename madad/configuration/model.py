@@ -16,6 +16,7 @@ from madad.configuration.field_types import (
     Count,
     Distinct,
     DistinctAtLeastOne,
+    InitialWeights,
     Integer,
     Modality,
     Name,
@@ -122,6 +123,12 @@ class Config(Section):
     )
     method_options: dict[Name, MethodOptions] = Field(default={}, description="options of methods, and variants of them, by name")
     seeds: DistinctAtLeastOne[Natural] = Field(default=[0], description="one training run per seed")
+    initial_weights: InitialWeights = Field(
+        "none",
+        description="weights that trainings start from: none for random ones, bundled for those that come with madad, or by name "
+        "of a method or part none, bundled or a model file; names that are left out have the value of others, or else that of "
+        "the preset (docs/model_files.md)",
+    )
     anomalies: Anomalies = Field(
         default_factory=Anomalies, description="the generator of synthetic lesions, for banks and implanted test sets"
     )
@@ -153,3 +160,4 @@ class Preset(Section):
     corrupted: Corrupted = Field(default_factory=Corrupted, description="as in the configuration")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="as in the configuration")
     seeds: AtLeastOne[Natural] = without_default("as in the configuration")
+    initial_weights: InitialWeights = without_default("as in the configuration")

@@ -19,6 +19,7 @@ from madad.configuration import (
     cohort_names,
     exchange_checks,
     experiments,
+    initial_weights,
     pipelines,
     sequences,
     subject_counts,
@@ -155,6 +156,7 @@ def _under_preset(config: Options, preset: Options) -> Options:
     """Merge the configuration into the preset; cohorts take the preset's options for their kind."""
     whole = ("train_on", "test_on", "methods", "anomalies", "implanted", "corrupted", "evaluation", "seeds")
     merged = merge({key: preset[key] for key in whole if key in preset}, config)
+    merged["initial_weights"] = initial_weights.over(preset.get("initial_weights"), config.get("initial_weights"))
     for name, cohort in config["cohorts"].items():
         under = merge(cohort_names.defaults(cohort["kind"], cohort), preset.get("cohorts", {}).get(cohort["kind"], {}))
         merged["cohorts"] = {**merged["cohorts"], name: merge(under, cohort)}

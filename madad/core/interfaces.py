@@ -44,6 +44,9 @@ class Trainable(Protocol):
     Its constructor takes the hyper-parameters of its card as keyword-only arguments without defaults.
     All randomness comes from the CPU generator that is passed in.
 
+    It may have a class attribute `measured`, names of buffers that are measured on the training data and are no weights: a
+    training that starts from the weights of another one leaves them behind.
+
     Attributes:
         hyperparameters: what it was built with, set by `madad.methods.registry.build`.
         trained_with: those hyper-parameters that its weights depend on, set by the same function.

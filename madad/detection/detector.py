@@ -16,7 +16,7 @@ from madad.core.provenance import file_hash
 from madad.core.score_levels import ScoreLevels
 from madad.data import template
 from madad.data.template import Template
-from madad.detection import model_archive, outside, seen_images
+from madad.detection import model_building, outside, seen_images
 from madad.detection.preparation import Image, Prepared, prepare
 from madad.detection.result import Result, Volumes
 from madad.evaluation.metrics.connected_components import components
@@ -130,7 +130,7 @@ def load(path: str | Path, device: str = "auto") -> Detector:
 
     from madad.engine import devices
 
-    method, about = model_archive.build(Path(path))
+    method, about = model_building.build(Path(path))
     for key, known in about["grid"]["files"].items():
         file = Path(about["grid"][key])
         if not file.is_file() or file_hash(file) != known:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from madad.configuration import cards, cohort_cards
+from madad.configuration import cohort_cards
 from madad.core.errors import UserError, did_you_mean
+from madad.core.io import model_archive
 from madad.core.io.hdf5 import Maps, Pack
 from madad.core.logs import warn
 from madad.core.provenance import environment, file_hash
 from madad.data import template
-from madad.detection import model_archive, scoring, seen_images
+from madad.detection import scoring, seen_images
+from madad.detection.finished_training import Run, finite, kept_parts, of_method, open_run, options_of, read_json
 from madad.evaluation.results.long_table import read
 from madad.evaluation.results.metric_table import THRESHOLD
 from madad.evaluation.results.protocol_table import PROTOCOLS, VALIDATION
@@ -27,38 +27,8 @@ PREFERRED = (VALIDATION.name, "conformal_fpr_1", "healthy_fpr_1", "one_fp_per_sc
 NO_LICENCE = "not stated; ask whoever gave you this file"
 USE = "research use only; no medical device, no diagnosis"
 POSTPROCESSING = ("erosion", "median", "min_component")
+WEIGHTS = ("parameter_count", "image_shape", "fingerprint", "steps", "best_step")
 GRID = ("template", "template_brain", "spacing_mm", "shape")
-
-
-@dataclass(frozen=True)
-class _Run:
-    """The folder of a finished training, and what belongs to it.
-
-    Attributes:
-        folder: of the run.
-        results: the results that it lies in.
-        record: its `train.json`.
-        config: the configuration of the results.
-    """
-
-    folder: Path
-    results: Path
-    record: dict[str, Any]
-    config: dict[str, Any]
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """Cohort, modality, method and seed."""
-        return self.record["identity"]
-
-    @property
-    def cohort(self) -> dict[str, Any]:
-        """Options of the training cohort."""
-        return self.config["cohorts"][self.identity["cohort"]]
-
-    def pack(self, testset: str, split: str) -> Path:
-        """Return a pack of the run's sequence."""
-        return self.results / "packs" / testset / self.identity["modality"] / f"{split}.h5"
 
 
 def export(folder: Path, out: Path, licence: str = "", testset: str = "") -> dict[str, Any]:
@@ -73,18 +43,18 @@ def export(folder: Path, out: Path, licence: str = "", testset: str = "") -> dic
     Raises:
         UserError: the run is not finished, its record is missing or of another configuration, or there is no such test set.
     """
-    run = _open(folder)
-    options = _options(run)
+    run = open_run(folder)
+    options = options_of(run)
     about = {
-        **_of_method(run, options),
+        **of_method(run, options),
         **_of_images(run),
         **_of_evaluations(run, testset),
-        "weights": {key: run.record.get(key) for key in ("parameter_count", "image_shape", "fingerprint", "steps", "best_step")},
+        "weights": {**{key: run.record.get(key) for key in WEIGHTS}, "parts": kept_parts(run)},
         "code": {**run.record["environment"], "exported by": environment()},
         "licence": licence or NO_LICENCE,
         "intended_use": USE,
     }
-    model_archive.write(out, _finite(about), folder / "model.safetensors")
+    model_archive.write(out, finite(about), folder / "model.safetensors")
     if not licence:
         warn(f"{out}: no licence is stated; name one with --licence, so that others know what they may do")
     if about["threshold"] is None:
@@ -92,55 +62,7 @@ def export(folder: Path, out: Path, licence: str = "", testset: str = "") -> dic
     return model_archive.read_about(out)
 
 
-def _open(folder: Path) -> _Run:
-    results = folder.resolve().parents[4]
-    record = _json(folder / "train.json", "name the folder of a run whose training is finished")
-    known = _json(results / "provenance.json", "run `snakemake results/provenance.json` with the options of the run")
-    return _Run(folder, results, record, known["configuration"])
-
-
-def _options(run: _Run) -> dict[str, Any]:
-    """Return what the method was built from, after comparing it with the record of its training."""
-    from madad.methods import registry
-
-    method, modality = run.identity["method"], run.identity["modality"]
-    entries = {**run.config["methods"], **run.config["parts"]}
-    if method not in entries or modality not in entries[method]["options"]:
-        raise UserError(
-            f"{run.results}/provenance.json: knows no {method} for {modality}{did_you_mean(method, entries)}; make it again with "
-            "the options of the run"
-        )
-    if entries[method]["base"] in cards.elsewhere():
-        raise UserError(f"{run.folder}: the maps of {method} are made outside madad, so that there is no model to export")
-    options = entries[method]["options"][modality]
-    if registry.trained_with(options) != run.record["parameters"]:
-        raise UserError(
-            f"{run.results}/provenance.json: {method} has other hyper-parameters there than in {run.folder}/train.json; run "
-            "`snakemake` with the options of the run, so that both are of one configuration"
-        )
-    return options
-
-
-def _of_method(run: _Run, options: dict[str, Any]) -> dict[str, Any]:
-    card, base = cards.load(options["base"]), options["base"]
-    trained = cards.of_training(base, options["parameters"])
-    return {
-        "name": run.identity["method"],
-        "base": base,
-        "title": card["title"],
-        "description": card["summary"],
-        "authors": card["authors"],
-        "doi": card["doi"],
-        "track": card["track"],
-        "modality": run.identity["modality"],
-        "seed": int(run.identity["seed"]),
-        "build": {key: options[key] for key in ("base", "parameters", "parts")},
-        "training_options": options["training"],
-        "inference_parameters": sorted(set(options["parameters"]) - set(trained)),
-    }
-
-
-def _of_images(run: _Run) -> dict[str, Any]:
+def _of_images(run: Run) -> dict[str, Any]:
     cohort, modality = run.identity["cohort"], run.identity["modality"]
     pipeline = run.cohort["pipeline"]
     chain = run.config["pipelines"][pipeline]
@@ -161,13 +83,13 @@ def _of_images(run: _Run) -> dict[str, Any]:
             "voxels": list(grid.t1w.array.shape),
             "affine": grid.t1w.affine.tolist(),
         },
-        "intensity_model": _json(run.results / "intensity" / pipeline / f"{modality}.json", "run the preprocessing again"),
+        "intensity_model": read_json(run.results / "intensity" / pipeline / f"{modality}.json", "run the preprocessing again"),
         "training_data": [_data(run)],
         "seen": seen_images.of_training(run.pack(cohort, "train"), table, grid),
     }
 
 
-def _data(run: _Run) -> dict[str, Any]:
+def _data(run: Run) -> dict[str, Any]:
     kind = run.cohort["kind"]
     card = cohort_cards.card(kind)
     counts = {}
@@ -179,7 +101,7 @@ def _data(run: _Run) -> dict[str, Any]:
     return {"name": run.identity["cohort"], "kind": kind, "title": card["title"], "licence": card["licence"], **counts}
 
 
-def _of_evaluations(run: _Run, testset: str) -> dict[str, Any]:
+def _of_evaluations(run: Run, testset: str) -> dict[str, Any]:
     tables = sorted(run.folder.glob("eval/*/metrics.tsv"))
     thresholds = [row for path in tables for row in _thresholds(path)]
     names = sorted({row["testset"] for row in thresholds})
@@ -194,11 +116,17 @@ def _of_evaluations(run: _Run, testset: str) -> dict[str, Any]:
         "postprocessing": {key: int(options.get(key) or 0) for key in POSTPROCESSING},
         "thresholds": thresholds,
         "threshold": chosen,
-        "metrics": {
-            "best_validation_loss": run.record.get("best_validation_loss"),
-            "validation": {name: _validation(run, name, thresholds) for name in names},
-        },
+        "metrics": metrics(run),
     }
+
+
+def metrics(run: Run) -> dict[str, Any]:
+    """Return the lowest validation loss of a run, and means over the validation samples of every test set with a threshold."""
+    tables = sorted(run.folder.glob("eval/*/metrics.tsv"))
+    thresholds = [row for path in tables for row in _thresholds(path)]
+    names = sorted({row["testset"] for row in thresholds})
+    validation = {name: _validation(run, name, thresholds) for name in names}
+    return {"best_validation_loss": run.record.get("best_validation_loss"), "validation": validation}
 
 
 def _thresholds(path: Path) -> Iterator[dict[str, Any]]:
@@ -230,7 +158,7 @@ def _own_threshold(thresholds: list[dict[str, Any]], testsets: list[str]) -> dic
     return None
 
 
-def _validation(run: _Run, testset: str, thresholds: list[dict[str, Any]]) -> dict[str, float]:
+def _validation(run: Run, testset: str, thresholds: list[dict[str, Any]]) -> dict[str, float]:
     """Return means over the validation samples of a test set, at the threshold that is preferred."""
     own = _own_threshold(thresholds, [testset])
     cut = own["value"] if own else None
@@ -250,40 +178,3 @@ def _validation(run: _Run, testset: str, thresholds: list[dict[str, Any]]) -> di
         values = [one[key] for one in group if math.isfinite(one.get(key, math.nan))]
         found |= {key: float(np.mean(values))} if values else {}
     return found
-
-
-def _finite(value: Any) -> Any:
-    """Return a value with null for every number that JSON cannot write."""
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _json(path: Path, remedy: str) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {remedy}") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); {remedy}") from None
-
-
-def describe(about: dict[str, Any]) -> str:
-    """Return what a person wants to know of a model, some lines of text."""
-    data = about["training_data"][0]
-    cut, grid = about["threshold"], about["grid"]
-    lines = [
-        f"{about['name']}: {about['title']} ({about['base']}, doi:{about['doi'] or 'none'})",
-        f"sequence: {about['modality']}, {' x '.join(map(str, grid['voxels']))} voxels of {grid['spacing_mm']:g} mm",
-        f"trained on: {data['train']['subjects']} healthy subjects of {data['name']} ({data['title']}; {data['licence']})",
-        f"preprocessing: skull_strip {about['preprocessing']['skull_strip']}, bias_field {about['preprocessing']['bias_field']}, "
-        f"registration {about['preprocessing']['registration']} to {about['grid']['template']}, "
-        f"intensities {about['intensity_model']['method']}",
-        f"threshold: {cut['value']:.4g} ({cut['title']}: {cut['meaning']}; {cut['testset']})" if cut else "threshold: none",
-    ]
-    for testset, found in about["metrics"]["validation"].items():
-        lines.append(f"validation, {testset}: " + ", ".join(f"{key} {value:.3g}" for key, value in found.items()))
-    lines += [f"code: commit {about['code'].get('commit', 'unknown')}", f"licence: {about['licence']}", about["intended_use"]]
-    return "\n".join(lines)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from madad.core.errors import UserError
+from madad.core.io import model_archive
 from madad.core.logs import say
 from madad.core.provenance import complete, write_json
-from madad.detection import model_archive
 
 HISTORY = "step,loss,validation_loss,seconds,slices_per_s\n"
 

@@ -10,9 +10,9 @@ from madad.core.errors import UserError
 from madad.core.intensity_scale import HIGHEST, LOWEST
 from madad.core.io.hdf5 import Prediction
 
-# A loss so many times above that of the untrained method has run away, whatever its unit.
+# A loss so many times above that of the first step has run away, whatever its unit.
 RUNAWAY = 100.0
-# At the end neither the training nor the validation loss may be so many times above that of the untrained method.
+# At the end neither the training nor the validation loss may be so many times above that of the first step.
 WORSE = 10.0
 # A map has lost its contrast if this share of the brain has one and the same largest value, a reconstruction if it has one bound.
 SATURATED_SHARE = 0.99
@@ -28,14 +28,14 @@ def check_loss(value: float, what: str, step: int, options: dict, start: float =
         what: whose loss it is.
         step: number of the training step.
         options: training options, for the remedy.
-        start: size of the loss of the untrained method.
+        start: size of the loss of the first step.
 
     Raises:
         UserError: the training has diverged.
     """
     if math.isfinite(value) and value <= RUNAWAY * start:
         return
-    far = f", {value / start:.3g} times that of the untrained method" if math.isfinite(value) else ""
+    far = f", {value / start:.3g} times that at the start" if math.isfinite(value) else ""
     raise UserError(
         f"training: the {what} is {value:.6g} at step {step}{far}; lower training.learning_rate (now "
         f"{options['learning_rate']:g}), set training.gradient_clip to 1.0 or training.precision to '32'. The training has "
@@ -49,15 +49,15 @@ def check_outcome(training: float, validation: float, start: float, options: dic
     Args:
         training: mean training loss since the last validation.
         validation: validation loss of the weights that are saved; NaN without validation data.
-        start: size of the loss of the untrained method.
+        start: size of the loss of the first step.
         options: training options, for the remedy.
 
     Raises:
-        UserError: both losses are far above those of the untrained method.
+        UserError: both losses are far above that of the first step.
     """
     if training > WORSE * start and not validation <= WORSE * start:
         raise UserError(
-            f"training: the loss ends at {training:.6g}, {training / start:.3g} times that of the untrained method; lower "
+            f"training: the loss ends at {training:.6g}, {training / start:.3g} times that at the start; lower "
             f"training.learning_rate (now {options['learning_rate']:g}). The training has diverged and is not used"
         )
 

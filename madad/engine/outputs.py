@@ -35,6 +35,7 @@ class Record:
         data: content hashes and sizes of the training and validation data.
         image_shape: (S, H, W) of a volume.
         parameter_count: number of weights, including those of the parts.
+        initial_weights: where the weights at the start are from; None for random ones.
         fingerprint: hash of everything above and of the code.
     """
 
@@ -46,11 +47,20 @@ class Record:
     data: dict
     image_shape: list[int]
     parameter_count: int
+    initial_weights: dict | None
     fingerprint: str
 
     @classmethod
     def of(
-        cls, method: nn.Module, options: dict, identity: dict, parts: dict, seed: int, data: Images, validation: Images
+        cls,
+        method: nn.Module,
+        options: dict,
+        identity: dict,
+        parts: dict,
+        seed: int,
+        data: Images,
+        validation: Images,
+        initial_weights: dict | None = None,
     ) -> Self:
         """Return the record of a training that is about to start."""
         facts = {
@@ -62,6 +72,7 @@ class Record:
             "data": {"training": _summary(data), "validation": _summary(validation)},
             "image_shape": list(data.volume_shape if len(data) else validation.volume_shape),
             "parameter_count": sum(weight.numel() for weight in method.parameters()),
+            "initial_weights": initial_weights,
         }
         lasting = {**facts, "options": {key: value for key, value in options.items() if key not in OPERATIONAL}}
         # The registry is named, not imported: the engine knows no method.

@@ -27,6 +27,7 @@ from madad.engine.checkpoint_lock import exclusive
 from madad.engine.checkpoints import load_checkpoint, remove_checkpoint, save_checkpoint
 from madad.engine.divergence import check_loss, check_outcome
 from madad.engine.ema import averaged
+from madad.engine.initial_weights import InitialWeights
 from madad.engine.one_pass_fitting import fitted
 from madad.engine.outputs import Outcome, Record, write_outputs
 from madad.engine.signals import Interruption
@@ -61,6 +62,7 @@ def train(
     device: str,
     kind: str = "slices",
     pairs: Pairs | None = None,
+    initial: InitialWeights | None = None,
 ) -> None:
     """Train a method and write `model.safetensors`, `history.csv` and `train.json` into `run`.
 
@@ -80,14 +82,16 @@ def train(
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         kind: "slices" or "volumes".
         pairs: adds synthetic lesions to the images of a batch, for methods that learn from them.
+        initial: weights to start from, in place of those of the method.
 
     Raises:
-        UserError: no healthy slices, another process training in this folder, or a training that diverged.
+        UserError: no healthy slices, another process training in this folder, weights to start from that do not fit, or a
+            training that diverged.
         SystemExit: 143 after SIGTERM and 130 after SIGINT, after the checkpoint is written.
     """
     with exclusive(Path(checkpoints)), devices.lease(device) as chosen, Interruption() as interruption:
         data, validation = (read_images(pack, chosen, kind) for pack in (train_pack, validation_pack))
-        record = Record.of(method, options, identity, parts, seed, data, validation)
+        record = Record.of(method, options, identity, parts, seed, data, validation, initial.about if initial else None)
         if hasattr(method, "fit"):
             _check(data, validation, train_pack, validation_pack)
             write_outputs(Path(run), record, fitted(method, data, seed, chosen), chosen)
@@ -97,8 +101,10 @@ def train(
             return
         _check(data, validation, train_pack, validation_pack)
         check_depth(data, train_pack)
+        if initial:
+            initial.load(method)
         training = Training(method, data, validation, options, seed, chosen, pairs)
-        training.run(Path(checkpoints), record.fingerprint, interruption)
+        training.run(Path(checkpoints), record.fingerprint, interruption, from_start=initial is not None)
         write_outputs(Path(run), record, training.outcome, chosen)
         remove_checkpoint(Path(checkpoints))
 
@@ -108,7 +114,7 @@ class Training:
 
     Attributes:
         step: number of steps done.
-        history: one row per validation.
+        history: one row per validation, the first before the first step where the weights are trained already.
         best: step, validation loss and weights of the best model so far.
         start: size of the first training loss.
         seconds: time spent, including that before interruptions.
@@ -148,9 +154,18 @@ class Training:
         self.history: list[dict] = []
         self.best: dict = {"step": 0, "validation_loss": math.inf, "weights": {}}
 
-    def run(self, folder: Path, fingerprint: str, interruption: Interruption) -> None:
-        """Train to the last step, from the checkpoint in the folder if there is one."""
+    def run(self, folder: Path, fingerprint: str, interruption: Interruption, from_start: bool = False) -> None:
+        """Train to the last step, from the checkpoint in the folder if there is one.
+
+        Args:
+            folder: of the checkpoint.
+            fingerprint: of the training.
+            interruption: whether the process is to end.
+            from_start: whether the weights before the first step may be the best, because they are trained already.
+        """
         self._resume(folder, fingerprint)
+        if not self.step and (from_start or not self.options["steps"]):
+            self._validate()
         begun, saved, before = time.monotonic(), time.monotonic(), self.seconds
         steps = self.options["steps"]
         for step in progress(range(self.step + 1, steps + 1), "training", steps, self.step):
@@ -209,14 +224,15 @@ class Training:
         self.history.append(
             {
                 "step": self.step,
-                "loss": math.fsum(self.losses) / len(self.losses),
+                "loss": math.fsum(self.losses) / len(self.losses) if self.losses else math.nan,  # before the first step
                 "validation_loss": loss,
                 "seconds": self.seconds,
                 "slices_per_s": slices / max(self.seconds - before["seconds"], 1e-9),
             }
         )
+        if self.losses:
+            check_loss(self.history[-1]["loss"], "mean loss", self.step, self.options, self.start)
         self.losses = []
-        check_loss(self.history[-1]["loss"], "mean loss", self.step, self.options, self.start)
         if len(self.validation):
             check_loss(loss, "validation loss", self.step, self.options)
         # Without validation data the loss is NaN and the latest weights are kept.

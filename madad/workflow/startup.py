@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from madad.configuration import disk_forecast, experiments, sequences, settings
+from madad.configuration import disk_forecast, experiments, initial_weights, sequences, settings
 from madad.configuration.schema import Options, merge
 from madad.core.errors import UserError
 from madad.core.provenance import ROOT
@@ -119,9 +119,11 @@ def _of(rule: str, jobs: Sequence[Any]) -> list[Any]:
 def first_lines(plan: Plan) -> tuple[int, str]:
     """Return what a person should know before the first job, with the level of the log that it belongs to.
 
-    The lines name the cohorts that take part with only some of the run's sequences, and numbers of shards that do not apply, and
-    forecast the disk space.
+    The lines name the cohorts that take part with only some of the run's sequences, numbers of shards that do not apply, and
+    trainings for which no bundled weights fit, and forecast the disk space.
     """
     line, fits = disk_forecast.message(plan.config)
-    lines = [*sequences.left_out(plan.config, list(plan.cohorts)), *experiments.left_out(plan.config), *plan.notes, line]
+    scratch = initial_weights.unmet(plan.config, plan.entries, plan.trainings)
+    left_out = [*sequences.left_out(plan.config, list(plan.cohorts)), *experiments.left_out(plan.config)]
+    lines = [*left_out, *plan.notes, *scratch, line]
     return (logging.INFO if fits and len(lines) == 1 else logging.WARNING), "\n".join(lines)

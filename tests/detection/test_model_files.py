@@ -12,8 +12,9 @@ import torch
 
 from madad.cli import main as cli
 from madad.core.errors import UserError
+from madad.core.io import model_archive
 from madad.core.io.hdf5 import Pack
-from madad.detection import model_archive, model_export, model_import
+from madad.detection import model_building, model_export, model_import
 from madad.engine.model_files import load_model, read_model
 from madad.methods import registry
 from tests.detection import finished_run
@@ -48,7 +49,7 @@ def test_it_knows_how_the_training_images_look(model: Path) -> None:
 
 
 def test_nothing_else_is_needed_to_build_the_method(model: Path, run: FinishedRun) -> None:
-    method, _ = model_archive.build(model)
+    method, _ = model_building.build(model)
     with Pack(run.validation) as pack:
         volume, brain = torch.from_numpy(pack.image(1))[:, None], torch.from_numpy(pack.brain(1))
         lesion = torch.from_numpy(pack.lesion(1))
@@ -73,7 +74,7 @@ def changed(model: Path, out: Path, **replaced: bytes) -> Path:
 def test_other_weights_than_described_are_refused(model: Path, tmp_path: Path) -> None:
     other = changed(model, tmp_path / "a.zip", model_safetensors=b"not the weights")
     with pytest.raises(UserError, match="its weights are not those"):
-        model_archive.build(other)
+        model_building.build(other)
 
 
 def test_what_is_no_model_is_refused_by_name(model: Path, tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_a_method_with_other_settings_is_refused_with_the_version_to_install(mod
     del known["build"]["parameters"]["smoothing"]
     other = changed(model, tmp_path / "a.zip", model_json=json.dumps(known).encode())
     with pytest.raises(UserError, match=r"other settings in this version of madad \(smoothing\); install commit c0ffee"):
-        model_archive.build(other)
+        model_building.build(other)
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_loss_that_is_not_finite(tmp_path: Path) -> None:
 
 
 def test_a_loss_far_above_its_start_leaves_no_model(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"times that of the untrained method; lower training.learning_rate"):
+    with pytest.raises(UserError, match=r"times that at the start; lower training.learning_rate"):
         run(tmp_path, learning_rate=1e4, gradient_clip=0.0)
     assert not list(tmp_path.rglob("model.safetensors"))
 

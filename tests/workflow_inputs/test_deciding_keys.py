@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from madad.configuration import deciding_keys, model_keys, schema, settings
+from madad.core.io import model_archive
 from madad.core.io.manifest import write_table
 from madad.data.cohorts.finding import contents
 from madad.data.preprocessing import quality_columns
@@ -64,6 +65,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         touch([f"mine/chance{ending}"])
         text = (ROOT / "madad/methods/random").with_suffix(ending).read_text()
         Path(f"mine/chance{ending}").write_text(text.replace("name: random", "name: chance"))
+    write_model(Path("model.zip"))
     for name in ("study", "phantom", "ixi"):
         table, empty = paths.shard_tables(name, "standard", 2)
         touch([table, empty])
@@ -71,6 +73,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     touch(paths.bank("standard", 2))
     yield folder
     os.chdir(before)
+
+
+def write_model(path: Path) -> None:
+    """A model file of ddpm at the sizes of the preset; nothing reads the weights before the training."""
+    resolved = settings.resolve({**yaml.safe_load((ROOT / "config.yaml").read_text()), "preset": "smoke", "methods": ["ddpm"]})
+    about = {"base": "ddpm", "build": resolved["methods"]["ddpm"]["options"]["FLAIR"], "weights": {}}
+    Path("weights").write_bytes(b"")
+    model_archive.write(path, {**dict.fromkeys(model_archive.OF_WEIGHTS), **about}, Path("weights"))
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +166,7 @@ def special(place: Path) -> dict[str, tuple[dict, dict]]:
         "method_options.*.base": (MINE, {"method_options": {"mine": {"base": "pddpm"}}}),
         "method_options.*.parts": ({"methods": ["cddpm"]}, PARTED),
         "seeds": ({}, {"seeds": [0, 1]}),
+        "initial_weights": ({}, {"initial_weights": {"ddpm": str(place / "model.zip")}}),
         "anomalies.lesion_masks": ({}, {"anomalies": {"lesion_masks": str(place / "lesions")}}),
         "anomalies.bank.shards": ({}, {"anomalies": {"bank": {"shards": 5}}}),
         "quality.exclude": ({}, {"quality": {"exclude": {"study": ["sub-01"]}}}),

@@ -34,15 +34,18 @@ class KLAutoencoder(nn.Module):
     """A `madad.core.interfaces.Autoencoder` and its discriminator, with measurements of their quality.
 
     Every validation starts a new measurement, so that the published weights carry their own measurements on validation
-    images. Without validation data they carry the running average of the training.
+    images. Without validation data they carry the running average of the training. A training that starts from other weights
+    measures anew, so that the latent scale is always that of the saved weights on the run's own images; `steps` goes on.
 
     Attributes:
+        measured: buffers that a training from other weights does not take over.
         steps: training steps seen.
         validated: batches of the validation after them.
         latent_moments: mean and mean square of the unscaled posterior means in the brain.
         errors: mean |x - x'| in the brain, and the same for brains that are flat at their own mean.
     """
 
+    measured = ("validated", "latent_moments", "errors")
     steps: Tensor
     validated: Tensor
     latent_moments: Tensor
@@ -186,7 +189,7 @@ class KLAutoencoder(nn.Module):
         if self.training:
             self.steps += 1
             self.validated.zero_()
-            weight = max(1 / int(self.steps), FORGETTING)
+            weight = 1.0 if not self.errors[0] else max(1 / int(self.steps), FORGETTING)  # the first measurement counts whole
         else:
             self.validated += 1
             weight = 1 / int(self.validated)

@@ -28,7 +28,7 @@ TRACKS = {
     "image-labels": "images labelled as ill or healthy",
     "supervised": "masks of lesions",
 }
-INFERENCE_MARK = " *Inference.*"
+STAGE_MARKS = {"inference": " *Inference.*", "training": " *Training.*"}
 HEAD = """# Methods
 
 <!-- Written by `python -m madad cards --out docs/methods.md` from the cards; edit those. -->
@@ -38,6 +38,8 @@ Every method of this project, with the settings of its paper. Presets and config
 
 The training of a method does not depend on its settings marked *inference*: when one changes, the same weights are applied anew,
 and variants that differ in nothing else share one training. What stands on the method as a part is trained again all the same.
+Settings marked *training* decide how weights are learned and not what they mean: a training may start from weights that were
+learned with other values ([model_files.md](model_files.md)).
 """
 
 
@@ -123,7 +125,7 @@ def _settings(head: str, schemas: dict, shown: dict | list[str]) -> Iterator[str
     yield from _rows((head, "default", "unit", "meaning", "source"))
     for key in shown:
         schema = schemas[key]
-        meaning = schema["description"] + _choices(schema) + (INFERENCE_MARK if "stage" in schema else "")
+        meaning = schema["description"] + _choices(schema) + STAGE_MARKS.get(schema.get("stage"), "")
         yield _row(f"`{key}`", _default(schema), schema["unit"], meaning, schema["source"])
 
 
