@@ -74,7 +74,7 @@ def test_bad_value_is_named(key: str, value: object, said: str) -> None:
 
 
 def test_all_problems_come_at_once() -> None:
-    assert len(refusal({"base_channels": 4, "nois_kind": 1}, {"steps": 0}).splitlines()) == 3
+    assert len(refusal({"base_channels": 4, "nois_kind": 1}, {"steps": -1}).splitlines()) == 3
 
 
 def test_section_that_is_no_mapping_is_refused() -> None:
@@ -135,6 +135,6 @@ def test_a_stage_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "intensity.yaml").write_text(text)
     monkeypatch.setattr(cards, "METHODS", tmp_path)
     with pytest.raises(
-        UserError, match=r"intensity.yaml: parameters.tail.stage: 'test' is not a stage; write inference, or leave it out"
+        UserError, match=r"intensity.yaml: parameters.tail.stage: 'test' is not a stage; write inference, training or nothing"
     ):
         cards.load("intensity")
