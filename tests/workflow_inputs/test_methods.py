@@ -91,7 +91,7 @@ def test_resources_are_those_of_the_method_and_little_where_nothing_is_learnt() 
 
 
 def test_evaluation_depends_on_its_options_and_the_protocol_of_the_paper() -> None:
-    plan = planned(evaluation={"median": 3})
+    plan = planned(evaluation={"median": 7})
     assert methods.evaluation_options(plan, "ddpm") != methods.evaluation_options(planned(), "ddpm")
     assert methods.evaluation_options(planned(**of_ddpm(training={"steps": 7})), "ddpm") == methods.evaluation_options(
         planned(), "ddpm"
