@@ -72,7 +72,7 @@ def train(
     Args:
         method: from `madad.methods.registry.build`.
         train_pack: pack whose healthy subjects are trained on.
-        validation_pack: pack whose healthy subjects are validated on.
+        validation_pack: pack whose healthy subjects are validated on, those that no threshold is chosen on.
         options: complete training options, from `madad.configuration.cards.resolve`.
         identity: cohort, modality, method and seed as text, for the files.
         parts: fingerprint of the model of every part that the method uses, by role.
@@ -90,7 +90,7 @@ def train(
         SystemExit: 143 after SIGTERM and 130 after SIGINT, after the checkpoint is written.
     """
     with exclusive(Path(checkpoints)), devices.lease(device) as chosen, Interruption() as interruption:
-        data, validation = (read_images(pack, chosen, kind) for pack in (train_pack, validation_pack))
+        data, validation = read_images(train_pack, chosen, kind), read_images(validation_pack, chosen, kind, "checkpoint")
         record = Record.of(method, options, identity, parts, seed, data, validation, initial.about if initial else None)
         if hasattr(method, "fit"):
             _check(data, validation, train_pack, validation_pack)

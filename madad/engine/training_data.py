@@ -19,6 +19,7 @@ from madad.core.io.hdf5 import Pack
 from madad.core.provenance import content_hash
 from madad.core.seeds import torch_generator
 from madad.core.shapes import Shape3
+from madad.core.validation_parts import Part, chosen_for
 
 # Data may take this share of a GPU's free memory; larger data stay in the memory of the host.
 RESIDENT_SHARE = 0.4
@@ -61,19 +62,23 @@ class Images:
         return torch.from_numpy(np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(np.int64)))
 
 
-def read_images(path: str | Path, device: torch.device, kind: str = "slices") -> Images:
+def read_images(path: str | Path, device: torch.device, kind: str = "slices", part: Part | None = None) -> Images:
     """Read the healthy subjects of a pack; when training on a GPU, keep the images there if they fit.
 
     Args:
         path: a pack.
         device: device to train on.
         kind: "slices" that contain brain, or whole "volumes".
+        part: of the validation subjects (`madad.core.validation_parts`); None for all subjects.
 
     Raises:
         UserError: the pack cannot be read.
     """
     with Pack(path) as pack:
         healthy = pack.healthy()
+        if part:
+            wanted = chosen_for(part, [pack.subjects[index] for index in healthy])
+            healthy = [index for index in healthy if pack.subjects[index] in wanted]
         grid = pack.shape if kind == "volumes" else pack.shape[1:]
         images, brains = [np.zeros((0, *grid), np.float32)], [np.zeros((0, *grid), bool)]
         for index in healthy:

@@ -11,6 +11,7 @@ import torch
 
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import write_pack
+from madad.core.validation_parts import part_of
 from madad.engine.training_data import Images, check_depth, read_images
 from tests.engine import toy
 
@@ -74,6 +75,13 @@ def test_a_draw_depends_on_its_coordinates_alone(slices: Images) -> None:
 def test_spread_reaches_both_ends(slices: Images) -> None:
     assert slices.spread(100).tolist() == list(range(8))
     assert slices.spread(3).tolist() == [0, 4, 7]
+
+
+def test_checkpoint_is_chosen_on_a_part_of_the_validation_subjects_where_they_are_enough(tmp_path: Path) -> None:
+    for number, disjoint in ((40, True), (8, False)):
+        names = [f"sub-{place}" for place in range(number)]
+        read = read_images(toy.write(tmp_path / f"{number}.h5", names, "validation"), CPU, part="checkpoint")
+        assert read.subjects == (sum(part_of(name) == "checkpoint" for name in names) if disjoint else number)
 
 
 def test_content_names_the_subjects(tmp_path: Path) -> None:

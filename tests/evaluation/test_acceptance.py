@@ -78,7 +78,7 @@ def test_the_truth_as_a_map_is_perfect_for_the_test_set(tmp_path: Path) -> None:
     found = of_everybody(rows)
     assert of_samples(rows, "per_subject")["auprc"] == of_samples(rows, "per_subject")["pauroc_5"] == {1.0}
     assert {found["pooled", "auprc"], found["pooled", "auroc"], found["oracle_slice", "dice_slice"]} == {1.0}
-    assert {found[f"froc_{number}", "lesion_sensitivity"] for number in ("0.5", "1", "2", "4", "8")} == {1.0}
+    assert {found[f"froc_{number}", "lesion_sensitivity_iou"] for number in ("0.5", "1", "2", "4", "8")} == {1.0}
     for reduction in ("mean", "max", "top100", "volume"):  # the cube is less than 1 % of the brain, which p99 cannot see
         assert found[reduction, "subject_auroc"] == found[reduction, "subject_sensitivity_95"] == 1
     for step in ("none", "erosion", "components"):

@@ -116,7 +116,7 @@ def test_the_truth_wins_whatever_its_shape(tmp_path: Path, seed: int) -> None:
             found = of(rows, protocol, metric)
             assert set(found[np.isfinite(found)]) == {best}, (protocol, metric)
         assert set(of(rows, protocol, "false_positive_components")) == {0}
-    assert {rows["", f"froc_{number}", "lesion_sensitivity"] for number in ("0.5", "8")} == {1.0}
+    assert {rows["", f"froc_{number}", "lesion_sensitivity_iou"] for number in ("0.5", "8")} == {1.0}
 
 
 SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {

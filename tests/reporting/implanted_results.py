@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from madad.core.seeds import numpy_generator
 from madad.evaluation.results.long_table import COLUMNS
+from madad.evaluation.results.protocol_table import FROC_DRAWN, froc_point
 from madad.evaluation.results.sample_covariates import COLUMNS as SAMPLE
 from madad.evaluation.statistics.summary import summarise
 
@@ -91,8 +92,14 @@ def _of_samples(samples: pd.DataFrame, ability: tuple[float, float, float], gene
 
 def _curve(ability: tuple[float, float, float]):
     best = expit(ability[0])
-    for point in range(14):
-        yield "", "", "", f"froc_point_{point:02d}", "froc_false_positives", 2.0 ** (point - 8)
-        yield "", "", "", f"froc_point_{point:02d}", "froc_sensitivity", best * (point + 1) / 14
+    for place, number in enumerate(FROC_DRAWN):
+        found = best * (place + 1) / len(FROC_DRAWN)
+        bounds = {
+            "froc_sensitivity": found,
+            "froc_sensitivity_low": 0.8 * found,
+            "froc_sensitivity_high": found + 0.2 * (1 - found),
+        }
+        for metric, value in bounds.items():
+            yield "", "", "", froc_point(number).name, metric, value
     for number in (0.5, 1, 2, 4, 8):
-        yield "", "", "", f"froc_{number:g}", "lesion_sensitivity", best
+        yield "", "", "", f"froc_{number:g}", "lesion_sensitivity_iou", best

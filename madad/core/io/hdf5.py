@@ -158,6 +158,11 @@ class Pack:
             self.covariates[index],
         )
 
+    @property
+    def subjects(self) -> list[str]:
+        """Person that every sample is of; its own name where none is given."""
+        return [str(known.get("subject") or name) for known, name in zip(self.covariates, self.names, strict=True)]
+
     def healthy(self) -> list[int]:
         """Return the indices of the healthy subjects."""
         return [index for index, group in enumerate(self.groups) if group == "healthy"]

@@ -15,6 +15,7 @@ from madad.core.io.manifest import write_table
 from madad.core.logs import progress
 from madad.core.seeds import numpy_generator
 from madad.core.shapes import Vector3
+from madad.data.cohorts.finding.groups import HEALTHY, UNKNOWN
 from madad.data.corruptions.severities import CORRUPTIONS, SEVERITIES, corrupt
 from madad.data.preprocessing.steps import intensity
 
@@ -59,18 +60,20 @@ def choose(groups: Sequence[str], subjects: Sequence[str], number: int, seed: in
     """Choose the samples to corrupt and return their indices in the order of the pack.
 
     Healthy samples and samples with lesions alternate while there are both; within each, the next one is from a subject that
-    was chosen least often so far, in a random but fixed order.
+    was chosen least often so far, in a random but fixed order. Samples of unknown group, which no number needs, are left out
+    unless there are no others.
 
     Args:
-        groups: group of every sample.
+        groups: group of every sample, `unknown` also where nothing is known of the lesions.
         subjects: subject of every sample.
         number: number of samples; all if there are fewer.
         seed: seed of the random order.
     """
     order = [int(index) for index in numpy_generator(seed, "corrupted samples").permutation(len(groups))]
-    queues = [[i for i in order if groups[i] == "healthy"], [i for i in order if groups[i] != "healthy"]]
+    known = [index for index in order if groups[index] != UNKNOWN] or order
+    queues = [[i for i in known if groups[i] == HEALTHY], [i for i in known if groups[i] != HEALTHY]]
     turns, chosen, used = cycle(queues), [], Counter()
-    while len(chosen) < min(number, len(groups)):
+    while len(chosen) < min(number, len(known)):
         queue = next(turns)
         if queue:
             index = min(queue, key=lambda i: used[subjects[i]])
@@ -81,8 +84,9 @@ def choose(groups: Sequence[str], subjects: Sequence[str], number: int, seed: in
 
 
 def _samples(pack: Pack, options: dict, rows: list[dict[str, str]]) -> Iterator[Sample]:
-    subjects = [str(covariates.get("subject") or name) for covariates, name in zip(pack.covariates, pack.names, strict=True)]
-    chosen = choose(pack.groups, subjects, options["samples"], options["seed"])
+    subjects = pack.subjects
+    groups = [group if pack.marked(index) else UNKNOWN for index, group in enumerate(pack.groups)]
+    chosen = choose(groups, subjects, options["samples"], options["seed"])
     for index in progress(chosen, f"corrupting {pack.cohort}"):
         sample = pack.sample(index)
         for kind in options["kinds"]:

@@ -4,9 +4,9 @@ A lesion is a 26-connected component of the reference mask. Two questions are as
 
 1. Is it matched? Lesions and predicted components are matched one to one where their intersection over union is at least a
    tenth, the best pairs first. Matched pairs are the true positives, components without a partner the false positives, lesions
-   without one the misses: precision, F1 and the number of false positives are of this matching.
-2. Is it noticed? At least a tenth of its voxels is predicted, whatever else is. This lenient question has a threshold for every
-   lesion, at which it is first noticed, and so gives curves: FROC and the smallest lesion found.
+   without one the misses: precision, F1, the number of false positives and FROC are of this matching.
+2. Is it noticed? At least a tenth of its voxels is predicted, whatever else is. This lenient question is that of the smallest
+   lesion found.
 
 Source: one-to-one matching of Maier-Hein et al. 2024 (Metrics Reloaded, doi:10.1038/s41592-023-02151-z), greedy as in panoptica
 (Kofler et al. 2023, arXiv 2312.02608); the tenth is that of Commowick et al. 2018 (doi:10.1038/s41598-018-31911-7).
@@ -75,32 +75,6 @@ def voxels(labels: np.ndarray, number: int) -> np.ndarray:
         labels: of any shape, as `label` gives them.
     """
     return np.bincount(labels[labels > 0], minlength=number + 1)[1:]
-
-
-def count_components(mask: np.ndarray, min_component: int) -> int:
-    """Return the number of 26-connected components of at least `min_component` voxels in a binary volume (S, H, W)."""
-    return int(np.count_nonzero(components(mask).at_least(min_component)))
-
-
-def detection_ordinals(ordinals: np.ndarray, lesion_labels: np.ndarray, number: int) -> np.ndarray:
-    """Return the highest threshold at which every lesion is found, so that "found at t" is "t <= it" for any t.
-
-    A tenth of a lesion lies above t when its k-th highest score does, k being a tenth of its voxels, rounded up. Small
-    predicted components are not removed here.
-
-    Args:
-        ordinals: (V,) uint16 of `madad.evaluation.metrics.ordinal_scores`.
-        lesion_labels: (V,) of `label`, in the same order.
-
-    Returns:
-        (number,) int64, at least −1, the threshold that takes every voxel.
-    """
-    inside = lesion_labels > 0
-    values, names = ordinals[inside].astype(np.int64), lesion_labels[inside]
-    falling = np.lexsort((-values, names))
-    sizes = np.bincount(names, minlength=number + 1)[1:]
-    first = np.cumsum(sizes) - sizes
-    return values[falling][first + _tenth(sizes) - 1] - 1
 
 
 def match(prediction: np.ndarray, lesions: np.ndarray, number: int, lesion_voxels: np.ndarray) -> LesionCounts:
@@ -182,7 +156,3 @@ def lesion_f1(counts: LesionCounts) -> float:
 def false_positive_components(counts: LesionCounts) -> float:
     """Return the number of predicted components without a lesion of their own."""
     return float(counts.false_positives)
-
-
-def _tenth(sizes: np.ndarray) -> np.ndarray:
-    return -(-sizes // ONE_IN)

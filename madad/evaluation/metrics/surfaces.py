@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy.spatial import KDTree
+
+from madad.evaluation.metrics.bounding_box import bounding_box
 
 PERCENTILE = 95
 TOLERANCE_MM = 2.0
@@ -34,20 +37,63 @@ class SurfaceDistances(NamedTuple):
     near: float = 0.0
 
 
-def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> SurfaceDistances:
-    """Measure the distances between two surfaces; the surface of a mask is its voxels with one of six neighbours outside.
+@dataclass(frozen=True)
+class Surface:
+    """The surface of a mask that is not empty.
+
+    Attributes:
+        voxels: (N, 3) mm, of the voxels with one of six neighbours outside; beyond the border of the image is outside.
+        elements: (M, 3) mm, of the pieces of the marching-cubes surface, each between eight voxels.
+        areas: (M,) mm² of the pieces.
+    """
+
+    voxels: np.ndarray
+    elements: np.ndarray
+    areas: np.ndarray
+
+    @classmethod
+    def of(cls, mask: np.ndarray, spacing_mm: Sequence[float]) -> Self:
+        """Measure the surface of a mask (S, H, W) bool with voxels of a size in the same order."""
+        box = bounding_box(mask)
+        padded, corner = np.pad(mask[box], 1), np.array([side.start for side in box])
+        spacing = np.asarray(spacing_mm, dtype=np.float64)
+        places, codes = _between_eight(padded)
+        areas = _areas_of_codes(tuple(float(side) for side in spacing_mm))[codes]
+        return cls((_on_surface(padded) + corner) * spacing, (places + corner) * spacing, areas)
+
+    @cached_property
+    def tree_of_voxels(self) -> KDTree:
+        """Look-up of the voxels."""
+        return _tree(self.voxels)
+
+    @cached_property
+    def tree_of_elements(self) -> KDTree:
+        """Look-up of the elements."""
+        return _tree(self.elements)
+
+
+def surface_distances(
+    prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float], known: Surface | None = None
+) -> SurfaceDistances:
+    """Measure the distances between two surfaces.
 
     Args:
         prediction: (S, H, W) bool.
         reference: (S, H, W) bool.
         spacing_mm: voxel size in the same order.
+        known: surface of the reference, if it has been measured.
     """
     diagonal = float(np.linalg.norm(np.asarray(prediction.shape) * np.asarray(spacing_mm)))
     if not (prediction.any() and reference.any()):
         return SurfaceDistances(np.zeros(0), np.zeros(0), diagonal)
-    predicted, true = (_surface_mm(mask, spacing_mm) for mask in (prediction, reference))
-    area, near = _areas_mm2(prediction, reference, spacing_mm)
-    return SurfaceDistances(_distances(predicted, true), _distances(true, predicted), diagonal, area, near)
+    one, other = Surface.of(prediction, spacing_mm), known or Surface.of(reference, spacing_mm)
+    reach = TOLERANCE_MM + _ROUNDING_MM
+    near = float(
+        one.areas[_distances(one.elements, other.tree_of_elements, reach) <= reach].sum()
+        + other.areas[_distances(other.elements, one.tree_of_elements, reach) <= reach].sum()
+    )
+    there, back = _distances(one.voxels, other.tree_of_voxels), _distances(other.voxels, one.tree_of_voxels)
+    return SurfaceDistances(there, back, diagonal, float(one.areas.sum() + other.areas.sum()), near)
 
 
 def hd95(distances: SurfaceDistances) -> float:
@@ -69,23 +115,14 @@ def nsd_2mm(distances: SurfaceDistances) -> float:
     return distances.near / distances.area
 
 
-def _areas_mm2(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, float]:
-    """Return the area of both surfaces, and that of their parts within the tolerance."""
-    (one, own), (other, its) = (_elements(mask, spacing_mm) for mask in (prediction, reference))
-    reach = TOLERANCE_MM + _ROUNDING_MM
-    near = float(own[_distances(one, other, reach) <= reach].sum() + its[_distances(other, one, reach) <= reach].sum())
-    return float(own.sum() + its.sum()), near
-
-
-def _elements(mask: np.ndarray, spacing_mm: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the elements of a surface: positions (N, 3) in mm, and areas (N,) in mm²."""
-    padded, code = np.pad(mask, 1), np.zeros(np.add(mask.shape, 1), dtype=np.uint8)
+def _between_eight(padded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where eight voxels are not alike, (N, 3) without the margin, and which of them are in the mask, (N,) 1 … 254."""
+    code = np.zeros(np.subtract(padded.shape, 1), dtype=np.uint8)
     for bit, corner in enumerate(itertools.product((0, 1), repeat=3)):
         window = tuple(slice(start, start + size) for start, size in zip(corner, code.shape, strict=True))
-        code |= padded[window].astype(np.uint8) << np.uint8(bit)
-    places = np.argwhere((code > 0) & (code < 255))
-    areas = _areas_of_codes(tuple(float(side) for side in spacing_mm))
-    return places * np.asarray(spacing_mm, dtype=np.float64), areas[code[tuple(places.T)]]
+        code |= padded[window].view(np.uint8) << np.uint8(bit)
+    places = np.flatnonzero((code > 0) & (code < 255))
+    return np.stack(np.unravel_index(places, code.shape), axis=1), code.ravel()[places]
 
 
 @lru_cache(maxsize=8)
@@ -101,19 +138,22 @@ def _areas_of_codes(spacing_mm: tuple[float, ...]) -> np.ndarray:
     return areas
 
 
-def _surface_mm(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
-    """Return the positions of the surface voxels, (N, 3) in mm; beyond the border of the image is outside."""
-    padded = np.pad(mask, 1)
-    inside = np.ones_like(mask)
+def _on_surface(padded: np.ndarray) -> np.ndarray:
+    """Return the surface voxels of a mask with a margin, (N, 3) without it."""
+    mask = padded[1:-1, 1:-1, 1:-1]
+    inside = mask.copy()
     for axis in range(mask.ndim):
         for start in (0, 2):
             window = tuple(slice(start, start + size) if at == axis else slice(1, 1 + size) for at, size in enumerate(mask.shape))
             inside &= padded[window]
-    return np.argwhere(mask & ~inside) * np.asarray(spacing_mm, dtype=np.float64)
+    return np.stack(np.unravel_index(np.flatnonzero(mask & ~inside), mask.shape), axis=1)
 
 
-def _distances(points: np.ndarray, others: np.ndarray, within: float = np.inf) -> np.ndarray:
-    """Return the distance of every point to the nearest of the others; infinity where that is farther than `within`."""
+def _tree(points: np.ndarray) -> KDTree:
     # an unbalanced tree is built faster than a balanced one
-    tree = KDTree(others, leafsize=32, balanced_tree=False, compact_nodes=False)
-    return tree.query(points, distance_upper_bound=within * (1 + 1e-9))[0]
+    return KDTree(points, leafsize=32, balanced_tree=False, compact_nodes=False)
+
+
+def _distances(points: np.ndarray, others: KDTree, within: float = np.inf) -> np.ndarray:
+    """Return the distance of every point to the nearest of the others; infinity where that is farther than `within`."""
+    return others.query(points, distance_upper_bound=within * (1 + 1e-9))[0]

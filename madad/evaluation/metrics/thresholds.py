@@ -56,10 +56,11 @@ class Evidence:
     Attributes:
         test: pooled voxels of the test subjects with a lesion.
         validation: pooled voxels of the validation subjects with a lesion.
-        healthy: pooled voxels of the healthy validation subjects.
+        healthy: pooled voxels of the healthy validation subjects that choose thresholds (`madad.core.validation_parts`).
         dices: (bins + 1,) sum over the test subjects with a lesion of the mean Dice curve of their samples, as `dice_curve`
             counts thresholds.
-        by_subject: for every healthy validation subject the lowest threshold that leaves it `CONFORMAL_RATE` false positives.
+        by_subject: for every healthy validation subject of the calibration the lowest threshold that leaves it `CONFORMAL_RATE`
+            false positives.
         one_false_positive: what `madad.evaluation.protocol.false_positive_threshold` found.
     """
 
@@ -92,6 +93,17 @@ def healthy_quantile(counts: np.ndarray, rate: float) -> int:
     healthy = counts[0]
     above = healthy.sum() - np.cumsum(healthy)
     return int(np.argmax(above <= rate * healthy.sum()))
+
+
+def lowest_with_share_above(voxels: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the lowest thresholds at which at most these shares of voxels lie above, different ones alone, falling.
+
+    Args:
+        voxels: (bins,) counts, not all 0.
+        shares: (N,).
+    """
+    above = voxels.sum() - np.cumsum(voxels)
+    return np.unique(np.searchsorted(-above, -shares * voxels.sum()))[::-1]
 
 
 def conformal(by_subject: list[int]) -> Choice:

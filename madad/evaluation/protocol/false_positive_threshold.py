@@ -7,22 +7,21 @@ from functools import partial
 
 import numpy as np
 
-from madad.evaluation.metrics.lesion_detection import count_components
+from madad.evaluation.metrics.component_tree import Counts, count_at_every_threshold, summed
 from madad.evaluation.metrics.thresholds import NO_HEALTHY, Choice, healthy_quantile
 from madad.evaluation.protocol.records import Location, read
 from madad.evaluation.protocol.workers import Run
 
 ALLOWED = 1.0
-# Thresholds that are tried: those that leave these shares of healthy voxels above, strictest first.
-RATES = np.append(0, np.geomspace(1e-6, 0.5, 63))
-AT_ONCE = 8
+# No threshold below the one that leaves this share of healthy voxels above is looked at.
+LARGEST_SHARE = 0.5
 
 
 def one_false_positive(run: Run, locations: Sequence[Location], healthy: np.ndarray, min_component: int) -> Choice:
     """Return the lowest threshold down to which healthy scans have on average at most one false-positive component.
 
-    It is looked for from the top, among the thresholds of `RATES`, and the search ends where the average first exceeds one:
-    far below, where all false positives merge into a single component, the number falls again and means nothing.
+    It is looked for from the top among all thresholds, and the search ends where the average first exceeds one: far below,
+    where all false positives merge into a single component, the number falls again and means nothing.
 
     Args:
         run: of `madad.evaluation.protocol.workers.team`.
@@ -32,20 +31,13 @@ def one_false_positive(run: Run, locations: Sequence[Location], healthy: np.ndar
     """
     if not locations or not healthy[0].any():
         return Choice(None, NO_HEALTHY)
-    # unique ordinals, falling
-    thresholds = np.unique([healthy_quantile(healthy, rate) for rate in RATES])[::-1].tolist()
-    lowest = thresholds[0]  # nothing lies above the highest score
-    for start in range(0, len(thresholds), AT_ONCE):
-        tried = thresholds[start : start + AT_ONCE]
-        counted = run(partial(_components, thresholds=tried, min_component=min_component), locations)
-        means = np.sum(list(counted), axis=0) / len(locations)
-        enough = int(np.argmax(means > ALLOWED)) if (means > ALLOWED).any() else len(tried)
-        lowest = tried[enough - 1] if enough else lowest
-        if enough < len(tried):
-            break
-    return Choice(lowest)
+    lowest = healthy_quantile(healthy, LARGEST_SHARE)
+    alarms, _ = summed(run(partial(_components, lowest=lowest, min_component=min_component), locations))
+    # entry n of the sum is that of the threshold n − 1
+    too_many = np.flatnonzero(alarms[lowest + 1 :] > ALLOWED * len(locations))
+    return Choice(lowest + 1 + int(too_many[-1]) if too_many.size else lowest)
 
 
-def _components(location: Location, thresholds: list[int], min_component: int) -> list[int]:
+def _components(location: Location, lowest: int, min_component: int) -> Counts:
     record = read(location)
-    return [count_components(record.above(threshold), min_component) for threshold in thresholds]
+    return count_at_every_threshold(record.ordinals, record.brain & (record.inside > lowest), min_component)

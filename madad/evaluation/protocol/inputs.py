@@ -167,12 +167,8 @@ def _jobs_of(source: Source, identity: dict, stack: ExitStack, grids: list, cali
     if len(pack):
         grids.append((pack.path, Grid(pack.shape, pack.spacing_mm, pack.affine)))
     known = [pack.marked(index) and group != UNKNOWN for index, group in enumerate(pack.groups)]
-    return [Job(source, index, _identity_of(pack, index), marked) for index, marked in enumerate(known)]
-
-
-def _identity_of(pack: Pack, index: int) -> SampleIdentity:
-    name = pack.names[index]
-    return SampleIdentity(name, str(pack.covariates[index].get("subject") or name), pack.groups[index], pack.split)
+    who = [SampleIdentity(*one, pack.split) for one in zip(pack.names, pack.subjects, pack.groups, strict=True)]
+    return [Job(source, index, identity, marked) for index, (identity, marked) in enumerate(zip(who, known, strict=True))]
 
 
 def _common(grids: list[tuple[Path, Grid]]) -> Grid:

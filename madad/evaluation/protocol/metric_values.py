@@ -10,7 +10,7 @@ from madad.evaluation.metrics.empty_masks import BRAIN_DIAGONAL, FORMULA, OURS, 
 from madad.evaluation.metrics.lesion_detection import LesionCounts
 from madad.evaluation.metrics.reconstruction import Reconstruction
 from madad.evaluation.metrics.subject_metrics import SubjectScores
-from madad.evaluation.metrics.surfaces import surface_distances
+from madad.evaluation.metrics.surfaces import Surface, surface_distances
 from madad.evaluation.metrics.voxel_metrics import Confusion
 from madad.evaluation.results.metric_table import of_family
 
@@ -41,7 +41,11 @@ def lesion_values(counts: LesionCounts, convention: Convention = OURS) -> Values
 
 
 def surface_values(
-    prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float], convention: Convention = OURS
+    prediction: np.ndarray,
+    reference: np.ndarray,
+    spacing_mm: Sequence[float],
+    convention: Convention = OURS,
+    known: Surface | None = None,
 ) -> Values:
     """Return every metric of the surfaces of two masks.
 
@@ -50,9 +54,10 @@ def surface_values(
         reference: (S, H, W) bool.
         spacing_mm: voxel size in the same order.
         convention: values for empty masks.
+        known: surface of the reference, if it has been measured.
     """
     empty = (not prediction.any(), not reference.any())
-    distances = surface_distances(prediction, reference, spacing_mm)
+    distances = surface_distances(prediction, reference, spacing_mm, known)
     values = {metric.name: metric.value(distances, *empty, convention) for metric in of_family("surfaces")}
     return {name: distances.diagonal if any(empty) and value == BRAIN_DIAGONAL else value for name, value in values.items()}
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from madad.core.logs import progress, say, warn
+from madad.core.validation_parts import disjoint_parts
 from madad.evaluation.metrics import slice_dice
 from madad.evaluation.metrics.empty_masks import OURS, convention
 from madad.evaluation.metrics.ordinal_scores import ScoreCode, coarse_groups, to_score
@@ -25,7 +26,7 @@ from madad.evaluation.protocol.false_positive_threshold import one_false_positiv
 from madad.evaluation.protocol.first_pass import row
 from madad.evaluation.protocol.inputs import TEST, Grid, Source, code_of, list_jobs, reading
 from madad.evaluation.protocol.mean_maps import NAME
-from madad.evaluation.protocol.pooled_samples import WHOLE, PooledSamples, pool_samples
+from madad.evaluation.protocol.pooled_samples import WHOLE, PooledSamples, healthy_validation_subjects, pool_samples
 from madad.evaluation.protocol.postprocessing import published_sizes, sizes_of
 from madad.evaluation.protocol.records import Scratch
 from madad.evaluation.protocol.second_pass import Scored, Task, score
@@ -33,7 +34,7 @@ from madad.evaluation.protocol.stored_thresholds import as_choice, read_threshol
 from madad.evaluation.protocol.workers import Run, team
 from madad.evaluation.results import single_lesions
 from madad.evaluation.results.long_table import WHOLE_TEST_SET, LongTable
-from madad.evaluation.results.metric_table import DICE_SLICE, SUBJECT_SCORE, THRESHOLD, UNMARKED
+from madad.evaluation.results.metric_table import DICE_SLICE, SHARED_VALIDATION, SUBJECT_SCORE, THRESHOLD, UNMARKED
 from madad.evaluation.results.protocol_table import (
     COMPONENTS,
     NO_STEP,
@@ -94,10 +95,12 @@ def evaluate(
     test_set_metrics.add_pooled(first.with_lesion, coarse, first.evidence.test, choices, table, plan.code)
     test_set_metrics.add_detection(first.tested, _subject_scores(rows), table)
     answered = [(who.subject, one.responses) for who, one in zip(first.tested, scored, strict=True) if one.responses]
-    froc.add_froc(cuts.froc, [one for _, one in answered], [subject for subject, _ in answered], table)
+    froc.add_froc(froc.thresholds(first.tissue), [one for _, one in answered], [subject for subject, _ in answered], table)
     test_set_metrics.add_reasons(choices, first.evidence, cuts.published is not None, table)
     unmarked = first.marked.count(False) if first.marked else np.nan
     table.add(WHOLE_TEST_SET, VOLUMES.name, UNMARKED.name, unmarked)
+    subjects = healthy_validation_subjects(jobs)
+    table.add(WHOLE_TEST_SET, VOLUMES.name, SHARED_VALIDATION.name, 0 if disjoint_parts(subjects) else len(subjects))
     first.means.write(Path(out).with_name(NAME))
     _write_lesions(first, scored, choices, table, out, plan.code)
     table.write(out)
@@ -165,7 +168,7 @@ def _cuts(first: PooledSamples, choices: dict[str, Choice], plan: first_pass.Pla
         chain_component=plan.chain.min_component,
         grid=plan.grid,
         code=plan.code,
-        froc=tuple(froc.thresholds(first.tissue)),
+        froc=min(froc.thresholds(first.tissue), default=None),
         slices=slice_dice.threshold_grid(first.evidence.test),
         coarse=coarse_groups(first.evidence.test, test_set_metrics.GROUPS),
         steps=steps,

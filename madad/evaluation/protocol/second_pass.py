@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from madad.evaluation.metrics.empty_masks import OURS, Convention
 from madad.evaluation.metrics.lesion_detection import label, match, voxels
 from madad.evaluation.metrics.ordinal_scores import HALF, ScoreCode, count
 from madad.evaluation.metrics.slice_dice import SliceDice, slice_dice
+from madad.evaluation.metrics.surfaces import Surface
 from madad.evaluation.metrics.thresholds import best_dice
 from madad.evaluation.metrics.voxel_metrics import confusion
 from madad.evaluation.protocol import published_protocols
@@ -54,7 +56,7 @@ class Plan:
         grid: of all samples.
         code: of the scores.
         alone: only what belongs to a single sample is wanted, without surfaces.
-        froc: thresholds of the FROC curve.
+        froc: the lowest threshold of the FROC curve; None when there is no curve.
         slices: grid of thresholds for `madad.evaluation.metrics.slice_dice`.
         coarse: first ordinals of the groups that pooled metrics are resampled on.
         steps: thresholds by step of the post-processing and `after_step` protocol.
@@ -68,7 +70,7 @@ class Plan:
     alone: bool = False
     code: ScoreCode = HALF
     chain_component: int = 1
-    froc: tuple[int, ...] = ()
+    froc: int | None = None
     slices: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     coarse: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     steps: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
@@ -116,7 +118,7 @@ def score(task: Task, plan: Plan) -> Scored:
     if plan.alone:
         return Scored(rows, None)
     rows += sample.volume_row() + sample.step_rows() + sample.published_rows()
-    responses = respond(record, plan.froc, plan.min_component)
+    responses = None if plan.froc is None else respond(record, sample.labels, sample.number, plan.froc, plan.min_component)
     if not sample.has_lesion:
         return Scored(rows, responses)
     slices = slice_dice(record.inside, record.brain, record.reference, plan.slices)
@@ -178,12 +180,17 @@ class _Sample:
         return values | self._surfaces(prediction) if with_surfaces else values
 
     def _surfaces(self, prediction: np.ndarray) -> Values:
-        reference = self.reference
-        if not (prediction.any() and reference.any()):
+        spacing_mm, convention = self.plan.grid.spacing_mm, self.plan.convention
+        if not (prediction.any() and self.has_lesion):
             # a distance to nothing is the diagonal of the brain's own box: no two voxels of it are farther apart
             box = bounding_box(self.record.brain)
-            prediction, reference = prediction[box], reference[box]
-        return surface_values(prediction, reference, self.plan.grid.spacing_mm, self.plan.convention)
+            return surface_values(prediction[box], self.reference[box], spacing_mm, convention)
+        return surface_values(prediction, self.reference, spacing_mm, convention, self.surface)
+
+    @cached_property
+    def surface(self) -> Surface:
+        """Surface of the lesions, the same under every threshold."""
+        return Surface.of(self.reference, self.plan.grid.spacing_mm)
 
     def volume_row(self) -> list[Row]:
         """Volume above the operating point, small components removed, as a score of the subject, in ml."""

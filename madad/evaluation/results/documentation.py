@@ -43,7 +43,7 @@ def protocols_table() -> str:
     points = {
         RECALL_POINT: "precision at one recall, over all samples with a lesion",
         SCORE_POINT: "voxels around one score, over all samples with a lesion",
-        FROC_POINT: "one point of the free-response curve, strictest threshold first",
+        FROC_POINT: "one point of the free-response curve, at so many false positives per scan",
     }
     rows += [(f"`{prefix}…`", "curve", words, "no") for prefix, words in points.items()]
     return _table(("protocol", "kind", "what it is", "threshold sees test labels"), rows)

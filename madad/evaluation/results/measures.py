@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from madad.evaluation.results.metric import Measure
-from madad.evaluation.results.metric_table import LESION_SENSITIVITY, METRICS
+from madad.evaluation.results.metric_table import LESION_SENSITIVITY_IOU, METRICS
 from madad.evaluation.results.protocol_table import FROC
 
 FROC_SENSITIVITIES = tuple(
     replace(
-        LESION_SENSITIVITY @ protocol,
+        LESION_SENSITIVITY_IOU @ protocol,
         key=protocol.key,
         title=protocol.title,
-        note=f"share of all lesions of the test set found {protocol.note}",
+        note=f"share of all lesions of the test set matched {protocol.note}",
         better=1,
     )
     for protocol in FROC

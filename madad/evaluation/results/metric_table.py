@@ -105,12 +105,12 @@ LESIONS = register(Metric(
 LESION_SENSITIVITY = register(Metric(
     "lesion_sensitivity", "lesions", lesion_detection.lesion_sensitivity, "Lesion sensitivity",
     "share of lesions of which a tenth is found",
-    empty=UNDEFINED_WITHOUT_LESION, resampled=True, summarised=(VALIDATION,),
+    empty=UNDEFINED_WITHOUT_LESION, summarised=(VALIDATION,),
 ))
 LESION_SENSITIVITY_IOU = register(Metric(
     "lesion_sensitivity_iou", "lesions", lesion_detection.lesion_sensitivity_iou, "Lesion sensitivity, IoU",
     "share of lesions matched to a predicted component, one to one, at an IoU of at least 0.1",
-    empty=UNDEFINED_WITHOUT_LESION, summarised=(VALIDATION,),
+    empty=UNDEFINED_WITHOUT_LESION, resampled=True, summarised=(VALIDATION,),
 ))
 LESION_PRECISION = register(Metric(
     "lesion_precision", "lesions", lesion_detection.lesion_precision, "Lesion precision",
@@ -220,6 +220,11 @@ UNMARKED = register(Metric(
     "unmarked", "other", None, "Scans without a reference mask", "test scans of patients whose lesions nobody has drawn",
     groups="both", pooled=True, interval=False, digits=0, summarised=(VOLUMES,),
 ))
+SHARED_VALIDATION = register(Metric(
+    "shared_validation", "other", None, "Validation subjects shared",
+    "healthy validation subjects that are too few for parts, and serve checkpoint, thresholds and calibration alike; else 0",
+    groups="both", pooled=True, interval=False, digits=0, summarised=(VOLUMES,),
+))
 NO_VALUE = register(Metric(
     "no_value", "other", None, "Why there is no value",
     f"0: there is one; {'; '.join(f'{place}: {words}' for place, words in enumerate(thresholds.REASONS, start=1))}",
@@ -241,15 +246,9 @@ THRESHOLD = register(Metric(
     groups="both", pooled=True,
     scale="real",
 ))
-FROC_FALSE_POSITIVES = register(Metric(
-    "froc_false_positives", "other", None, "FROC, false positives",
-    "false-positive components per scan at one point of the curve",
-    groups="both", pooled=True,
-    scale="positive",
-))
 FROC_SENSITIVITY = register(Metric(
-    "froc_sensitivity", "other", None, "FROC, sensitivity", "share of all lesions found at one point of the curve",
-    pooled=True,
+    "froc_sensitivity", "other", None, "FROC, sensitivity", "share of all lesions matched at one point of the curve",
+    pooled=True, resampled=True,
 ))
 PRECISION_AT_RECALL = register(Metric(
     "precision_at_recall", "other", None, "Precision at a recall",

@@ -165,6 +165,13 @@ def froc(number: float) -> Protocol:
 
 
 FROC = tuple(register(froc(number)) for number in FALSE_POSITIVES)
+# Where the curve is drawn: eight points for each doubling.
+FROC_DRAWN = tuple(float(number) for number in np.geomspace(0.125, 16, 57))
+
+
+def froc_point(number: float) -> Protocol:
+    """Return the protocol of the point of the drawn curve at a number of false positives per scan."""
+    return Protocol(f"{FROC_POINT}{number:.6g}", "FROC", kind="curve", pooled=True)
 
 
 # Steps of the published post-processing, each alone, and all of them.

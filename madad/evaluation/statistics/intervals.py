@@ -80,29 +80,45 @@ def jackknife_interval(
 ) -> Interval:
     """Return a statistic that is no mean, such as a pooled AUPRC, with the interval of the jackknife over subjects.
 
+    Args:
+        statistic: takes how often each sample counts, (R, N), and gives (R,); NaN where there is no value.
+        subjects, scale, sizes: of `jackknife_intervals`.
+    """
+    return jackknife_intervals(lambda weights: statistic(weights)[:, None], subjects, scale, sizes)[0]
+
+
+def jackknife_intervals(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    subjects: Sequence[str],
+    scale: Scale,
+    sizes: np.ndarray | None = None,
+) -> list[Interval]:
+    """Return several statistics that are no means, each with its interval of the jackknife over subjects.
+
     Source: Tukey's jackknife on the transformed scale (Efron & Tibshirani 1993, chapter 11). Where subjects weigh unequally,
     as those with large lesions do, a few decide its variance: the degrees of freedom are those of the effective number of
     subjects, (Σ size)² / Σ size² (Kish 1965, Survey Sampling, 8.2), less one.
 
     Args:
-        statistic: takes how often each sample counts, (R, N), and gives (R,); NaN where there is no value.
+        statistic: takes how often each sample counts, (R, N), and gives (R, K); NaN where there is no value.
         subjects: (N,) whose sample it is.
-        scale: of the statistic.
+        scale: of the statistics.
         sizes: (N,) weight of each sample, such as its lesion voxels; None for equal ones.
     """
     _, member = np.unique(np.asarray(subjects), return_inverse=True)
     number = int(member.max()) + 1 if member.size else 0
-    value = float(statistic(np.ones((1, member.size)))[0]) if number else np.nan
-    if number < FEWEST_SUBJECTS or not np.isfinite(value):
-        return Interval(value, np.nan, np.nan, number)
+    values = statistic(np.ones((1, member.size)))[0] if number else np.array([np.nan])
+    if number < FEWEST_SUBJECTS or not np.isfinite(values).any():
+        return [Interval(float(value), np.nan, np.nan, number) for value in values]
     left_out = _to(statistic((member[None, :] != np.arange(number)[:, None]).astype(np.float64)), scale)
-    if not np.isfinite(left_out).all():
-        return Interval(value, np.nan, np.nan, number)
     weight = np.bincount(member, weights=None if sizes is None else np.asarray(sizes, dtype=np.float64))
-    effective = weight.sum() ** 2 / (weight**2).sum()
-    variance = (number - 1) / number * float(((left_out - left_out.mean()) ** 2).sum())
-    reach = combined([(variance, max(effective - 1.0, 1.0))]).reach if np.isfinite(variance) else np.nan
-    return Interval(value, *_bounds(value, reach, scale), number)
+    freedom = max(weight.sum() ** 2 / (weight**2).sum() - 1.0, 1.0)
+    with np.errstate(invalid="ignore"):
+        variances = (number - 1) / number * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0)
+    reaches = [combined([(float(one), freedom)]).reach if np.isfinite(one) else np.nan for one in variances]
+    return [
+        Interval(float(value), *_bounds(float(value), reach, scale), number) for value, reach in zip(values, reaches, strict=True)
+    ]
 
 
 def auroc_interval(value: float, healthy: int, diseased: int) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -89,7 +90,7 @@ def draw_precision_recall(metrics: Path, png: Path, pdf: Path) -> None:
 
 
 def draw_curves(
-    table: pd.DataFrame, points: pd.DataFrame, panel: Panel, labels: dict[str, str], png: Path, pdf: Path, *entries: Line2D
+    table: pd.DataFrame, points: pd.DataFrame, panel: Panel, labels: dict[str, str], png: Path, pdf: Path, *entries: Artist
 ) -> None:
     """Draw a figure with a panel per test set, in the order of the long table, and one legend of all its methods.
 

@@ -11,6 +11,7 @@ import pandas as pd
 from madad.core.io.hdf5 import Pack, Sample
 from madad.core.io.manifest import read_table
 from madad.data.corruptions.severities import CORRUPTIONS, SEVERITIES
+from madad.evaluation.protocol.inputs import HEALTHY, UNKNOWN
 from madad.evaluation.results.collected import BLOCK, block_title
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.statistics.intervals import mean_interval
@@ -124,7 +125,7 @@ def draw_corruptions(test_pack: Path, corrupted_pack: Path, artefact_table: Path
 
 def _shown(pack: Pack, rows: list[dict[str, str]]) -> Sample:
     """Return the sample whose lesion lies where the brain is largest; any sample where none has a lesion."""
-    ill = {row["base"] for row in rows if row["group"] != "healthy"} or {row["base"] for row in rows}
+    ill = {row["base"] for row in rows if row["group"] not in (HEALTHY, UNKNOWN)} or {row["base"] for row in rows}
     samples = [pack.sample(pack.names.index(name)) for name in sorted(ill)]
     return max(samples, key=lambda sample: sample.brain[_window(sample.brain, sample.lesion, 0)].sum())
 

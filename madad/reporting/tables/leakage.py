@@ -13,6 +13,7 @@ from madad.configuration.settings import IMPLANTED, base_of
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import Pack
 from madad.core.provenance import complete, content_hash
+from madad.core.validation_parts import Part, chosen_for, disjoint_parts
 from madad.evaluation.leakage import duplicates
 from madad.evaluation.leakage.duplicate_images import SHOWN, Finding, images, listed, rest
 from madad.evaluation.results.measures import by_key
@@ -22,6 +23,7 @@ from madad.reporting.layout.table_writer import Cell, Column, Table
 from madad.reporting.tables.leaked_lesions import lesion_masks
 
 PASSED, AFFECTED = "passed", "AFFECTED"
+WHOLE = "whole validation"  # its subjects for thresholds too
 NOTES = (
     f"{PASSED}: nothing found that makes a number better than it is. {AFFECTED}: the numbers in the last column cannot be "
     "trusted.",
@@ -142,6 +144,9 @@ def models(packs: Sequence[Path], trainings: Sequence[Path]) -> Iterator[Finding
         with Pack(path) as pack:
             if len(pack):
                 contents[learnt_content(pack)] = (pack.cohort, pack.modality, pack.split)
+            if len(pack) and pack.split == "validation" and disjoint_parts([pack.subjects[index] for index in pack.healthy()]):
+                contents[learnt_content(pack)] = (pack.cohort, pack.modality, WHOLE)
+                contents[learnt_content(pack, "checkpoint")] = (pack.cohort, pack.modality, pack.split)
     problems: dict[tuple[str, str], list[str]] = {}
     for path in trainings:
         training = json.loads(Path(path).read_text())
@@ -159,9 +164,14 @@ def models(packs: Sequence[Path], trainings: Sequence[Path]) -> Iterator[Finding
         yield Finding("Models and test data", "all", found)
 
 
-def learnt_content(pack: Pack) -> str:
-    """Return the hash that a training records of what it read of a pack: its healthy subjects (`madad.engine.training_data`)."""
-    return content_hash([pack.content, [pack.names[index] for index in pack.healthy()]])
+def learnt_content(pack: Pack, part: Part | None = None) -> str:
+    """Return the hash that a training records of what it read of a pack: its healthy subjects, or a part of them.
+
+    As `madad.engine.training_data` computes it.
+    """
+    healthy = pack.healthy()
+    wanted = chosen_for(part, [pack.subjects[index] for index in healthy]) if part else set(pack.subjects)
+    return content_hash([pack.content, [pack.names[index] for index in healthy if pack.subjects[index] in wanted]])
 
 
 def thresholds(summary: Path) -> Iterator[Finding]:
@@ -211,5 +221,7 @@ def _seen(training: Options, use: str, split: str, contents: Mapping[str, tuple[
         return f"saw the test pack of {cohort} in {use}", "every number"
     if (cohort, modality, where) == (identity["cohort"], identity["modality"], split):
         return None
-    numbers = "every number under a threshold" if where == "validation" else "the choice of the checkpoint"
+    if where == WHOLE and use == "validation":
+        return f"saw the validation subjects of {cohort} that choose thresholds", "thresholds of the healthy"
+    numbers = "every number under a threshold" if where in ("validation", WHOLE) else "the choice of the checkpoint"
     return f"saw the {where} pack of {cohort}, {modality}, in {use}", numbers

@@ -46,9 +46,8 @@ NOTES = (
     "Lesions are 26-connected components of the reference of at least 3 voxels. Lesions and predicted components are matched one "
     "to one at an intersection over union (IoU) of at least 0.1; sensitivity by IoU, precision, F1 and false positives (FP) are "
     "of these pairs. Lesion sensitivity alone asks only whether a tenth of a lesion is predicted.",
-    "FROC: a lesion is found when a tenth of it is predicted, and a component that touches no lesion is a false positive. "
     "Threshold with the best pooled Dice on validation subjects with lesions; FROC: that with so many false positives a scan, "
-    "over all test scans and all lesions of the test set together, its interval the jackknife over subjects.",
+    "by the same pairs, over all test scans and all lesions of the test set together, its interval the jackknife over subjects.",
     "HD95 of a subject in whom nothing is predicted is the diagonal of the brain's bounding box; so many of how many subjects "
     "carry this penalty stands beside it (means over seeds and samples of a subject, so that parts of one can occur).",
 )

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from madad.core.validation_parts import FEWEST
 from madad.evaluation.metrics.empty_masks import convention
 from madad.evaluation.metrics.thresholds import REASONS
 from madad.evaluation.results.collected import BLOCK, block_title
 from madad.evaluation.results.measures import by_key
 from madad.evaluation.results.metric import Measure
-from madad.evaluation.results.metric_table import NO_VALUE, UNMARKED
+from madad.evaluation.results.metric_table import NO_VALUE, SHARED_VALIDATION, UNMARKED
 from madad.evaluation.results.protocol_table import POOLED, Protocol
 from madad.reporting.layout import frames
 
@@ -80,9 +81,20 @@ def unmarked_notes(lines: pd.DataFrame) -> list[str]:
     ]
 
 
+def shared_notes(lines: pd.DataFrame) -> list[str]:
+    """Return where the same healthy validation subjects choose checkpoint and thresholds; a line per test set."""
+    counted = lines[(lines["measure"] == SHARED_VALIDATION.name) & (lines["value"] > 0)]
+    least = ", ".join(f"{fewest} for {part}" for part, fewest in FEWEST.items())
+    return [
+        f"{block_title(*block)}: {part['value'].max():.0f} healthy validation subjects are too few for parts of their own "
+        f"({least}): the choice of the checkpoint, the thresholds of the healthy and the conformal calibration share them."
+        for block, part in counted.groupby(list(BLOCK), sort=False)
+    ]
+
+
 def summary_notes(lines: pd.DataFrame, shown: Sequence[Measure], *others: str) -> list[str]:
     """Return the notes of a table of the summary: what its numbers and bold mean, `others`, what has no value and why."""
-    about = [SUMMARY_NOTE, *bold_notes(lines), *others, *unmarked_notes(lines)]
+    about = [SUMMARY_NOTE, *bold_notes(lines), *others, *unmarked_notes(lines), *shared_notes(lines)]
     return [*about, *absent_notes(lines, shown), *missing_notes(lines, shown)]
 
 

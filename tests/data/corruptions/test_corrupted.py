@@ -85,13 +85,15 @@ def test_groups_take_turns_and_subjects_are_spread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("groups", "number", "healthy", "ill"), [("hhhhp", 4, 3, 1), ("ppp", 2, 0, 2), ("hp", 9, 1, 1), ("", 3, 0, 0)]
+    ("groups", "number", "healthy", "ill"),
+    [("hhhhp", 4, 3, 1), ("ppp", 2, 0, 2), ("hp", 9, 1, 1), ("", 3, 0, 0), ("uhuphu", 4, 2, 1), ("uuu", 2, 0, 0)],
 )
-def test_what_one_group_lacks_the_other_fills(groups: str, number: int, healthy: int, ill: int) -> None:
-    names = [{"h": "healthy", "p": "patient"}[letter] for letter in groups]
+def test_what_one_group_lacks_the_other_fills_and_unknown_is_neither(groups: str, number: int, healthy: int, ill: int) -> None:
+    names = [{"h": "healthy", "p": "patient", "u": "unknown"}[letter] for letter in groups]
     chosen = choose(names, [str(index) for index in range(len(names))], number, seed=0)
     found = [groups[index] for index in chosen]
-    assert (found.count("h"), found.count("p"), len(found)) == (healthy, ill, healthy + ill)
+    unknown = 0 if set(groups) - {"u"} or not groups else number
+    assert (found.count("h"), found.count("p"), found.count("u")) == (healthy, ill, unknown)
 
 
 def test_empty_pack_is_refused_by_name(tmp_path: Path) -> None:

@@ -10,8 +10,6 @@ from madad.evaluation.metrics.lesion_detection import (
     MIN_VOXELS,
     TOO_SMALL,
     LesionCounts,
-    count_components,
-    detection_ordinals,
     label,
     match,
     voxels,
@@ -124,28 +122,6 @@ def test_large_component_notices_a_lesion_and_does_not_match_it() -> None:
     reference[..., :5] = True
     counts = matched(np.ones_like(reference), reference)
     assert (counts.found, counts.matched, counts.false_positives) == (1, 0, 1)
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_detection_ordinals_equal_matching_at_every_threshold(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    labels, number = label(blobs(seed, 0.15))
-    ordinals = generator.integers(0, 12, SHAPE).astype(np.uint16)
-    found_up_to = detection_ordinals(ordinals.ravel(), labels.ravel(), number)
-    assert found_up_to.shape == (number,)
-    for threshold in range(-1, 13):
-        counts = match(ordinals.astype(int) > threshold, labels, number, voxels(labels, number))
-        assert counts.found == np.count_nonzero(found_up_to >= threshold)
-
-
-def test_no_lesion_has_no_ordinals() -> None:
-    assert detection_ordinals(np.arange(5, dtype=np.uint16), np.zeros(5, dtype=np.int32), 0).size == 0
-
-
-@pytest.mark.parametrize("smallest", [0, 1, 2, 5, 1000])
-def test_counting_components_equals_a_flood_fill(smallest: int) -> None:
-    mask = blobs(3, 0.1)
-    assert count_components(mask, smallest) == sum(len(component) >= smallest for component in flooded(mask))
 
 
 def test_metrics_of_a_partial_hit() -> None:

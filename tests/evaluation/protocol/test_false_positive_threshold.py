@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from madad.evaluation.metrics.ordinal_scores import count, no_counts, to_ordinals
 from madad.evaluation.metrics.thresholds import Choice, healthy_quantile
-from madad.evaluation.protocol.false_positive_threshold import AT_ONCE, RATES, one_false_positive
+from madad.evaluation.protocol.false_positive_threshold import LARGEST_SHARE, one_false_positive
 from madad.evaluation.protocol.records import Record, Scratch
 from madad.evaluation.protocol.workers import team
 
@@ -37,7 +37,7 @@ def alarms(scores: np.ndarray, threshold: int, min_component: int) -> int:
 def test_it_is_the_last_before_the_average_exceeds_one(tmp_path: Path, workers: int) -> None:
     maps = [noise(seed) for seed in range(5)]
     choice, healthy = chosen(tmp_path, maps, workers=workers)
-    tried = sorted({healthy_quantile(healthy, rate) for rate in RATES}, reverse=True)
+    tried = np.flatnonzero(healthy[0])[::-1].tolist()
     means = [np.mean([alarms(scores, threshold, 3) for scores in maps]) for threshold in tried]
     assert tried.index(choice.ordinal) == int(np.argmax(np.array(means) > 1)) - 1
     assert 0 < means[tried.index(choice.ordinal)] <= 1
@@ -50,15 +50,15 @@ def test_flowing_together_is_not_calm(tmp_path: Path) -> None:
     scores = 0.5 - 0.02 * ndimage.distance_transform_edt(~bridge)
     scores[1, 1:3, 1:4], scores[0:2, 9, 8:10] = 0.9, 0.8
     choice, healthy = chosen(tmp_path, [scores])
-    below = [threshold for threshold in {healthy_quantile(healthy, rate) for rate in RATES} if alarms(scores, threshold, 3) == 1]
-    assert len(below) > AT_ONCE
+    below = [threshold for threshold in np.flatnonzero(healthy[0]).tolist() if alarms(scores, threshold, 3) == 1]
+    assert len(below) > 8
     assert alarms(scores, choice.ordinal, 3) == 1 and choice.ordinal == max(below) == to_ordinals(np.array([0.8]))[0]
 
 
 def test_quiet_maps_take_the_lowest_threshold_tried(tmp_path: Path) -> None:
     ramp = np.linspace(0, 1, BRAIN.size).reshape(SHAPE)
     choice, healthy = chosen(tmp_path, [ramp, ramp])
-    assert choice.ordinal == healthy_quantile(healthy, RATES[-1])
+    assert choice.ordinal == healthy_quantile(healthy, LARGEST_SHARE)
 
 
 def test_small_components_raise_no_alarm(tmp_path: Path) -> None:

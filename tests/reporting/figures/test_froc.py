@@ -28,10 +28,18 @@ def test_curve_is_the_mean_over_seeds(tmp_path, monkeypatch) -> None:
     made = implanted_results.build(tmp_path, {"only": (0.0, 1.0, 1.0)}, change=change)
     (axes,) = panels(made, tmp_path, monkeypatch)
     curve, marks = axes.get_lines()[:2]
-    # Above the first point, both seeds are flat.
-    assert curve.get_ydata()[10:] == pytest.approx(0.4)
+    assert curve.get_ydata() == pytest.approx(0.4)
     assert marks.get_xdata().tolist() == [0.5, 1, 2, 4, 8]
     assert marks.get_ydata() == pytest.approx(0.4)
+
+
+def test_band_is_that_of_the_intervals_of_one_seed(tmp_path, monkeypatch) -> None:
+    made = implanted_results.build(tmp_path, {"only": (0.0, 1.0, 1.0)}, seeds=("0",))
+    (axes,) = panels(made, tmp_path, monkeypatch)
+    line, (band,) = axes.get_lines()[0].get_ydata(), axes.collections
+    ends = band.get_paths()[0].vertices[:, 1]
+    assert {ends.min(), ends.max()} == {pytest.approx(0.8 * line[0]), pytest.approx(line[-1] + 0.2 * (1 - line[-1]))}
+    assert "95 % interval" in [text.get_text() for text in axes.figure.legends[0].get_texts()]
 
 
 def test_nothing_found_is_said_in_the_panel(tmp_path, monkeypatch) -> None:

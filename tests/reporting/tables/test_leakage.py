@@ -175,6 +175,20 @@ def test_numbers_of_a_model_of_unknown_or_other_data_are_affected(tmp_path, clea
     }
 
 
+def test_model_chosen_on_the_subjects_that_choose_thresholds_is_found(tmp_path, clean) -> None:
+    many = pack(tmp_path, "ixi", "validation", people(*range(100, 140)))
+    trainings = [training(tmp_path, clean[0], many)]
+    result, words = checked(tmp_path, [clean[0], many, clean[2]], trainings)["Models and test data", "all"]
+    assert result == "AFFECTED" and "saw the validation subjects of ixi that choose thresholds: ddpm" in words
+    assert affected(tmp_path) == ["thresholds of the healthy of ddpm (seed 0, T1w, ixi)"]
+    told = json.loads(trainings[0].read_text())
+    with Pack(many) as opened:
+        told["data"]["validation"]["content"] = learnt_content(opened, "checkpoint")
+        assert told["data"]["validation"]["content"] == read_images(many, torch.device("cpu"), part="checkpoint").content
+    trainings[0].write_text(json.dumps(told))
+    assert checked(tmp_path, [clean[0], many, clean[2]], trainings)["Models and test data", "all"][0] == "passed"
+
+
 def test_content_is_named_as_the_engine_names_it(tmp_path) -> None:
     mixed = tmp_path / "mixed.h5"
     everybody = [*samples(people(1, 2)), *samples(people(3), "patient")]
