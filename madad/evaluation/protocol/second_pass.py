@@ -222,7 +222,7 @@ class _Sample:
         prediction[inside] = values.astype(np.int32) > ordinal
         if name in (COMPONENTS, CHAIN):
             prediction = remove_small(prediction, self.plan.chain_component)
-        return voxel_values(confusion(prediction[inside], self.record.lesion[inside]))[DICE.name]
+        return voxel_values(confusion(prediction[inside], self.record.lesion[inside]), self.plan.convention)[DICE.name]
 
     def published_rows(self) -> list[Row]:
         """Return the Dice under the paper's own protocol."""

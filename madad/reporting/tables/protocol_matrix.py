@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from madad.evaluation.metrics.empty_masks import OURS
 from madad.evaluation.results.collected import block_title
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.results.metric_table import AUPRC, DICE, DICE_POOLED, DICE_SLICE
@@ -34,7 +35,7 @@ from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames, style
 from madad.reporting.layout.table_writer import Cell, Column, number
 from madad.reporting.tables.ceilings import ceiling_lines
-from madad.reporting.tables.notes import SUMMARY_NOTE, absent_notes, bold_notes, missing_notes
+from madad.reporting.tables.notes import SUMMARY_NOTE, absent_notes, bold_notes, empty_note, missing_notes
 from madad.reporting.tables.results import by_block, measured, named, write_all
 
 LABELS = "†"  # marks what has seen the labels of the test set
@@ -131,7 +132,13 @@ POST_NOTE = (
 
 
 def write_protocols(
-    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None
+    summary: Path,
+    bases: Mapping[str, str],
+    csv: Path,
+    tex: Path,
+    html: Path,
+    ceilings: Path | None = None,
+    empty: str = OURS.name,
 ) -> None:
     """Write Dice of every method under every protocol of the literature.
 
@@ -139,6 +146,7 @@ def write_protocols(
         summary: see `madad.evaluation.statistics.summary`.
         bases: card of each method's name.
         ceilings: summary of the reference masks.
+        empty: name of the convention for empty masks that was scored by.
     """
     lines = _of(summary, [protocol.measure for protocol in PROTOCOLS])
     columns = [
@@ -151,18 +159,24 @@ def write_protocols(
 
     missing = absent_notes(read_summary(summary), [one.measure for one in PROTOCOLS])
     missing += missing_notes(read_summary(summary), [one.measure for one in PROTOCOLS])
-    notes = [WHAT_NOTE, LABELS_NOTE, POOLED_NOTE, SUMMARY_NOTE, *bold_notes(lines), *_flips(lines), *missing]
+    notes = [WHAT_NOTE, LABELS_NOTE, POOLED_NOTE, empty_note(empty), SUMMARY_NOTE, *bold_notes(lines), *_flips(lines), *missing]
     highest = ceiling_lines(ceilings, [one.measure for one in PROTOCOLS])
     write_all(by_block("Protocol matrix: Dice", columns, lines, row, notes, bases, highest), csv, tex, html)
 
 
 def write_post_processing(
-    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None
+    summary: Path,
+    bases: Mapping[str, str],
+    csv: Path,
+    tex: Path,
+    html: Path,
+    ceilings: Path | None = None,
+    empty: str = OURS.name,
 ) -> None:
     """Write AUPRC and Dice after every step of the post-processing alone, and after all of them.
 
     Args:
-        summary, bases, ceilings: as for the protocols.
+        summary, bases, ceilings, empty: as for the protocols.
     """
     lines = _of(summary, [measure for measure, _ in POST_COLUMNS])
     columns = [Column("Method", number=False), *(Column(title, measure.note) for measure, title in POST_COLUMNS)]
@@ -171,7 +185,8 @@ def write_post_processing(
         return [named(method, bases), *(_bare(own, measure) for measure, _ in POST_COLUMNS)]
 
     highest = ceiling_lines(ceilings, [measure for measure, _ in POST_COLUMNS])
-    write_all(by_block("Post-processing", columns, lines, row, [POST_NOTE, LABELS_NOTE], bases, highest), csv, tex, html)
+    notes = [POST_NOTE, LABELS_NOTE, empty_note(empty)]
+    write_all(by_block("Post-processing", columns, lines, row, notes, bases, highest), csv, tex, html)
 
 
 def _bare(own: pd.DataFrame, measure: Measure) -> Cell:

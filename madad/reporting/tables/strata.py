@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from madad.evaluation.metrics.empty_masks import OURS
 from madad.evaluation.results.collected import block_title, read_metrics
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.results.metric_table import AUPRC, DICE
@@ -18,6 +19,7 @@ from madad.evaluation.statistics import method_order
 from madad.evaluation.statistics.intervals import Interval, Scale, mean_interval
 from madad.evaluation.statistics.per_subject import blocks, of_method, side_by_side
 from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, interval
+from madad.reporting.tables.notes import empty_note
 from madad.reporting.tables.results import write_all
 
 MEASURES = (AUPRC @ PER_SUBJECT, DICE @ VALIDATION)
@@ -181,8 +183,13 @@ def _mean(frame: pd.DataFrame, method: str, scale: Scale) -> Interval:
     return mean_interval(values, subjects, scale)
 
 
-def write_strata(metrics: Path, samples: Path, csv: Path, tex: Path, html: Path) -> None:
-    """Write AUPRC and Dice of every method in every stratum, a group per test set and measure, a column per method."""
+def write_strata(metrics: Path, samples: Path, csv: Path, tex: Path, html: Path, empty: str = OURS.name) -> None:
+    """Write AUPRC and Dice of every method in every stratum, a group per test set and measure, a column per method.
+
+    Args:
+        metrics, samples: as for `divided`.
+        empty: name of the convention for empty masks that was scored by.
+    """
     found = divided(metrics, samples)
     methods = list(dict.fromkeys(method for one in found.values() for method in one.methods))
     columns = [
@@ -198,7 +205,7 @@ def write_strata(metrics: Path, samples: Path, csv: Path, tex: Path, html: Path)
         for measure in MEASURES
     ]
     described = [f"{block_title(*block)}: {'; '.join(one.notes)}." for block, one in found.items() if one.notes]
-    notes = [NOTE, *described] if found else ["No test subject has a marked lesion."]
+    notes = [NOTE, empty_note(empty), *described] if found else ["No test subject has a marked lesion."]
     write_all(Table("Detection by stratum", columns, groups, notes, "Test set"), csv, tex, html)
 
 
