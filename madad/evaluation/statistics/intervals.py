@@ -152,6 +152,8 @@ def over_trainings(values: np.ndarray, low: np.ndarray, high: np.ndarray, scale:
     """
     if values.size < 2 or not np.isfinite([low, high]).all():
         return (float(low[0]), float(high[0])) if values.size == 1 else (np.nan, np.nan)
+    if not np.isfinite(_to(values, scale)).all():  # at an end of the scale nothing shows how far trainings would move it
+        return np.nan, np.nan
     middle, reach = _to(values, scale), (_to(high, scale) - _to(low, scale)) / 2
     noise = combined([(float(np.mean(reach) / NORMAL) ** 2, np.inf), over_seeds(middle[:, None])])
     return _bounds(float(values.mean()), noise.reach, scale)

@@ -73,7 +73,8 @@ def combined(parts: Iterable[tuple[float, float]]) -> Uncertainty:
     total = sum(variance for variance, _ in known)
     if not known:
         return Uncertainty(0.0, np.inf)
-    return Uncertainty(float(np.sqrt(total)), float(total**2 / sum(variance**2 / freedom for variance, freedom in known)))
+    lost = sum(variance**2 / freedom for variance, freedom in known)
+    return Uncertainty(float(np.sqrt(total)), float(total**2 / lost) if lost else np.inf)
 
 
 @lru_cache(maxsize=4096)

@@ -156,3 +156,9 @@ def test_number_of_a_test_set_over_several_trainings_is_wider_than_one() -> None
     assert alone == (0.4, 0.6)
     assert several[0] < 0.4 and several[1] > 0.6
     assert np.isnan(over_trainings(values, np.array([0.3, np.nan, 0.5]), high, "share")).all()
+
+
+def test_equal_trainings_have_the_interval_of_one_and_perfect_ones_have_none() -> None:
+    low, high = over_trainings(np.array([0.6, 0.6]), np.array([0.4, 0.4]), np.array([0.8, 0.8]), "share")
+    assert low == pytest.approx(0.386, abs=0.02) and high == pytest.approx(0.78, abs=0.03)
+    assert np.isnan(over_trainings(np.array([1.0, 0.9]), np.array([0.8, 0.7]), np.array([1.0, 0.97]), "share")).all()

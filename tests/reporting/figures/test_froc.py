@@ -38,13 +38,13 @@ def test_band_is_that_of_the_intervals_of_one_seed(tmp_path, monkeypatch) -> Non
     (axes,) = panels(made, tmp_path, monkeypatch)
     line, (band,) = axes.get_lines()[0].get_ydata(), axes.collections
     ends = band.get_paths()[0].vertices[:, 1]
-    assert {ends.min(), ends.max()} == {pytest.approx(0.8 * line[0]), pytest.approx(line[-1] + 0.2 * (1 - line[-1]))}
+    assert (ends.min(), ends.max()) == pytest.approx((0.8 * line[0], line[-1] + 0.2 * (1 - line[-1])))
     assert "95 % interval" in [text.get_text() for text in axes.figure.legends[0].get_texts()]
 
 
 def test_nothing_found_is_said_in_the_panel(tmp_path, monkeypatch) -> None:
     def change(rows: pd.DataFrame) -> pd.DataFrame:
-        return rows.assign(value=rows["value"].mask(rows["metric"] == "froc_sensitivity", 0.0))
+        return rows.assign(value=rows["value"].mask(rows["metric"].str.startswith("froc_sensitivity"), 0.0))
 
     (axes,) = panels(implanted_results.build(tmp_path, change=change), tmp_path, monkeypatch)
     assert "no lesion found" in axes.texts[0].get_text()
