@@ -35,7 +35,8 @@ rule evaluate_corrupted:
         packs="results/packs/{testset}-corrupted/{modality}/test.h5",
         thresholds="<run>/eval/{testset}/metrics.tsv",
     output:
-        "<run>/eval/{testset}-corrupted/metrics.tsv",
+        table="<run>/eval/{testset}-corrupted/metrics.tsv",
+        lesions="<run>/eval/{testset}-corrupted/lesions.tsv",
     log:
         "results/logs/evaluate/{cohort}/{modality}/{method}/seed{seed}/{testset}-corrupted.log",
     conda:
@@ -48,4 +49,4 @@ rule evaluate_corrupted:
         f"{MADAD} evaluate"
         " --cohort {wildcards.cohort} --modality {wildcards.modality} --method {wildcards.method}"
         " --seed {wildcards.seed} --testset {wildcards.testset}-corrupted --options {params.options:q} --maps {input.maps}"
-        " --packs {input.packs} --thresholds {input.thresholds} --out {output} --workers {threads} --log {log}"
+        " --packs {input.packs} --thresholds {input.thresholds} --out {output.table} --workers {threads} --log {log}"

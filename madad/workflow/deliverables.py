@@ -175,7 +175,7 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
     "learnt_banks": lambda plan, _: plan.available(
         {bank for run in plan.trainings for bank in methods.training_banks(plan, run)}
     ),
-    "lesion_tables": lambda plan, _: paths.lesions(plan.evaluations),
+    "lesion_tables": lambda plan, _: paths.lesions(plan.all_evaluations),
     "long_table": lambda plan, wildcards: paths.metrics(plan.first_seeds(**wildcards))[0],
     "long_tables": lambda plan, _: paths.metrics(plan.evaluations),
     "maps": lambda plan, wildcards: paths.maps(plan.first_seeds(**wildcards))[0],

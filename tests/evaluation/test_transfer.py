@@ -10,6 +10,7 @@ import pytest
 
 from madad.cli.main import main
 from madad.core.errors import UserError
+from madad.core.io.manifest import read_table
 from madad.evaluation.protocol.inputs import Source
 from madad.evaluation.protocol.run import evaluate_transferred
 from madad.evaluation.results.long_table import read
@@ -107,6 +108,13 @@ def test_same_samples_get_the_same_numbers(tmp_path: Path) -> None:
     rows = corrupted.rows()
     assert all(known[row["sample"], row["protocol"], row["metric"]] == row["value"] for row in rows)
     assert thresholds(rows) == {name: value for name, value in thresholds(corrupted.rows_base).items() if name in TRANSFERRED}
+
+
+def test_single_lesions_of_the_same_samples_are_the_same(tmp_path: Path) -> None:
+    corrupted = Corrupted(tmp_path)
+    corrupted.rows()
+    alike, expected = (read_table(case.out.with_name("lesions.tsv")) for case in (corrupted.case, corrupted.base))
+    assert alike == expected and len(alike) >= 2 and all(row["covered"] and row["contrast"] for row in alike)
 
 
 def test_only_numbers_of_single_samples_are_written(tmp_path: Path) -> None:

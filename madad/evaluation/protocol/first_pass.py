@@ -138,7 +138,7 @@ def _add_tested(measured: Measured, loaded: Loaded, record: Record, plan: Plan) 
     if loaded.reconstruction is not None and not np.isfinite(loaded.reconstruction).all():
         measured.warnings.append(f"{identity.sample}: its reconstruction holds NaN or infinite values; its metrics are NaN")
     measured.rows += _rows(measured, loaded, record, plan)
-    if measured.has_lesion and loaded.image is not None and not plan.alone:
+    if measured.has_lesion and loaded.image is not None:
         # of the box, so that single lesions have the order that they have in the record
         box = bounding_box(loaded.brain | loaded.lesion)
         record.contrasts = contrasts(loaded.image[box], record.lesion, record.brain, plan.grid.spacing_mm)

@@ -111,6 +111,8 @@ def evaluate_transferred(
 ) -> None:
     """Write the long table of a corrupted test set: only numbers of single samples, under the thresholds of its base.
 
+    Single lesions are written beside it.
+
     Args:
         base: long table of the same run on the test set that this one is made of.
 
@@ -124,12 +126,14 @@ def evaluate_transferred(
     plan = _plan(options, grid, code, alone=True)
     with _resources(out, workers) as (scratch, run):
         first = pool_samples(run, [job for job in jobs if job.identity.split == TEST], plan, scratch)
-        _say_thresholds({name: as_choice(base, score, code) for name, score in choices.items()}, table, code)
-        chosen = {name: as_choice(base, score, code).ordinal for name, score in choices.items()}
-        cuts = second_pass.Plan(chosen, plan.sizes.min_component, grid, alone=True, code=code, convention=plan.convention)
+        chosen = {name: as_choice(base, score, code) for name, score in choices.items()}
+        _say_thresholds(chosen, table, code)
+        ordinals = {name: choice.ordinal for name, choice in chosen.items()}
+        cuts = second_pass.Plan(ordinals, plan.sizes.min_component, grid, alone=True, code=code, convention=plan.convention)
         scored = _second_pass(run, first, cuts)
     for sample, one, two in zip(first.tested, first.rows, scored, strict=True):
         table.add_rows(sample, one + two.rows)
+    _write_lesions(first, scored, chosen, table, out, code)
     table.write(out)
 
 

@@ -116,7 +116,7 @@ def score(task: Task, plan: Plan) -> Scored:
         return Scored([] if plan.alone else sample.volume_row(), None)
     rows = [row for protocol, ordinal in sample.cuts() for row in sample.rows(protocol, ordinal)]
     if plan.alone:
-        return Scored(rows, None)
+        return Scored(rows, None, lesions=sample.single_lesions())
     rows += sample.volume_row() + sample.step_rows() + sample.published_rows()
     responses = None if plan.froc is None else respond(record, sample.labels, sample.number, plan.froc, plan.min_component)
     if not sample.has_lesion:

@@ -151,9 +151,7 @@ def test_intervals_of_the_curve_cover(subjects: int) -> None:
     for truth, found in zip(truths, studies, strict=True):
         known = found[np.isfinite(found).all(axis=1), 1:]
         assert len(known) > 80
-        assert (
-            (known[:, 0] <= truth) & (truth <= known[:, 1])
-        ).mean() >= 0.91  # 0.95 less two standard errors
+        assert ((known[:, 0] <= truth) & (truth <= known[:, 1])).mean() >= 0.91  # 0.95 less two standard errors
         assert np.median(np.diff(known)) < 2 * np.ptp(np.quantile(found[:, 0], (0.025, 0.975)))
 
 
