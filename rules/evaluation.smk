@@ -50,7 +50,7 @@ rule ceilings:
 
 
 rule export_masks:
-    """Write the maps of a test set cut at a named threshold as NIfTI masks: true, false and missed voxels."""
+    """Write the maps of a test set cut at a named threshold as NIfTI masks and pictures: true, false and missed voxels."""
     input:
         maps="<run>/eval/{testset}/maps.h5",
         packs=lambda wildcards: paths.packs(wildcards.testset, wildcards.modality),
@@ -63,7 +63,7 @@ rule export_masks:
         "../envs/core.yaml"
     params:
         options=lambda wildcards: methods.evaluation_options(PLAN, wildcards.method),
-        code=fingerprint("madad.evaluation.protocol.mask_export"),
+        code=fingerprint("madad.evaluation.protocol.mask_export", "madad.reporting.galleries.mask_pictures"),
     shell:
         f"{MADAD} export-masks"
         " --maps {input.maps} --packs {input.packs} --options {params.options:q} --table {input.table}"

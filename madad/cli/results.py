@@ -73,11 +73,13 @@ def export(arguments: Arguments) -> None:
 
 
 def export_masks(arguments: Arguments) -> None:
-    """Write maps cut at a named threshold as NIfTI masks: true, false and missed voxels, post-processed as in the tables."""
+    """Write maps cut at a named threshold as NIfTI masks and pictures: true, false and missed voxels, as in the tables."""
     from madad.evaluation.protocol import mask_export
+    from madad.reporting.galleries.mask_pictures import draw_masks
 
     given = (arguments.maps, arguments.packs, arguments.options, arguments.table, arguments.protocol, arguments.folder)
     mask_export.export_masks(*given)
+    draw_masks(arguments.packs, arguments.folder)
 
 
 def provenance(arguments: Arguments) -> None:
