@@ -94,7 +94,7 @@ TABLES = (
         inputs=("summary", "comparisons", "all_trainings"),
         options=("all_bases", "settings", "parts_by_role", "cohorts"),
         watched=("papers", "cards"),
-        outputs=table("ledger", "Reproduction ledger", numbers=False),
+        outputs=table("ledger", "Reproduction ledger"),
         section="2 Tables",
     ),
     Deliverable(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -148,14 +148,24 @@ def write_numbers(table: Table, path: str | Path) -> None:
     Columns: `group` (heading), `row` (its first entry), `column`, `value`, `lower` and `upper` (interval), `n` (subjects), `bold`
     (1 or 0). What does not exist is empty.
     """
+    write_all_numbers([table], path)
+
+
+def write_all_numbers(tables: Iterable[Table], path: str | Path) -> None:
+    """Write the numbers of several tables into one file as `write_numbers` does; one without groups is named by its title."""
     with complete(path) as partial, open(partial, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["group", "row", "column", "value", "lower", "upper", "n", "bold"])
-        for heading, row in table.rows():
-            for column, cell in zip(table.columns, row, strict=True):
-                if cell.order is not None:
-                    numbers = (f"{one:.9g}" if math.isfinite(one) else "" for one in (cell.order, cell.low, cell.high))
-                    writer.writerow([heading, row[0].text, column.title, *numbers, cell.subjects or "", int(cell.bold)])
+        for table in tables:
+            writer.writerows(_numbers(table))
+
+
+def _numbers(table: Table) -> Iterator[list[str | int]]:
+    for heading, row in table.rows():
+        for column, cell in zip(table.columns, row, strict=True):
+            if cell.order is not None:
+                numbers = (f"{one:.9g}" if math.isfinite(one) else "" for one in (cell.order, cell.low, cell.high))
+                yield [heading or table.title, row[0].text, column.title, *numbers, cell.subjects or "", int(cell.bold)]
 
 
 def write_tex(table: Table, path: str | Path) -> None:

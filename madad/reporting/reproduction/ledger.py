@@ -9,6 +9,7 @@ from pathlib import Path
 
 from madad.configuration.schema import Options
 from madad.core.provenance import complete
+from madad.reporting.layout import table_writer
 from madad.reporting.reproduction import pages, papers
 from madad.reporting.reproduction.claims import Claim, Congruences
 from madad.reporting.reproduction.trained_methods import Trained, gather, place
@@ -44,7 +45,7 @@ def write_ledger(
         settings: for each of them its parameters by sequence; a training knows only those that it depends on.
         parts_by_role: for each of them the names of the parts that it is built with.
         cohorts: `dataset` and `spacing_mm` of every cohort.
-        csv: every published number with ours, one per row.
+        csv: every published number with ours, one per row; beside it the file of numbers that every table has.
         tex, html: the tables, one below the other.
 
     Raises:
@@ -61,6 +62,7 @@ def write_ledger(
     remarks = _remarks(known, {method.base for method in trained})
     pages.write_tex(sheets, results, congruences, remarks, tex)
     pages.write_html(sheets, results, congruences, remarks, html)
+    pages.write_numbers(sheets, results, congruences, table_writer.numbers_beside(csv))
 
 
 def _sheets(paper: Options, trained: Sequence[Trained]) -> Iterator[Sheet]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from madad.configuration.schema import Options
@@ -88,6 +88,22 @@ def write_tex(sheets: Sequence[Sheet], results: Results, congruences: Congruence
         partial.write_text("\n".join([*blocks, notes]), encoding="utf-8")
 
 
+def write_numbers(sheets: Sequence[Sheet], results: Results, congruences: Congruences, path: Path) -> None:
+    """Write every number of all tables on a line of its own, published ones and ours, with the columns of other tables."""
+    tables = [one.table for chapter in chapters(sheets, results, congruences) for one in chapter.layouts]
+    named = [replace(table, columns=_by_name(table.columns)) for table in tables]
+    table_writer.write_all_numbers(named, path)
+
+
+def _by_name(columns: Sequence[Column]) -> list[Column]:
+    """Return columns under whose title ours is named after the published one before it."""
+    before = ["", *(column.title for column in columns[:-1])]
+    return [
+        replace(column, title=f"{first}, ours") if column.title == "ours" else column
+        for column, first in zip(columns, before, strict=True)
+    ]
+
+
 def chapters(sheets: Sequence[Sheet], results: Results, congruences: Congruences) -> list[Chapter]:
     """Return the tables by paper."""
     made = []
@@ -165,7 +181,8 @@ def _ours(value: Value | None, digits: int, published: float, method: Trained | 
     nearest = value.measure != measure if math.isnan(published) else not value.exact
     inside = known and value.low <= published <= value.high
     state = "" if math.isnan(published) or nearest or not known else "good" if inside else "doubtful"
-    return Cell(("≈ " if nearest else "") + f"{value.value:.{digits}f}{bounds}", value.value, state=state)
+    text = ("≈ " if nearest else "") + f"{value.value:.{digits}f}{bounds}"
+    return Cell(text, value.value, state=state, low=value.low, high=value.high, subjects=value.subjects)
 
 
 def _notes(sheet: Sheet, results: Results) -> list[str]:

@@ -94,6 +94,18 @@ def rows(folder: Path, **wanted: str) -> list[dict[str, str]]:
 MS = ("ms", "T2w", "ddpm")
 
 
+def test_every_number_is_on_a_line_of_its_own(tmp_path) -> None:
+    lines = [(*MS, "dice_published", 0.05, 0.02, 0.08), (*MS, "auprc_published", 0.2, 0.15, 0.25)]
+    ledger(tmp_path, lines, [training(tmp_path, "ddpm")], {"ddpm": "ddpm"})
+    numbers = list(csv.DictReader((tmp_path / "l_numbers.csv").open()))
+    own = [row for row in numbers if row["group"].startswith("pDDPM") and row["row"] == "DDPM" and row["value"]]
+    (ours,) = [row for row in own if row["column"].startswith("MSLUB") and row["column"].endswith("Dice (%), ours")]
+    assert [float(ours[key]) for key in ("value", "lower", "upper", "n")] == pytest.approx([5, 2, 8, 7])
+    (published,) = [row for row in own if row["column"] == ours["column"].removesuffix(", ours")]
+    (known,) = rows(tmp_path, paper="pDDPM", method="DDPM", dataset="MSLUB", metric="Dice")
+    assert float(published["value"]) == pytest.approx(float(known["published"])) and published["lower"] == published["n"] == ""
+
+
 def test_value_stands_beside_the_published_one(tmp_path) -> None:
     lines = [(*MS, "dice_published", 0.05, 0.02, 0.08), (*MS, "auprc_published", 0.2, 0.15, 0.25)]
     page = ledger(tmp_path, lines, [training(tmp_path, "ddpm")], {"ddpm": "ddpm"})
