@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from madad.evaluation.metrics.empty_masks import OURS
 from madad.evaluation.results.collected import block_title
 from madad.evaluation.results.metric import Measure
 from madad.evaluation.results.metric_table import AUPRC, DICE, DICE_POOLED, DICE_SLICE
@@ -132,13 +131,7 @@ POST_NOTE = (
 
 
 def write_protocols(
-    summary: Path,
-    bases: Mapping[str, str],
-    csv: Path,
-    tex: Path,
-    html: Path,
-    ceilings: Path | None = None,
-    empty: str = OURS.name,
+    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None, empty: str = "madad"
 ) -> None:
     """Write Dice of every method under every protocol of the literature.
 
@@ -165,13 +158,7 @@ def write_protocols(
 
 
 def write_post_processing(
-    summary: Path,
-    bases: Mapping[str, str],
-    csv: Path,
-    tex: Path,
-    html: Path,
-    ceilings: Path | None = None,
-    empty: str = OURS.name,
+    summary: Path, bases: Mapping[str, str], csv: Path, tex: Path, html: Path, ceilings: Path | None = None, empty: str = "madad"
 ) -> None:
     """Write AUPRC and Dice after every step of the post-processing alone, and after all of them.
 

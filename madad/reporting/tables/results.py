@@ -57,11 +57,8 @@ TRAINING_NOTE = (
 )
 PUBLISHED_NOTE = (
     "Each method by the protocol of its own paper, from the same maps: to be read beside the paper's table. "
-    "Protocols differ, so rows are not ranked by them."
-)
-PUBLISHED_EMPTY_NOTE = (
-    "Empty masks, as in the papers' code and whatever evaluation.empty_masks says: the Dice of a subject in whom nothing is "
-    "predicted is 0; without a lesion and a prediction there is none."
+    "Protocols differ, so rows are not ranked by them. Empty masks, as in the papers' code and whatever evaluation.empty_masks "
+    "says: the Dice of a subject in whom nothing is predicted is 0; without a lesion and a prediction there is none."
 )
 
 
@@ -148,14 +145,7 @@ def write_published(
 
     used = {_chain(method, bases) for method in lines["method"]}
     chains = [f"Protocol {name}: {chain.words}." for name, chain in CHAINS.items() if name in used]
-    notes = [
-        PUBLISHED_NOTE,
-        PUBLISHED_EMPTY_NOTE,
-        *chains,
-        SUMMARY_NOTE,
-        *absent_notes(lines, PUBLISHED),
-        *missing_notes(lines, PUBLISHED),
-    ]
+    notes = [PUBLISHED_NOTE, *chains, SUMMARY_NOTE, *absent_notes(lines, PUBLISHED), *missing_notes(lines, PUBLISHED)]
     highest = ceiling_lines(ceilings, PUBLISHED)
     if highest is not None:
         highest = highest[highest["method"].isin([under(chain) for chain in used])]

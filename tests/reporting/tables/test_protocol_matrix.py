@@ -186,3 +186,9 @@ def test_same_bytes_each_time(tmp_path) -> None:
         draw_protocols(summary, tmp_path / f"{turn}.png", tmp_path / f"{turn}.pdf")
         made.append([(tmp_path / f"{turn}.{kind}").read_bytes() for kind in ("png", "pdf")])
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("make", [write_protocols, write_post_processing])
+def test_convention_for_empty_masks_is_printed(toy, tmp_path, make) -> None:
+    make(toy.summary, toy.bases, *(tmp_path / f"t.{kind}" for kind in ("csv", "tex", "html")), empty="metrics_reloaded")
+    assert "evaluation.empty_masks: metrics_reloaded" in (tmp_path / "t.html").read_text()
