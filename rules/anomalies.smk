@@ -13,6 +13,7 @@ rule bank:
         "results/logs/bank/{pipeline}/{shard}-of-{shards}.log",
     benchmark:
         "results/benchmarks/bank/{pipeline}/{shard}-of-{shards}.jsonl"
+    priority: 30
     conda:
         "../envs/anomalies.yaml"
     params:
@@ -36,6 +37,7 @@ rule implant:
         table="results/packs/{cohort}-implanted/{modality}/{split}.tsv",
     log:
         "results/logs/implant/{cohort}/{modality}/{split}.log",
+    priority: 30
     conda:
         "../envs/anomalies.yaml"
     params:

@@ -1,4 +1,8 @@
-"""The configuration, and the names that the rules of every stage share. Nothing here imports torch or ants."""
+"""The configuration, and the names that the rules of every stage share. Nothing here imports torch or ants.
+
+Priorities, where several jobs could start: first what trainings wait for (30), then what makes numbers from a finished training
+(20), then the next training (10), then pictures and tables (0), which nothing waits for.
+"""
 
 import sys
 

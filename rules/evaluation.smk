@@ -14,9 +14,10 @@ rule evaluate:
         lesions="<run>/eval/{testset}/lesions.tsv",
     log:
         "results/logs/evaluate/{cohort}/{modality}/{method}/seed{seed}/{testset}.log",
+    priority: 20
     conda:
         "../envs/core.yaml"
-    threads: 2
+    threads: 1
     params:
         options=lambda wildcards: methods.evaluation_options(PLAN, wildcards.method),
         code=fingerprint("madad.evaluation.protocol.run"),
@@ -37,9 +38,10 @@ rule ceilings:
         "results/ceilings/{cohort}/{modality}/{testset}.tsv",
     log:
         "results/logs/ceilings/{cohort}/{modality}/{testset}.log",
+    priority: 20
     conda:
         "../envs/core.yaml"
-    threads: 2
+    threads: 1
     params:
         options=lambda wildcards: methods.ceiling_options(PLAN),
         code=fingerprint("madad.evaluation.protocol.ceilings"),

@@ -41,6 +41,7 @@ rule map_elsewhere:
         "results/logs/map_elsewhere/{cohort}/{modality}/{method}/seed{seed}/{testset}.log",
     wildcard_constraints:
         method=patterns.elsewhere(PLAN),
+    priority: 20
     conda:
         "../envs/core.yaml"
     threads: lambda wildcards: methods.resource(PLAN, wildcards.method, "threads")

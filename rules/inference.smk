@@ -12,6 +12,7 @@ rule infer:
         "results/logs/infer/{cohort}/{modality}/{method}/seed{seed}/{testset}.log",
     benchmark:
         "results/benchmarks/infer/{cohort}/{modality}/{method}/seed{seed}/{testset}.jsonl"
+    priority: 20
     conda:
         "../envs/torch.yaml"
     threads: lambda wildcards: methods.resource(PLAN, wildcards.method, "threads")

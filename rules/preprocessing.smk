@@ -12,6 +12,7 @@ rule preprocess:
         "results/logs/preprocess/{cohort}/{pipeline}/{shard}-of-{shards}.log",
     benchmark:
         "results/benchmarks/preprocess/{cohort}/{pipeline}/{shard}-of-{shards}.jsonl"
+    priority: 30
     conda:
         "../envs/core.yaml"
     threads: 1
@@ -38,6 +39,7 @@ rule selection:
         "results/selected/{cohort}/{pipeline}/{split}.tsv",
     log:
         "results/logs/selection/{cohort}/{pipeline}/{split}.log",
+    priority: 30
     conda:
         "../envs/core.yaml"
     params:
@@ -77,6 +79,7 @@ rule intensity:
         "results/intensity/{pipeline}/{modality}.json",
     log:
         "results/logs/intensity/{pipeline}/{modality}.log",
+    priority: 30
     conda:
         "../envs/core.yaml"
     params:
@@ -97,6 +100,7 @@ rule pack:
         "results/packs/{cohort}/{modality}/{split}.h5",
     log:
         "results/logs/pack/{cohort}/{modality}/{split}.log",
+    priority: 30
     conda:
         "../envs/core.yaml"
     params:

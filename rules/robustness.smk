@@ -17,6 +17,7 @@ rule corrupt:
         table="results/packs/{testset}-corrupted/{modality}/test.tsv",
     log:
         "results/logs/corrupt/{testset}/{modality}.log",
+    priority: 30
     conda:
         "../envs/core.yaml"
     params:
@@ -39,9 +40,10 @@ rule evaluate_corrupted:
         lesions="<run>/eval/{testset}-corrupted/lesions.tsv",
     log:
         "results/logs/evaluate/{cohort}/{modality}/{method}/seed{seed}/{testset}-corrupted.log",
+    priority: 20
     conda:
         "../envs/core.yaml"
-    threads: 2
+    threads: 1
     params:
         options=lambda wildcards: methods.evaluation_options(PLAN, wildcards.method),
         code=fingerprint("madad.evaluation.protocol.run"),

@@ -25,6 +25,7 @@ rule train:
         "results/benchmarks/train/{cohort}/{modality}/{method}/seed{seed}.jsonl"
     wildcard_constraints:
         method=patterns.trained(PLAN),
+    priority: 10
     conda:
         "../envs/torch.yaml"
     threads: lambda wildcards: methods.training_resource(PLAN, wildcards.method, "threads")
