@@ -25,6 +25,8 @@ SIGNAL = {
     "cavity": {"T1w": 0.26, "T2w": 1.38, "FLAIR": 0.24},
     "rarefaction": {"T1w": 0.76, "T2w": 0.95, "FLAIR": 1.15},
 }
+# Parts that hold fluid. The other parts differ in age and severity, and the faintest is hardly brighter than cortex.
+FLUID, FAINTEST = ("necrosis", "cavity"), 0.35
 # Vascular territories of one hemisphere in template space, as (centre, radii) in mm; x is mirrored for the other.
 TERRITORIES = {
     "middle": ((50, -8, 14), (26, 34, 26)),
@@ -136,10 +138,12 @@ def grow(
 
 
 def show(lesion: Lesion | None, modality: str, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the signal with the lesion, (N,)."""
+    """Return the signal with the lesion, (N,): laid over the tissue as strongly as drawn for this sequence."""
     if lesion is None:
         return clean
-    for name, share in lesion.parts:
+    strength = rng.uniform(FAINTEST, 1)
+    for name, part in lesion.parts:
+        share = part if name in FLUID else strength * part
         level = SIGNAL[name][modality] * rng.uniform(0.93, 1.07) * (1 + 0.06 * lesion.texture)
         clean = clean * (1 - share) + level * share
     return clean.astype(np.float32)

@@ -5,7 +5,7 @@ import pytest
 
 from madad.data.cohorts.phantoms.contrast import BRAIN, HEAD, MODALITIES
 from madad.data.cohorts.phantoms.head import MATERIALS
-from madad.data.cohorts.phantoms.lesions import SIGNAL, Lesion, show
+from madad.data.cohorts.phantoms.lesions import FAINTEST, SIGNAL, Lesion, show
 
 
 def lesion(*shares: float) -> Lesion:
@@ -26,9 +26,22 @@ def test_no_lesion_changes_nothing() -> None:
     assert show(None, "T1w", clean, np.random.default_rng(0)) is clean
 
 
-def test_a_full_share_takes_the_signal_of_the_lesion() -> None:
-    shown = show(lesion(0.0, 1.0), "FLAIR", np.array([0.5, 0.5]), np.random.default_rng(0))
-    assert shown[0] == 0.5 and shown[1] == pytest.approx(SIGNAL["plaque"]["FLAIR"], rel=0.08)
+def test_a_full_share_moves_the_signal_towards_that_of_the_lesion_faintly_or_all_the_way() -> None:
+    level = SIGNAL["plaque"]["FLAIR"]
+    reached = []
+    for seed in range(200):
+        shown = show(lesion(0.0, 1.0), "FLAIR", np.array([0.5, 0.5]), np.random.default_rng(seed))
+        assert shown[0] == 0.5
+        reached.append((shown[1] - 0.5) / (level - 0.5))
+    # the level itself varies by 7 %
+    assert FAINTEST * 0.85 < min(reached) < FAINTEST * 1.2 and 0.85 < max(reached) < 1.15
+
+
+def test_fluid_is_never_faint() -> None:
+    for seed in range(20):
+        fluid = Lesion((("cavity", np.array([1.0])),), np.zeros(1))
+        shown = show(fluid, "FLAIR", np.array([0.9]), np.random.default_rng(seed))
+        assert shown[0] == pytest.approx(SIGNAL["cavity"]["FLAIR"], rel=0.08)
 
 
 @pytest.mark.parametrize("part", SIGNAL)
