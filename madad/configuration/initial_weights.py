@@ -4,7 +4,8 @@ A value is `none`, `bundled`, or a mapping of entries to `none`, `bundled` or th
 counts for the entries that it does not name.
 
 Weights fit if everything agrees that decides what they mean: the hyper-parameters without a `stage` in the card. A bundled model
-must also be of the same sequence, kind of training cohort and voxel size, and no subject that it was trained on may be tested on.
+must also be of the same sequence. One of the same kind of training cohort is preferred; it must be of the same voxel size, and no
+subject that it was trained on may be tested on. Otherwise one of another kind is taken, as a start on other images.
 A method on a trained part, such as an autoencoder, needs the part to start from the very model that its weights were trained on.
 """
 
@@ -128,16 +129,15 @@ def fitting(config: Options, entries: Options, run: Run) -> tuple[Path | None, s
     """Return the bundled model that fits a training, or None and why there is none. Arguments as of `chosen`."""
     entry, cohort = entries[run["method"]], config["cohorts"][run["cohort"]]
     reasons = []
-    for path in bundled():
+    for path in sorted(bundled(), key=lambda one: _kind(one) != cohort["kind"]):
         about = _about(path)
-        data = about["training_data"][0]
-        if (about["base"], about["modality"], data["kind"]) != (entry["base"], run["modality"], cohort["kind"]):
+        if (about["base"], about["modality"]) != (entry["base"], run["modality"]):
             continue
         reason = _misfit(config, entries, run, about)
         if not reason:
             return path, ""
         reasons.append(f"{path.name}: {reason}")
-    return None, "; ".join(reasons) or f"there is none of {entry['base']} for {run['modality']} of {cohort['kind']}"
+    return None, "; ".join(reasons) or f"there is none of {entry['base']} for {run['modality']}"
 
 
 def unmet(config: Options, entries: Options, runs: Iterable[Run]) -> Iterator[str]:
@@ -160,15 +160,15 @@ def unmet(config: Options, entries: Options, runs: Iterable[Run]) -> Iterator[st
 
 
 def _misfit(config: Options, entries: Options, run: Run, about: Options) -> str:
-    """Return why a bundled model of the same method, sequence and kind of cohort does not fit; empty if it does."""
+    """Return why a bundled model of the same method and sequence does not fit; empty if it does."""
     entry, cohort = entries[run["method"]], config["cohorts"][run["cohort"]]
     for key, mine, its in differences(entry["options"][run["modality"]], about):
         return f"{key} is {its} there, and {mine} here"
     data = about["training_data"][0]
     spacing = config["pipelines"][cohort["pipeline"]].get("spacing_mm")
-    if data["spacing_mm"] != spacing:
+    if data["kind"] == cohort["kind"] and data["spacing_mm"] != spacing:
         return f"spacing_mm is {data['spacing_mm']} there, and {spacing} here"
-    if overlap := _overlap(cohort, data):
+    if data["kind"] == cohort["kind"] and (overlap := _overlap(cohort, data)):
         return overlap
 
     def of_part(part: str) -> Options | None:
@@ -250,6 +250,11 @@ def bundled() -> list[Path]:
 @cache
 def _about(path: Path) -> Options:
     return model_archive.read_start(path)
+
+
+def _kind(path: Path) -> str:
+    """Return the kind of cohort that a bundled model was trained on."""
+    return _about(path)["training_data"][0]["kind"]
 
 
 def _about_of_file(value: str | None) -> Options | None:

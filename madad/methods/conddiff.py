@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
@@ -77,10 +78,11 @@ class CondDiff(LatentDiffusion):
         return self.restore(denoise, z_x, len(volume), generator)
 
     def _condition(self, z: Tensor) -> Tensor:
-        """Return the condition (B, condition_channels * rows) of latents (B, L, rows, …)."""
-        if z.shape[2] != self.latent_rows:
+        """Return the condition (B, condition_channels * rows) of latents (B, L, rows, …); absent rows are 0."""
+        absent = self.latent_rows - z.shape[2]
+        if absent < 0:
             raise UserError(
                 f"conddiff.parameters.latent_rows: {self.latent_rows}, but the autoencoder gives latents of {z.shape[2]} rows "
                 f"for these images; set it to {z.shape[2]} and train again"
             )
-        return self.encoder(z)
+        return self.encoder(functional.pad(z, [0, 0] * (z.ndim - 3) + [0, absent]))
