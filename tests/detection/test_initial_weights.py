@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_refused_before_the_run(
         (0, {"method_options": {"ddpm": {"parameters": {"base_channels": 32}}}}, "base_channels is 16 there, and 32 here"),
         (0, {"method_options": {"ddpm": {"parameters": {"noise_kind": "gaussian"}}}}, "noise_kind is simplex there"),
         (0, {"pipelines": {"standard": {"spacing_mm": 4.0}}}, "spacing_mm is 5.0 there, and 4.0 here"),
-        (0, {"methods": ["pddpm"]}, "there is none of pddpm for FLAIR of phantom"),
+        (0, {"methods": ["pddpm"]}, "there is none of pddpm for FLAIR"),
         (1000, {}, "phantoms of the same seed, 1000"),
     ],
 )
