@@ -20,10 +20,9 @@ rule bank:
         options=lambda wildcards: anomalies.bank_options(PLAN, wildcards.pipeline),
         template=lambda wildcards: preprocessing.template_files(PLAN, wildcards.pipeline),
         masks=lambda wildcards: anomalies.lesion_masks(PLAN),
-        unregistered=lambda wildcards, input: f"--pack {input.pack}" if input.pack else "",
         code=fingerprint("madad.data.anomalies.bank"),
     shell:
-        f"{MADAD} bank {{params.unregistered}}"
+        f"{MADAD} bank --pack {{input.pack}}"
         " --shard {wildcards.shard} --shards {wildcards.shards} --out {output} --options {params.options:q} --log {log}"
 
 

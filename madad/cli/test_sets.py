@@ -11,7 +11,9 @@ from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
 def declare(commands: Commands) -> None:
     """Declare the commands of this stage."""
     banked = command(commands, bank, "options", "out", shard=INTEGER, shards=INTEGER)
-    banked.add_argument("--pack", type=Path, help="training images that are not registered to a template")
+    banked.add_argument(
+        "--pack", type=Path, nargs="*", default=[], help="training images, if they are not registered to a template"
+    )
     command(commands, implant, "options", "pack", "out", "table")
     command(commands, corrupt, "options", "pack", "intensity", "out", "table")
     command(commands, examples, "options", "pack", "out", banks=MANY)
@@ -21,7 +23,7 @@ def bank(arguments: Arguments) -> None:
     """Warp one shard of the bank of lesion maps."""
     from madad.data.anomalies.bank import build
 
-    build(arguments.out, arguments.shard, arguments.shards, arguments.options, arguments.pack)
+    build(arguments.out, arguments.shard, arguments.shards, arguments.options, *arguments.pack)
 
 
 def implant(arguments: Arguments) -> None:

@@ -72,9 +72,7 @@ class Columns(Section):
 class Cohort(Section):
     """One cohort: where its images come from, how its subjects are split, and how it is preprocessed."""
 
-    kind: str = Field(
-        description="file of madad/data/cohorts that reads or makes it: phantom, soop, bids, ixi, brats, atlas, mslub, wmh, msd"
-    )
+    kind: str = Field(description="what reads or makes it: phantom, soop, bids, ixi, brats, atlas, mslub, wmh, msd")
     root: Text = without_default("folder of the data set; not for phantom and soop (docs/data.md shows its layout)")
     download: bool = Field(False, description="download the data set to results/downloads instead of reading a root (kind ixi)")
     mirror: Text | None = Field(None, description="address of a folder with the same files as the data set's own site")

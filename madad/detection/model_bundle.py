@@ -27,7 +27,7 @@ from madad.engine.initial_weights import own_names
 from madad.engine.model_files import read_model, save_model
 from madad.methods import registry
 
-LARGEST_MB = 3.0
+LARGEST_MIB = 3.0
 USE = "weights to start a training from; research use only, no medical device, no diagnosis"
 
 
@@ -77,8 +77,8 @@ def _write(folder: Path, out: Path, licence: str) -> Path:
     with tempfile.TemporaryDirectory() as place:
         save_model(Path(place, "model.safetensors"), weights, {"fingerprint": run.record["fingerprint"]})
         model_archive.write(path, finite(about), Path(place, "model.safetensors"))
-    size = path.stat().st_size / 1e6
-    (warn if size > LARGEST_MB else say)(f"{path}: {size:.2f} MB, {run.record['steps']} steps on {data['name']}")
+    size = path.stat().st_size / 2**20
+    (warn if size > LARGEST_MIB else say)(f"{path}: {size:.2f} MiB, {run.record['steps']} steps on {data['name']}")
     return path
 
 

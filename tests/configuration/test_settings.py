@@ -39,7 +39,7 @@ def problems(**values: object) -> str:
 @pytest.mark.parametrize("preset", [path.stem for path in (ROOT / "presets").glob("*.yaml")])
 def test_every_preset_resolves(preset: str) -> None:
     config = configuration.resolve(changed(preset=preset))
-    assert config["cohorts"]["phantom"]["skull_strip"] == ("bet" if preset == "smoke" else "template")
+    assert config["cohorts"]["phantom"]["skull_strip"] == ("template" if preset == "paper" else "bet")
     assert {"random", "cddpm", "mddpm", "mad_ad", "conddiff"} <= set(config["methods"])
 
 
@@ -142,7 +142,7 @@ def test_resolving_leaves_the_input_alone() -> None:
         ({"cohorts": {"phantom": {"healty": 3}}}, "cohorts.phantom: unknown key 'healty', did you mean 'healthy'?"),
         ({"cohorts": {"phantom": {"pipeline": "x"}}}, "cohorts.phantom.pipeline: no pipeline is called 'x'"),
         ({"cohorts": {"phantom": {"dataset": "IXI"}}}, "cohorts.phantom.dataset: a phantom cohort is not IXI; leave it out"),
-        ({"cohorts": {"phantom": {"split": {"train": 0.9}}}}, "cohorts.phantom.split: the fractions add up to 1.33"),
+        ({"cohorts": {"phantom": {"split": {"train": 0.9}}}}, "cohorts.phantom.split: the fractions add up to 1.4"),
         ({"pipelines": {"standard": {"intensity": {"method": "nyull"}}}}, "'nyull' is not one of"),
         ({"method_options": {"ddpm": {"training": {"stepps": 1}}}}, "method_options.ddpm.training: unknown key 'stepps'"),
         (

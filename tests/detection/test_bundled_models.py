@@ -29,12 +29,12 @@ SCORES = {
 }
 TOLERANCE = 0.02
 PATIENTS = 12
-LARGEST_MB, LARGEST_TOGETHER_MB = 3.0, 30.0
+LARGEST_MIB, LARGEST_TOGETHER_MIB = 3.0, 30.0
 
 
 def test_models_are_there_and_small() -> None:
-    sizes = [path.stat().st_size / 1e6 for path in MODELS.values()]
-    assert sizes and max(sizes) <= LARGEST_MB and sum(sizes) <= LARGEST_TOGETHER_MB
+    sizes = [path.stat().st_size / 2**20 for path in MODELS.values()]
+    assert sizes and max(sizes) <= LARGEST_MIB and sum(sizes) <= LARGEST_TOGETHER_MIB
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

@@ -68,7 +68,7 @@ def test_code_of_parts_counts_and_that_of_lesions_where_they_are_learnt_from(mon
 def test_only_methods_that_learn_from_lesions_wait_for_the_bank() -> None:
     plan = planned(methods=["ddpm", "disyre"])
     assert methods.training_banks(plan, DDPM) == []
-    assert methods.training_banks(plan, {**DDPM, "method": "disyre"})[0] == "results/banks/standard/0-of-2.h5"
+    assert methods.training_banks(plan, {**DDPM, "method": "disyre"})[0] == "results/banks/standard/0-of-1.h5"
 
 
 def test_parts_come_from_the_run_of_the_same_seed() -> None:

@@ -65,7 +65,7 @@ def test_a_cohort_that_lacks_a_sequence_is_named(monkeypatch: pytest.MonkeyPatch
     cohorts = {
         name: {"kind": "phantom", "modalities": own} for name, own in {"phantom": ["T1w", "FLAIR"], "second": ["T1w"]}.items()
     }
-    plan = planned(cohorts=cohorts, test_on=["phantom", "second"], modalities=["T1w", "FLAIR"])
+    plan = planned(cohorts=cohorts, test_on=["phantom", "second"], modalities=["T1w", "FLAIR"], initial_weights="none")
     level, lines = startup.first_lines(plan)
     assert level == logging.WARNING
     assert lines.splitlines() == [
