@@ -26,6 +26,7 @@ SCORES = {
     "ddpm_soop_FLAIR": 0.2745,
     "mad_ad_soop_FLAIR": 0.1465,
     "mddpm_soop_FLAIR": 0.2477,
+    "pddpm_soop_FLAIR": 0.2483,
 }
 TOLERANCE = 0.02
 PATIENTS = 12
