@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
-from madad.configuration import cards
 from madad.configuration.schema import Options
 from madad.core.errors import UserError
 
@@ -42,6 +41,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
 
 def train(arguments: Arguments) -> None:
     """Train a method."""
+    from madad.configuration import cards
     from madad.engine.training import train as run_training
 
     options, parts = arguments.options, {}

@@ -25,11 +25,10 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator
 
 from madad.configuration.card_constraints import disagreements, fitting
 from madad.configuration.value_messages import explain
-from madad.core import plugins
+from madad.core import plugins, yaml_text
 from madad.core.errors import UserError, did_you_mean
 
 _PACKAGE = Path(__file__).parents[1]
@@ -210,7 +209,7 @@ def _load(name: str) -> dict:
 @cache
 def _read(path: Path) -> dict:
     try:
-        card = yaml.safe_load(path.read_text(encoding="utf-8"))
+        card = yaml_text.load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as YAML; {error}") from None
     if not isinstance(card, dict):
@@ -227,9 +226,9 @@ def _read(path: Path) -> dict:
     card["capabilities"] = {**dict.fromkeys(CAPABILITIES, False), **card["capabilities"]}
     card["training_data"] = {**SLICES, **card.get("training_data", {})}
     if card["capabilities"]["trains"]:
-        options = yaml.safe_load(OPTIONS.read_text())
+        options = yaml_text.load(OPTIONS.read_text())
         if card["training_data"]["pairs"]:
-            options |= yaml.safe_load(PAIR_OPTIONS.read_text())
+            options |= yaml_text.load(PAIR_OPTIONS.read_text())
         card["training"] = {key: schema | card["training"].get(key, {}) for key, schema in options.items()}
     return card
 
@@ -243,6 +242,8 @@ def _problems(name: str, section: str, properties: dict, values: object) -> list
     """Return the problems of one section, one line each."""
     if not isinstance(values, dict):
         return [f"{name}.{section}: {values!r} is not a mapping of keys to values"]
+    from jsonschema import Draft202012Validator  # most stages only read cards
+
     lines = [_unknown(name, section, key, properties) for key in values if key not in properties]
     schema = {"type": "object", "properties": properties}
     known = {key: value for key, value in values.items() if key in properties}

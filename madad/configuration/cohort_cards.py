@@ -21,8 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from madad.core import yaml_text
 from madad.core.errors import UserError, did_you_mean
 
 FOLDER = Path(__file__).parents[1] / "data" / "cohorts"
@@ -48,7 +47,7 @@ def card(kind: str) -> dict[str, Any]:
     path = FOLDER / f"{kind}.yaml"
     if not path.exists():
         return {}
-    facts = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    facts = yaml_text.load(path.read_text(encoding="utf-8")) or {}
     needed = ALWAYS if kind == "bids" or facts.get("made") else (*ALWAYS, *OF_A_DATA_SET)
     if missing := [key for key in needed if not facts.get(key)]:
         raise UserError(f"{path}: {', '.join(missing)} missing; madad/configuration/cohort_cards.py explains the keys of a card")

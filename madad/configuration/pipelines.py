@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import yaml
-
 from madad.configuration.schema import Options, merge, unknown
+from madad.core import yaml_text
 from madad.core.provenance import ROOT
 
 PRESETS = ROOT / "presets" / "pipelines"
@@ -34,7 +33,7 @@ def names() -> list[str]:
 
 def published(name: str) -> Options:
     """Return the options of a published chain."""
-    return yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
+    return yaml_text.load((PRESETS / f"{name}.yaml").read_text())
 
 
 def with_chains(pipelines: Options, wanted: Iterable[str | None]) -> Options:

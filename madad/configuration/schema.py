@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from madad.core.errors import did_you_mean
 from madad.core.provenance import ROOT
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 FOLDER = ROOT / "schemas"
 
@@ -47,6 +47,8 @@ def fill(value: Any, schema: Options) -> Any:
 
 def check(config: Options, schema: Options) -> Iterator[str]:
     """Yield one line for every violation of the schema, with key, value, what is allowed and the nearest known name."""
+    from jsonschema import Draft202012Validator  # takes a tenth of a second, and most stages check nothing
+
     for error in sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: [str(p) for p in e.path]):
         where = ".".join(str(part) for part in error.path) or "top level"
         if error.validator == "additionalProperties":

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from madad.configuration import (
     cards,
     cohort_cards,
@@ -27,7 +25,7 @@ from madad.configuration import (
 from madad.configuration.model import Config, Preset
 from madad.configuration.schema import Options, merge, unknown
 from madad.configuration.validation import OptionsError, validated
-from madad.core import plugins
+from madad.core import plugins, yaml_text
 from madad.core.errors import UserError
 from madad.core.provenance import ROOT
 
@@ -128,7 +126,7 @@ def _read_preset(name: str, above: tuple[str, ...] = ()) -> Options:
     if not path.exists():
         known = [file.stem for file in PRESETS.glob("*.yaml")]
         raise _refusal([unknown("preset", "preset", name, known)])
-    given = yaml.safe_load(path.read_text()) or {}
+    given = yaml_text.load(path.read_text()) or {}
     preset: Options = {}
     problems = _unknown_sizes(given)
     try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING
 
 from madad.core.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 
 def explain(error: ValidationError) -> str:

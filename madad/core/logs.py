@@ -9,9 +9,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 T = TypeVar("T")
 
 # A bar cannot move in a log file, which gets one line every so many seconds instead.
@@ -46,6 +43,10 @@ def progress(items: Iterable[T], description: str, total: int | None = None, sta
 
 
 def _bar(items: Iterable[T], description: str, total: int, start: int) -> Iterator[T]:
+    # the jobs of the workflow write into logs and need no bars
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 Shape3 = tuple[int, int, int]
 Vector3 = tuple[float, float, float]
 Box3 = tuple[slice, slice, slice]
+# Two affines describe the same grid when no element differs by more than this (mm).
+AFFINE_TOLERANCE_MM = 1e-3
 
 
 def shape3(sizes: Iterable[int]) -> Shape3:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TextIO
 
 import torch
 from torch import nn
@@ -28,9 +28,6 @@ WAIT_S = 5.0
 
 # Used instead of "auto" for a job that needs no GPU of its own.
 SHARED = "shared"
-
-Precision = Literal["32-true", "bf16-mixed"]
-PRECISIONS: dict[str, Precision] = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
 def pick(device: str = "auto") -> torch.device:
@@ -104,11 +101,11 @@ def lock_one(names: Sequence[str], folder: Path | None = None) -> Generator[int]
         time.sleep(WAIT_S)
 
 
-def precision(wanted: str, device: torch.device) -> Precision:
-    """Return Fabric's name of the number format for "auto", "32" or "bf16"."""
+def uses_bfloat16(wanted: str, device: torch.device) -> bool:
+    """Return whether a training computes in bfloat16 where it can, for the precision "auto", "32" or "bf16"."""
     if wanted == "auto":
-        wanted = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "32"
-    return PRECISIONS[wanted]
+        return device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return wanted == "bf16"
 
 
 def reset_peak_memory(device: torch.device) -> None:

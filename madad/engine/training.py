@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from lightning.fabric import Fabric
-from lightning.fabric.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
 from madad.core.errors import UserError
@@ -132,23 +130,15 @@ class Training:
     ) -> None:
         self.options, self.seed, self.device = options, seed, device
         self.data, self.validation, self.pairs = data, validation, pairs
-        self.fabric = Fabric(
-            accelerator=device.type,
-            devices=[device.index or 0] if device.type != "cpu" else 1,
-            precision=devices.precision(options["precision"], device),
-            plugins=LightningEnvironment(),  # one process, whatever scheduler started it
-        )
-        optimiser = OPTIMISERS[options["optimiser"]](
-            [weight for weight in method.parameters() if weight.requires_grad],
-            lr=options["learning_rate"],
-            weight_decay=options["weight_decay"],
-        )
+        self.half = devices.uses_bfloat16(options["precision"], device)
         self.method = devices.move(method, device).train()
+        self.weights = [weight for weight in method.parameters() if weight.requires_grad]
+        self.optimiser = OPTIMISERS[options["optimiser"]](
+            self.weights, lr=options["learning_rate"], weight_decay=options["weight_decay"]
+        )
         for part in _frozen(method):
             part.eval()
         self.average = averaged(method, options["ema_decay"]).eval()
-        self.model, self.optimiser = self.fabric.setup(method, optimiser)
-        self.model.mark_forward_method("training_loss")
         self.step, self.seconds, self.losses = 0, 0.0, []
         self.start = 0.0
         self.history: list[dict] = []
@@ -195,20 +185,22 @@ class Training:
         batch = self.data.draw(self.options["batch_size"], self.device, self.seed, "slices", self.step)
         batch = self._with_lesions(batch, self.seed, "pairs", self.step)
         torch.manual_seed(seed_from(self.seed, "layers", self.step))  # dropout has no generator of its own
-        with self.fabric.autocast():
-            loss = self.model.training_loss(batch, torch_generator(self.seed, "loss", self.step))["loss"]
+        loss = self._loss(self.method, batch, torch_generator(self.seed, "loss", self.step))
         value = loss.item()
         check_loss(value, "loss", self.step, self.options)
         self.start = self.start or max(abs(value), LEAST)
         self.losses.append(value)
-        self.fabric.backward(loss)
+        loss.backward()
         if self.options["gradient_clip"] > 0:
-            self.fabric.clip_gradients(
-                self.model, self.optimiser, max_norm=self.options["gradient_clip"], error_if_nonfinite=False
-            )
+            nn.utils.clip_grad_norm_(self.weights, self.options["gradient_clip"])
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.average.update_parameters(self.method)
+
+    def _loss(self, method: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the loss of a batch, in mixed precision where the options and the device ask for it."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            return cast(Trainable, method).training_loss(batch, generator)["loss"]
 
     def _with_lesions(self, batch: Batch, *coordinates: int | str) -> Batch:
         """Return the batch, with synthetic lesions drawn from the coordinates if the method learns from pairs."""
@@ -246,11 +238,10 @@ class Training:
         if not len(self.validation):
             return math.nan
         rows = self.validation.spread(VALIDATION_IMAGES)
-        average, total = cast(Trainable, self.average.module), 0.0  # a copy of the method
+        total = 0.0
         for number, part in enumerate(rows.split(self.options["batch_size"])):
             batch = self._with_lesions(self.validation.batch(part, self.device), "validation pairs", number)
-            with self.fabric.autocast():
-                loss = average.training_loss(batch, torch_generator("validation", number))["loss"]
+            loss = self._loss(self.average.module, batch, torch_generator("validation", number))  # of a copy of the method
             total += loss.item() * len(part)
         return total / len(rows)
 

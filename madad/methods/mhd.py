@@ -14,12 +14,11 @@ Deviations from the paper: see `deviations` in the card.
 from __future__ import annotations
 
 import torch
-from monai.networks.layers.simplelayers import separable_filtering
 from torch import Tensor, nn
 
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch, Method
-from madad.models.diffusion.smoothing import gaussian_blur
+from madad.models.diffusion.smoothing import gaussian_blur, separable_filter
 
 SIGMA = 1.0  # voxels, of the window of SSIM and of the smoothed weight
 RADIUS = 4  # voxels, where both end: int(3.5 SIGMA + 0.5)
@@ -107,7 +106,7 @@ def to_unit_range(volume: Tensor) -> Tensor:
 def smoothed(volume: Tensor) -> Tensor:
     """Blur a volume (S, H, W) by a Gaussian of sigma 1 voxel, reflected at the border; every side is longer than 4 voxels."""
     kernel = torch.exp(-((torch.arange(-RADIUS, RADIUS + 1, dtype=volume.dtype) / SIGMA) ** 2) / 2)
-    return separable_filtering(volume[None, None], [kernel / kernel.sum()] * volume.ndim, mode="reflect")[0, 0]
+    return separable_filter(volume, kernel / kernel.sum(), range(volume.ndim))
 
 
 def dissimilarity(reconstruction: Tensor, x: Tensor) -> Tensor:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from madad.configuration import disk_forecast, experiments, initial_weights, sequences, settings
 from madad.configuration.schema import Options, merge
+from madad.core import yaml_text
 from madad.core.errors import UserError
 from madad.core.provenance import ROOT
 from madad.data.cohorts.finding import understanding
@@ -46,7 +45,7 @@ def plan(raw: Options, folder: str, module: bool = False, results: str = "result
     if module:
         if not Path(folder).samefile(ROOT):
             raise UserError(f"{folder}: Python has loaded the madad of {ROOT} already; one workflow can use one copy of madad")
-        raw = merge(yaml.safe_load(Path(folder, "config.yaml").read_text()), raw)
+        raw = merge(yaml_text.load(Path(folder, "config.yaml").read_text()), raw)
     root = str(results).removesuffix("results")
     asked = settings.resolve(raw)
     config = divisions.adopt(asked, raw, root)

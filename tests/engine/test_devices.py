@@ -29,9 +29,9 @@ def test_device_that_is_not_there(device: str) -> None:
         devices.pick(device)
 
 
-@pytest.mark.parametrize(("wanted", "given"), [("auto", "32-true"), ("32", "32-true"), ("bf16", "bf16-mixed")])
-def test_precision_on_a_cpu(wanted: str, given: str) -> None:
-    assert devices.precision(wanted, torch.device("cpu")) == given
+@pytest.mark.parametrize(("wanted", "given"), [("auto", False), ("32", False), ("bf16", True)])
+def test_precision_on_a_cpu(wanted: str, given: bool) -> None:
+    assert devices.uses_bfloat16(wanted, torch.device("cpu")) == given
 
 
 def test_jobs_without_a_gpu_of_their_own_take_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:

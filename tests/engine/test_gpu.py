@@ -127,8 +127,7 @@ def test_gpu_and_cpu_see_the_same_noise_and_agree(run: Path) -> None:
 
 
 def test_auto_precision_is_bfloat16() -> None:
-    expected = "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    assert devices.precision("auto", torch.device("cuda")) == expected
+    assert devices.uses_bfloat16("auto", torch.device("cuda")) == torch.cuda.is_bf16_supported()
 
 
 def test_data_live_on_the_device(folder: Path) -> None:

@@ -7,8 +7,6 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jsonschema import Draft202012Validator
-
 from madad.core.errors import UserError
 from madad.core.provenance import ROOT, complete
 
@@ -85,6 +83,8 @@ def check_manifest(path: str | Path, rows: Sequence[Row]) -> None:
     Raises:
         UserError: there are problems; the message has one line per problem.
     """
+    from jsonschema import Draft202012Validator  # other stages read tables that are no manifests
+
     validator = Draft202012Validator(json.loads(SCHEMA.read_text()))
     problems = []
     for number, row in enumerate(rows, start=2):

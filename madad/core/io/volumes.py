@@ -16,11 +16,10 @@ from madad.core.errors import SubjectError
 from madad.core.io.freesurfer import read_any_header
 from madad.core.io.headers import Header, check_rest
 from madad.core.provenance import complete
-from madad.core.shapes import Vector3, vector3
+from madad.core.shapes import AFFINE_TOLERANCE_MM, Vector3, vector3
 
-# Two affines describe the same grid when no element differs by more than this (mm) …
-AFFINE_TOLERANCE_MM = 1e-3
-# … or when no corner is displaced by more than this share of a voxel, as after a tool has rounded a quaternion.
+# Two affines also describe the same grid when no corner is displaced by more than this share of a voxel, as after a tool has
+# rounded a quaternion.
 CORNER_TOLERANCE = 0.02
 # An image in which a smaller share of the voxels differs from the background shows no head.
 SMALLEST_FOREGROUND = 1e-3

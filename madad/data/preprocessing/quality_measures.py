@@ -7,7 +7,7 @@ import numpy as np
 from madad.core.io.manifest import Row
 from madad.core.io.volumes import Volume
 from madad.data.preprocessing.quality_columns import PERCENTILES
-from madad.data.preprocessing.steps.registration import normalised_mutual_information
+from madad.data.preprocessing.steps.mutual_information import normalised_mutual_information
 from madad.data.template import Template
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from madad.core.errors import UserError
 from madad.core.intensity_scale import seen
 from madad.core.io.hdf5 import Maps, Pack
-from madad.core.io.volumes import AFFINE_TOLERANCE_MM
 from madad.core.logs import say
 from madad.core.score_levels import joined
+from madad.core.shapes import AFFINE_TOLERANCE_MM
 from madad.evaluation.metrics.ordinal_scores import ScoreCode
 from madad.evaluation.results.long_table import SampleIdentity
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special  # and not stats, whose import takes longer than most tables
 
 CONFIDENCE = 0.95
 # No interval over fewer subjects, and no test: the smallest two-sided p-value of Wilcoxon's test is 2 / 2**n.
@@ -31,13 +31,13 @@ class Uncertainty:
     @property
     def reach(self) -> float:
         """Half the width of the 95 % interval of t."""
-        return 0.0 if self.error == 0 else float(stats.t.ppf((1 + CONFIDENCE) / 2, self.freedom)) * self.error
+        return 0.0 if self.error == 0 else float(special.stdtrit(self.freedom, (1 + CONFIDENCE) / 2)) * self.error
 
     def p_value(self, mean: float) -> float:
         """Return the two-sided p-value of a mean of zero; 1 for a mean of zero without error."""
         if self.error == 0:
             return 1.0 if mean == 0 else 0.0
-        return float(2 * stats.t.sf(abs(mean) / self.error, self.freedom))
+        return float(2 * special.stdtr(self.freedom, -abs(mean) / self.error))
 
     @property
     def detectable(self) -> float:
@@ -79,9 +79,11 @@ def combined(parts: Iterable[tuple[float, float]]) -> Uncertainty:
 
 @lru_cache(maxsize=4096)
 def _detectable_in_errors(freedom: float) -> float:
-    limit = stats.t.ppf((1 + CONFIDENCE) / 2, freedom)
+    from scipy import optimize
+
+    limit = special.stdtrit(freedom, (1 + CONFIDENCE) / 2)
     # the noncentral t distribution as a mean over its estimated errors: that of scipy is NaN for large shifts
-    errors = limit * np.sqrt(stats.chi2.ppf((np.arange(_POINTS) + 0.5) / _POINTS, freedom) / freedom)
+    errors = limit * np.sqrt(2 * special.gammaincinv(freedom / 2, (np.arange(_POINTS) + 0.5) / _POINTS) / freedom)
 
     def missing(shift: float) -> float:
         return float((special.ndtr(shift - errors) + special.ndtr(-shift - errors)).mean()) - POWER

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from madad.configuration import cards, schema
 from madad.configuration.schema import Options
+from madad.core import yaml_text
 from madad.core.errors import UserError
 from madad.core.provenance import content_hash, file_hash
 from madad.evaluation.results.measures import by_key
@@ -44,7 +43,7 @@ def load() -> list[Options]:
     Raises:
         UserError: every problem of every file, one line each.
     """
-    papers = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in files()}
+    papers = {path: yaml_text.load(path.read_text(encoding="utf-8")) for path in files()}
     wrong = [f"{path}: {problem}" for path, paper in papers.items() for problem in problems(paper)]
     wrong = wrong or list(orphans(list(papers.values())))
     if wrong:

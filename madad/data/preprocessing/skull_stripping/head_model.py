@@ -17,7 +17,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from madad.core.io.volumes import Volume
-from madad.data.preprocessing.steps import ants_images, bias_field, morphology, orientation, registration
+from madad.data.preprocessing.steps import ants_images, bias_field, morphology, mutual_information, orientation, registration
 from madad.data.template import native_template
 
 # Outer edge of each rim (mm from the brain) and its T1w brightness relative to white matter.
@@ -124,7 +124,7 @@ def search(head: Volume) -> np.ndarray:
         index[outside] = 0
         found = np.where(outside, 0, image[tuple(index.T)])
         joint = np.bincount(levels * BINS + found, minlength=BINS * BINS).reshape(BINS, BINS)
-        return registration.mutual_information_of(joint)
+        return mutual_information.mutual_information_of(joint)
 
     placements = itertools.product(SIZES, PITCHES, SHIFTS_BACK, SHIFTS_UP)
     return max((_placement(model.centre, guess, *placement) for placement in placements), key=score)

@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from madad.core.errors import SubjectError
 from madad.core.io.volumes import Volume
-from madad.data.preprocessing.steps import ants_images, bias_field, registration
+from madad.data.preprocessing.steps import ants_images, bias_field, mutual_information, registration
 
 # Distance from the brain (mm) up to which images are compared: the head helps, but jaw, eyes and neck move independently.
 RIM_MM = 8.0
@@ -86,7 +86,7 @@ def similarity(reference: Volume, brain: np.ndarray, image: Volume, matrix: np.n
         return 1.0
     steps = registration.index_map(image, matrix, reference)
     carried = ndimage.affine_transform(image.array, *steps, reference.array.shape, order=1, mode="nearest")
-    return registration.normalised_mutual_information(reference.array, carried, inside)
+    return mutual_information.normalised_mutual_information(reference.array, carried, inside)
 
 
 def _starts(reference: Volume, brain: np.ndarray, image: Volume) -> Iterator[np.ndarray]:

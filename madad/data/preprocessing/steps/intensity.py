@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from skimage import exposure
 
 from madad.core.errors import SubjectError, UserError
 from madad.core.intensity_scale import HIGHEST, LOWEST
@@ -123,6 +122,8 @@ def _zscore(model: Model, values: np.ndarray) -> np.ndarray:
 
 def _equalisation(model: Model, values: np.ndarray) -> np.ndarray:
     """Map every value to the part of the brain that is darker (Meissen et al. 2021, doi:10.1007/978-3-031-08999-2_5)."""
+    from skimage import exposure  # slow to import
+
     return exposure.equalize_hist(values, nbins=EQUALISATION_BINS)
 
 
