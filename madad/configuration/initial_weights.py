@@ -21,6 +21,7 @@ from madad.configuration.schema import Options, unknown
 from madad.core.errors import UserError, did_you_mean
 from madad.core.io import model_archive
 
+SCRATCH = "scratch"
 NONE, BUNDLED, OTHERS = "none", "bundled", "others"
 FOLDER = Path(__file__).parents[1] / "bundled_models"
 # Options of a cohort that decide which of its subjects are trained on.
@@ -230,8 +231,10 @@ def record(chosen: dict[str, str], about: Options) -> dict[str, Any]:
     }
 
 
-def in_words(record: dict[str, Any]) -> str:
+def in_words(record: dict[str, Any] | None) -> str:
     """Return what a training started from, by its record: `bundled weights mddpm.zip (2026-11-30, 3000 steps on soop)`."""
+    if not record:
+        return SCRATCH
     kind = "bundled weights" if record["source"] == BUNDLED else "weights of"
     facts = [record["date"], f"{record['steps']} steps on {record['trained_on']['name']}", f"code {record['commit'][:7]}"]
     return f"{kind} {record['file']} ({', '.join(fact for fact in facts if fact)})"

@@ -21,10 +21,11 @@ from madad.core.errors import UserError
 from madad.core.io import model_archive
 from madad.core.logs import say, warn
 from madad.core.provenance import environment
+from madad.detection import bundle_check
 from madad.detection.finished_training import Run, finite, kept_parts, of_method, open_run, options_of
 from madad.detection.model_export import WEIGHTS, metrics
 from madad.engine.initial_weights import own_names
-from madad.engine.model_files import read_model, save_model
+from madad.engine.model_files import load_weights, read_model, save_model
 from madad.methods import registry
 
 LARGEST_MIB = 3.0
@@ -68,6 +69,7 @@ def _write(folder: Path, out: Path, licence: str) -> Path:
         "weights": {**{key: run.record[key] for key in WEIGHTS}, "parts": kept_parts(run), "precision": "float16"},
         "initial_weights": run.record.get("initial_weights"),
         "made": _made(run),
+        "check": _check(run, options, stored, weights),
         "date": _date(folder / "train.json"),
         "code": {**run.record["environment"], "exported by": environment()},
         "licence": licence or data["licence"],
@@ -85,6 +87,13 @@ def _write(folder: Path, out: Path, licence: str) -> Path:
 def _own(stored: dict[str, Tensor], options: dict[str, Any]) -> dict[str, Tensor]:
     """Return the weights of a method without those of its trained parts."""
     return {name: stored[name] for name in own_names(registry.assemble(options, 0))}
+
+
+def _check(run: Run, options: dict[str, Any], stored: dict[str, Tensor], weights: dict[str, Tensor]) -> dict[str, float]:
+    """Return the loss on made images of the weights as they are bundled, with the parts of the run."""
+    method = registry.assemble(options, 0)
+    load_weights(method, {**stored, **{name: value.to(stored[name].dtype) for name, value in weights.items()}})
+    return {"loss": bundle_check.loss(method, bundle_check.image_sides(options, run.record["image_shape"]))}
 
 
 def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from madad.configuration import initial_weights
 from madad.core.errors import UserError
 from madad.core.provenance import complete
 from madad.evaluation.results.long_table import COLUMNS, IDENTITY
@@ -73,9 +74,15 @@ def _block(key: Any) -> Block:
 
 
 def read_trainings(paths: Iterable[Path]) -> pd.DataFrame:
-    """Return what every training reports, one row per run; columns differ with the method and may be missing."""
+    """Return what every training reports, one row per run; columns differ with the method and may be missing.
+
+    `started_from` says in words which weights a training began with.
+    """
     rows = [json.loads(Path(path).read_text()) for path in paths]
     flat = [{key: value for key, value in row.items() if not isinstance(value, dict | list)} for row in rows]
+    for own, row in zip(flat, rows, strict=True):
+        if row.get("steps") is not None and (row["steps"] or row.get("initial_weights")):
+            own["started_from"] = initial_weights.in_words(row.get("initial_weights"))
     identities = [{key: str(row["identity"][key]) for key in ("cohort", "modality", "method", "seed")} for row in rows]
     merged = [{**own, **identity} for own, identity in zip(flat, identities, strict=True)]
     return pd.DataFrame(merged) if merged else pd.DataFrame(columns=pd.Index(["cohort", "modality", "method", "seed"]))

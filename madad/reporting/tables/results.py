@@ -29,9 +29,18 @@ from madad.evaluation.results.protocol_table import (
 from madad.evaluation.results.protocol_table import PUBLISHED as PUBLISHED_PROTOCOL
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import frames, table_writer
-from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number, plain
+from madad.reporting.layout.table_writer import Cell, Column, Table, interval, number
 from madad.reporting.tables.ceilings import CEILING_NOTE, ceiling_lines
-from madad.reporting.tables.notes import ORACLE_NOTE, SUMMARY_NOTE, absent_notes, empty_note, head, missing_notes, summary_notes
+from madad.reporting.tables.notes import (
+    ORACLE_NOTE,
+    SUMMARY_NOTE,
+    absent_notes,
+    empty_note,
+    head,
+    missing_notes,
+    summary_notes,
+)
+from madad.reporting.tables.trainings import mean, of_block, parameters, start_notes, told
 
 Row = Callable[[str, pd.DataFrame], list[Cell]]
 MAIN = AUPRC @ PER_SUBJECT
@@ -101,9 +110,9 @@ def write_headline(
             Cell(tracks.get(method, table_writer.NOTHING)),
             *(measured(own, measure) for measure in HEADLINE),
         ]
-        return [*shown, _parameters(_of_block(trained, method, own)), seeds, spread]
+        return [*shown, parameters(of_block(trained, method, own)), seeds, spread]
 
-    notes = summary_notes(lines, HEADLINE, ORACLE_NOTE, empty_note(empty))
+    notes = summary_notes(lines, HEADLINE, ORACLE_NOTE, empty_note(empty), *start_notes(trained))
     table = by_block(
         "Headline: every method on every test set", columns, lines, row, notes, bases, ceiling_lines(ceilings, HEADLINE)
     )
@@ -176,21 +185,19 @@ def write_cost(
         Column("Parameters", "weights of the networks"),
         Column("Training (min)", TRAINING_NOTE),
         Column("Device", "where it was trained", number=False),
+        Column("Started from", "weights before the first step", number=False),
     ]
 
     def row(method: str, own: pd.DataFrame) -> list[Cell]:
-        runs = _of_block(trained, method, own)
-        parts = [_mean(_of_block(trained, part, own), "seconds") for part in all_parts.get(method, ())]
-        minutes = (_mean(runs, "seconds") + sum(parts)) / 60
-        device = (
-            ", ".join(sorted(set(runs["device_name"].dropna().astype(str)))) if "device_name" in runs else table_writer.NOTHING
-        )
+        runs = of_block(trained, method, own)
+        parts = [mean(of_block(trained, part, own), "seconds") for part in all_parts.get(method, ())]
+        minutes = (mean(runs, "seconds") + sum(parts)) / 60
         return [
             named(method, bases),
             *(measured(own, measure) for measure in COST),
-            _parameters(runs),
+            parameters(runs),
             number(minutes),
-            Cell(device),
+            *(Cell(told(runs, key)) for key in ("device_name", "started_from")),
         ]
 
     notes = ["Times depend on the machine and on what else it did; compare within one run.", SUMMARY_NOTE]
@@ -258,27 +265,6 @@ def _seeds(own: pd.DataFrame) -> tuple[Cell, Cell]:
         return number(math.nan), number(math.nan)
     seeds = int(own.loc[MAIN.key, "seeds"])
     return Cell(str(seeds), seeds), number(own.loc[MAIN.key, "seed_sd"])
-
-
-def _of_block(trained: pd.DataFrame, method: str, own: pd.DataFrame) -> pd.DataFrame:
-    """Return the trainings behind a method's row: of its block's cohort and modality."""
-    if trained.empty:
-        return trained
-    chosen = trained["method"] == method
-    for key in ("cohort", "modality"):
-        chosen &= trained[key] == own.iloc[0][key]
-    return trained[chosen]
-
-
-def _parameters(runs: pd.DataFrame) -> Cell:
-    count = _mean(runs, "parameter_count")
-    if not math.isfinite(count):
-        return number(math.nan)
-    return Cell(f"{plain(count / 1e6)} M" if count >= 1e4 else f"{count:.0f}", count)
-
-
-def _mean(runs: pd.DataFrame, column: str) -> float:
-    return float(pd.to_numeric(runs[column], errors="coerce").mean()) if column in runs and len(runs) else math.nan
 
 
 def named(method: str, bases: Mapping[str, str]) -> Cell:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -53,6 +54,33 @@ def test_variant_names_its_base_and_has_a_track_of_its_own(toy, tmp_path) -> Non
 
 def test_method_without_a_card_is_still_shown(toy, tmp_path) -> None:
     assert headline(toy, tmp_path, bases={"ddpm": "made_elsewhere"}, tracks={})[0]["Track"] == "–"
+
+
+def started(toy, folder: Path) -> list[Path]:
+    """The records of the trainings, in which ddpm starts from a bundled model."""
+    start = {"source": "bundled", "file": "ddpm_soop_FLAIR.zip", "date": "2026-11-30", "steps": 1600, "commit": "c0ffee0123"}
+    files = []
+    for number, path in enumerate(toy.trainings):
+        record = json.loads(path.read_text())
+        if record["identity"]["method"] == "ddpm":
+            record |= {"steps": 60, "initial_weights": {**start, "trained_on": {"name": "soop"}}}
+        files.append(folder / f"train{number}.json")
+        files[-1].write_text(json.dumps(record))
+    return files
+
+
+def test_tables_say_what_trainings_started_from(toy, tmp_path) -> None:
+    headline(toy, tmp_path, trainings=started(toy, tmp_path))
+    words = "bundled weights ddpm_soop_FLAIR.zip (2026-11-30, 1600 steps on soop, code c0ffee0)"
+    assert f"Weights before the first step: ddpm from {words}." in (tmp_path / "table.html").read_text()
+    write_cost(toy.summary, started(toy, tmp_path), toy.bases, {}, **paths(tmp_path))
+    rows = csv.DictReader((tmp_path / "table.csv").open())
+    assert {row["Method"]: row["Started from"] for row in rows} == {"ddpm": words, "intensity": "–"}
+
+
+def test_without_initial_weights_tables_say_nothing_of_them(toy, tmp_path) -> None:
+    headline(toy, tmp_path)
+    assert "Weights before the first step" not in (tmp_path / "table.html").read_text()
 
 
 def test_number_of_parameters_is_readable(toy, tmp_path) -> None:
