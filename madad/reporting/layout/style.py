@@ -14,6 +14,7 @@ matplotlib.use("Agg")  # before pyplot: there is no display on a cluster
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 from matplotlib.lines import Line2D
 
 from madad.configuration import cards
@@ -35,49 +36,34 @@ DASHES = ("solid", (0, (4, 1.2)), (0, (1.2, 1)), (0, (5, 1.2, 1.2, 1.2)))
 FLOOR_COLOURS = ("#5b5b5b", "#9a9a9a", "#bdbdbd")
 HEALTHY, LESION = PALETTE[0], PALETTE[1]
 GREY = "#6e6e6e"
-INK = ".15"  # letters and axes: nearly black
 LIMITS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)  # where an axis of shares may end
 PAGE = 9.0  # inches; wider figures would be shrunk until their letters cannot be read
 
-# The ticks, widths and greys of seaborn's style "ticks" in its context "paper", without the second that its import takes.
-LOOK: Style = {
-    "figure.dpi": DPI,
-    "figure.constrained_layout.use": True,
-    "font.size": 9,
-    "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif"],
-    "text.color": INK,
-    "axes.titlesize": 10,
-    "axes.labelsize": 9,
-    "legend.fontsize": 8.5,
-    "legend.title_fontsize": 9.6,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.prop_cycle": plt.cycler(color=PALETTE),
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 1.0,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.7,
-    "legend.frameon": False,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 4.8,
-    "lines.solid_capstyle": "round",
-    "patch.edgecolor": "w",
-    "patch.force_edgecolor": True,
-    "patch.linewidth": 0.8,
-    **{f"{axis}tick.color": INK for axis in "xy"},
-    **{f"{axis}tick.major.{key}": value for axis in "xy" for key, value in {"size": 4.8, "width": 1.0}.items()},
-    **{f"{axis}tick.minor.{key}": value for axis in "xy" for key, value in {"size": 3.2, "width": 0.8}.items()},
-    "svg.hashsalt": "madad",
-    "pdf.fonttype": 42,
-}
-for key, value in LOOK.items():
-    matplotlib.rcParams[key] = value  # ty: ignore[invalid-assignment]  # its stubs list every key
+sns.set_theme(
+    context="paper",
+    style="ticks",
+    palette=PALETTE,
+    rc={
+        "figure.dpi": DPI,
+        "figure.constrained_layout.use": True,
+        "font.size": 9,
+        "axes.titlesize": 10,
+        "axes.labelsize": 9,
+        "legend.fontsize": 8.5,
+        "xtick.labelsize": 8.5,
+        "ytick.labelsize": 8.5,
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": "#e6e6e6",
+        "grid.linewidth": 0.7,
+        "legend.frameon": False,
+        "svg.hashsalt": "madad",
+        "pdf.fonttype": 42,
+    },
+)
 
 _NO_DATES = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
