@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from madad.configuration import sequences, settings
 from madad.configuration.pipelines import UNREGISTERED
-from madad.core.provenance import content_hash
+from madad.core.provenance import ROOT, content_hash, file_hash
 from madad.reporting.deliverables.registry import DELIVERABLES
 from madad.reporting.deliverables.row import Deliverable, Output
 from madad.reporting.reproduction import papers
@@ -145,6 +146,13 @@ def _reference_tables(plan: Plan, modality: str) -> list[str]:
     return plan.available(preprocessing.reference_tables(plan, _used_pipeline(plan), modality))
 
 
+def _shown(plan: Plan) -> list[str]:
+    """Return the files of the report but the galleries of single methods, whose number grows with that of the methods."""
+    rows = [row for row in DELIVERABLES if row.section and row.each != "method on a test set"]
+    marked = [replace(row, outputs=tuple(file for file in row.outputs if file.labels)) for row in rows]
+    return [path for row in marked for path in targets_of(plan, row)]
+
+
 def _used_pipeline(plan: Plan) -> str:
     """Return the name of the pipeline that every cohort in use shares, so that their numbers can be compared."""
     return plan.pipeline_of(plan.cohorts[0])
@@ -196,6 +204,9 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
         {"results/samples/{testset}/{modality}.tsv".format(**run) for run in plan.all_evaluations}
     ),
     "samples": _path("results/tables/samples.csv"),
+    "shown": lambda plan, _: _shown(plan),
+    "story": _path("results/report/story.json"),
+    "story_fragment": _path("results/landing/story.html"),
     "summary": _path("results/tables/summary.csv"),
     "test_pack": _path("results/packs/{testset}/{modality}/test.h5"),
     "train_pack": _path("results/packs/{cohort}/{modality}/train.h5"),
@@ -203,6 +214,7 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
     "trainings": lambda plan, _: paths.train_json(plan.runs),
     "all_trainings": lambda plan, _: paths.train_json(plan.trainings),
     "used_packs": lambda plan, _: _used_packs(plan),
+    "volumes": lambda plan, _: sorted({paths.volumes(run) for run in plan.evaluations}),
 }
 
 
@@ -223,6 +235,7 @@ OPTIONS: dict[str, Callable[[Plan, Wildcards], Any]] = {
     "quality_lists": lambda plan, _: {key: plan.config["quality"][key] for key in ("exclude", "keep")},
     "resamples": lambda plan, _: plan.config["evaluation"]["bootstrap"],
     "run_facts": lambda plan, _: run_facts.run_facts(plan),
+    "scoring": lambda plan, _: {key: plan.config["evaluation"][key] for key in ("erosion", "median", "min_component")},
     "settings": lambda plan, _: run_facts.parameters(plan),
     "testset": lambda _, wildcards: wildcards["testset"],
     "tracks": lambda plan, _: plan.tracks,
@@ -238,6 +251,7 @@ def _hash_of_cards(plan: Plan) -> str:
 
 # What is read by a function itself, and not handed to it.
 WATCHED: dict[str, Callable[[Plan], str]] = {
+    "captions": lambda plan: content_hash(sorted(map(file_hash, (ROOT / "report").glob("*.rst")))),
     "cards": lambda plan: _hash_of_cards(plan),
     "papers": lambda plan: papers.digest(),
 }

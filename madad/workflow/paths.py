@@ -70,6 +70,11 @@ def ceilings(evaluations: Iterable[Run]) -> list[str]:
     return list(dict.fromkeys("results/ceilings/{cohort}/{modality}/{testset}.tsv".format(**run) for run in evaluations))
 
 
+def volumes(evaluation: Run) -> str:
+    """Return what the viewer shows of the test set of an evaluation."""
+    return "results/report/volumes/{cohort}_{modality}_{testset}.json".format(**evaluation)
+
+
 def mean_maps(evaluations: Iterable[Run]) -> list[str]:
     """Return the mean maps of every evaluation."""
     return of_runs("eval/{testset}/mean_maps.npz", evaluations)

@@ -15,17 +15,6 @@ TABLES = (
         section="1 Headline",
     ),
     Deliverable(
-        "story",
-        "What the report opens with: who leads, how certain that is, and what to distrust.",
-        "madad.reporting.story.story:write_story",
-        inputs=(
-            *("summary", "comparisons", "metrics", "ceilings", "leakage_table"),
-            *("all_trainings", "judged", "excluded"),
-        ),
-        options=("run_facts", "tracks", "trained"),
-        outputs=(Output("out", "results/report/story.json"), Output("fragment", "results/landing/story.html")),
-    ),
-    Deliverable(
         "thresholds",
         "Dice under every way of choosing the threshold.",
         "madad.reporting.tables.results:write_thresholds",

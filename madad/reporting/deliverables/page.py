@@ -1,0 +1,36 @@
+"""The report as one page, and what it shows beside tables and figures."""
+
+from __future__ import annotations
+
+from madad.reporting.deliverables.row import Deliverable, Output, data
+
+PAGE = (
+    Deliverable(
+        "story",
+        "What the report opens with: who leads, how certain that is, and what to distrust.",
+        "madad.reporting.story.story:write_story",
+        inputs=(
+            *("summary", "comparisons", "metrics", "ceilings", "leakage_table"),
+            *("all_trainings", "judged", "excluded"),
+        ),
+        options=("run_facts", "tracks", "trained"),
+        outputs=(Output("out", "results/report/story.json"), Output("fragment", "results/landing/story.html")),
+    ),
+    Deliverable(
+        "volumes",
+        "The cases of the galleries with the maps of every method, for the viewer.",
+        "madad.reporting.viewer.volumes:write_volumes",
+        inputs=("method_maps", "method_tables", "packs"),
+        options=("scoring",),
+        outputs=data("results/report/volumes/{cohort}_{modality}_{testset}.json"),
+        each="test set",
+    ),
+    Deliverable(
+        "page",
+        "The report as one page that opens offline, with a viewer of volumes.",
+        "madad.reporting.page.index:write_index",
+        inputs=("story", "story_fragment", "shown", "volumes"),
+        watched=("captions",),
+        outputs=data("results/report/index.html"),
+    ),
+)
