@@ -74,7 +74,7 @@ def of_trainings(trainings: pd.DataFrame, trained: Mapping[str, bool]) -> list[D
         )
     if own.groupby(["cohort", "modality", "method"])["seed"].nunique().max() == 1:
         text = "one training run per method: how far another seed would move the numbers is unknown, and nothing is set in bold."
-        found.append(Doubt("One seed", f"{text} Set `seeds: [0, 1, 2]`.", "doubtful"))
+        found.append(Doubt("One seed", f"{text} Set seeds: [0, 1, 2] in the configuration.", "doubtful"))
     return found
 
 

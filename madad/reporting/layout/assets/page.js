@@ -1,14 +1,12 @@
 // The page: the viewer is made when it comes into sight or is asked for; names of methods in tables open it.
 "use strict";
 
-const data = document.getElementById("volumes");
+const stored = document.getElementById("volumes");
+const { sets, colours } = stored ? JSON.parse(stored.textContent) : { sets: [], colours: [] };
 let viewer = null;
 
 function look() {
-  if (!viewer) {
-    const { sets, colours } = JSON.parse(data.textContent);
-    viewer = new Viewer(document.querySelector(".viewer"), sets, colours);
-  }
+  if (!viewer) viewer = new Viewer(document.querySelector(".viewer"), sets, colours);
   return viewer;
 }
 
@@ -32,8 +30,7 @@ function link(body, set, names) {
   }
 }
 
-if (data) {
-  const { sets } = JSON.parse(data.textContent);
+if (stored) {
   for (const heading of document.querySelectorAll("figure tbody.heading")) {
     const text = heading.textContent.trim();
     const set = sets.findIndex((one) => text === one.title || text.startsWith(`${one.title} (`));

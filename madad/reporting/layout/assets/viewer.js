@@ -34,7 +34,7 @@ class Viewer {
       const move = (event) => { if (event.buttons || event.type === "click") this.point(canvas, plane, event); };
       canvas.onclick = move;
       canvas.onpointermove = move;
-      canvas.onwheel = (event) => { event.preventDefault(); this.move(plane, event.deltaY > 0 ? 1 : -1); };
+      canvas.onwheel = (event) => this.wheel(plane, event);
     });
     pane.side = side;
   }
@@ -215,6 +215,13 @@ class Viewer {
 
   place(axis, value) {
     this.at[axis] = Math.max(0, Math.min(this.case.shape[axis] - 1, value));
+  }
+
+  // Slices once the viewer was clicked; until then, and where there is one slice, the wheel scrolls the page.
+  wheel(plane, event) {
+    if (!this.root.contains(document.activeElement) || this.case.shape[plane] === 1) return;
+    event.preventDefault();
+    this.move(plane, event.deltaY > 0 ? 1 : -1);
   }
 
   // Step through slices of a plane: its own axis is the one it does not show.
