@@ -9,6 +9,9 @@ rule provenance:
         "results/provenance.json",
     log:
         "results/logs/provenance.log",
+    # between the tables and the page, which are one group
+    group:
+        "report"
     conda:
         "../envs/core.yaml"
     params:
