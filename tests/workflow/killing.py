@@ -34,7 +34,8 @@ STAGES = {
 TIMED = re.compile(r"seconds|_per_s$|peak_memory|^Time \(|^Peak memory|^Training \(")
 # and what shows them as text or as a picture.
 TIMED_FILES = re.compile(
-    r"^figures/(cost|quality_numbers)\.|^tables/(cost|headline|quality)\.(html|tex)$|^landing/headline\.html$|^quality/.*\.html$"
+    r"^figures/(cost|quality_numbers)\.|^tables/(cost|headline|quality)\.(html|tex)$|^quality/.*\.html$"
+    r"|^landing/(headline|story)\.html$|^report/(index\.html|story\.json)$"
 )
 
 
