@@ -38,7 +38,11 @@ ALL = [*NAMES, *cards.components()]
 TRAINED = [name for name in ALL if cards.load(name)["capabilities"]["trains"]]
 FITTED = [name for name in NAMES if cards.load(name)["capabilities"]["fits"]]
 ENCODING = [name for name in NAMES if cards.load(name)["capabilities"]["encodes"]]
-OF_INFERENCE = [(name, key) for name in ALL for key, schema in cards.load(name)["parameters"].items() if "stage" in schema]
+OF_STAGE = [
+    (name, key, schema["stage"]) for name in ALL for key, schema in cards.load(name)["parameters"].items() if "stage" in schema
+]
+OF_INFERENCE = [(name, key) for name, key, stage in OF_STAGE if stage == cards.INFERENCE]
+OF_TRAINING = [(name, key) for name, key, stage in OF_STAGE if stage != cards.INFERENCE]
 CHUNKED = [name for name in NAMES if "slices_per_pass" in cards.load(name)["parameters"]]
 
 
@@ -198,8 +202,18 @@ def test_every_setting_is_explained(name: str) -> None:
     for schema in [*card["parameters"].values(), *card["training"].values()]:
         assert {"type", "unit", "default", "description", "source"} <= set(schema)
         assert schema["description"].endswith(".")
-    assert all(schema.get("stage", cards.INFERENCE) == cards.INFERENCE for schema in card["parameters"].values())
+    assert {schema["stage"] for schema in card["parameters"].values() if "stage" in schema} <= {cards.INFERENCE, cards.TRAINING}
     assert not any("stage" in schema for schema in card["training"].values())
+
+
+@pytest.mark.parametrize(("name", "key"), OF_TRAINING)
+def test_no_weight_depends_on_a_setting_of_training(name: str, key: str) -> None:
+    """Weights learned with another value must fit, as a training may start from them."""
+    value = cards.tiny_whole(name)["parameters"][key]
+    other = value + 1 if isinstance(value, int) else value / 2 + 0.01
+    assert other != value
+    one, two = build(name).state_dict(), build(name, **{key: other}).state_dict()
+    assert {key: tensor.shape for key, tensor in one.items()} == {key: tensor.shape for key, tensor in two.items()}
 
 
 @pytest.mark.parametrize("name", ALL)
