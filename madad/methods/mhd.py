@@ -6,7 +6,7 @@ Behrendt et al. 2024, MICCAI, arXiv 2407.12474.
 2. A slice's brain voxels have covariance Sigma = C^T C / (N - 1) + lambda I over the draws, C the centred draws.
 3. Distance of a voxel: sqrt(d_i (Sigma^-1 d)_i), its share of the squared Mahalanobis distance; 0 where that is negative.
 4. Distances are scaled to [0, 1] by volume and smoothed (Gaussian, sigma 1 voxel) to a weight w.
-5. Map: (1 - SSIM(mu, x)) w inside the brain, SSIM in 3D. Nothing is trained here.
+5. Map: (1 - SSIM(mu, x)) w inside the brain, SSIM in 3D, of a single slice in 2D. Nothing is trained here.
 
 Deviations from the paper: see `deviations` in the card.
 """
@@ -49,7 +49,7 @@ class MHD(nn.Module):
             raise ValueError("the map is made from drawn reconstructions")
         # Float64, because sums and variances over thousands of voxels are subtracted here; Apple's devices have none.
         precise = torch.float32 if volume.device.type == "mps" else torch.float64
-        if min(brain.shape) <= RADIUS:
+        if any(1 < side <= RADIUS for side in brain.shape):
             raise UserError(
                 f"mhd: a volume of {tuple(brain.shape)} voxels; every side must be longer than {RADIUS}, see pipelines.spacing_mm"
             )
@@ -104,9 +104,9 @@ def to_unit_range(volume: Tensor) -> Tensor:
 
 
 def smoothed(volume: Tensor) -> Tensor:
-    """Blur a volume (S, H, W) by a Gaussian of sigma 1 voxel, reflected at the border; every side is longer than 4 voxels."""
+    """Blur a volume (S, H, W) by a Gaussian of sigma 1 voxel, reflected at the border; every side is 1 or longer than 4 voxels."""
     kernel = torch.exp(-((torch.arange(-RADIUS, RADIUS + 1, dtype=volume.dtype) / SIGMA) ** 2) / 2)
-    return separable_filter(volume, kernel / kernel.sum(), range(volume.ndim))
+    return separable_filter(volume, kernel / kernel.sum(), [axis for axis, side in enumerate(volume.shape) if side > 1])
 
 
 def dissimilarity(reconstruction: Tensor, x: Tensor) -> Tensor:

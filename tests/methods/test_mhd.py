@@ -131,6 +131,20 @@ def test_similarity_equals_scikit_image_with_a_window_of_nine_voxels() -> None:
     assert torch.allclose(1 - dissimilarity(mean, x), similarity[0, 0].double(), atol=1e-4)
 
 
+def test_a_single_slice_is_compared_in_2d() -> None:
+    mean, x = (torch.rand(1, 12, 10, generator=generator(seed), dtype=torch.float64) * 0.8 for seed in (6, 7))
+    largest = max(float(volume.max() - volume.min()) for volume in (mean, x))
+    padded = [np.pad(volume[0].numpy(), 4, mode="reflect") for volume in (mean, x)]
+    options = {"gaussian_weights": True, "sigma": 1.0, "use_sample_covariance": False, "data_range": largest, "full": True}
+    _, similarity = structural_similarity(*padded, **options)
+    assert np.allclose(dissimilarity(mean, x)[0], 1 - similarity[4:-4, 4:-4], atol=1e-9)
+    brain = torch.ones(1, 12, 10, dtype=torch.bool)
+    draws = torch.rand(DRAWS, 1, 1, 12, 10, generator=generator(8))
+    assert map_of(mhd(), x.float()[:, None], draws, brain).shape == brain.shape
+    with pytest.raises(UserError, match="every side must be longer than 4"):
+        map_of(mhd(), x.float().expand(3, 12, 10)[:, None], draws.expand(DRAWS, 3, 1, 12, 10), brain.expand(3, 12, 10))
+
+
 def test_window_is_nine_voxels_wide() -> None:
     impulse = torch.zeros(19, 19, 19, dtype=torch.float64)
     impulse[9, 9, 9] = 1
