@@ -104,7 +104,7 @@ def to_unit_range(volume: Tensor) -> Tensor:
 
 
 def smoothed(volume: Tensor) -> Tensor:
-    """Blur a volume (S, H, W) by a Gaussian of sigma 1 voxel, reflected at the border; every side is 1 or longer than 4 voxels."""
+    """Blur a volume (S, H, W) by a Gaussian of sigma 1 voxel, reflected at the border; sides are 1 or longer than 4 voxels."""
     kernel = torch.exp(-((torch.arange(-RADIUS, RADIUS + 1, dtype=volume.dtype) / SIGMA) ** 2) / 2)
     return separable_filter(volume, kernel / kernel.sum(), [axis for axis, side in enumerate(volume.shape) if side > 1])
 
