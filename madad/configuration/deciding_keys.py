@@ -54,7 +54,7 @@ DECISIONS = (
     Decision(
         ("initial_weights",),
         ("train",),
-        "What starts from other weights now is trained, and what stands on it; a model file counts by its content.",
+        "What now starts from other weights is trained again, and what is based on it; a model file counts by its content.",
     ),
     Decision(("test_on",), ("implant", "corrupt", "infer"), "Only what is new is made and scored.", adds=True),
     Decision(("modalities",), ("cohort",), "The cohorts are listed; a new sequence is trained on."),

@@ -69,7 +69,7 @@ def is_saturated(prediction: Prediction, brain: np.ndarray, steps: int) -> bool:
     Args:
         prediction: of one subject.
         brain: (S, H, W) bool.
-        steps: number of steps that the method was trained for; 0 if it was not, or nobody knows.
+        steps: number of steps that the method was trained for; 0 if it was not, or if that is unknown.
     """
     made = prediction.reconstruction
     clipped = made is not None and steps >= FEWEST_STEPS and _is_at_one_bound(made[brain])

@@ -26,7 +26,7 @@ from madad.core.shapes import Shape3, Vector3, shape3, vector3
 # A subject without a lesion, one with its own lesions, and a healthy one with an implanted lesion.
 GROUPS = ("healthy", "patient", "implanted")
 
-# Covariate of a sample whose lesions nobody has drawn: its lesion mask is all False, and means nothing.
+# Covariate of a sample whose lesions were not drawn: its lesion mask is all False, and means nothing.
 REFERENCE, MISSING = "reference_mask", "missing"
 
 

@@ -108,7 +108,7 @@ class Task(NamedTuple):
 def score(task: Task, plan: Plan) -> Scored:
     """Score one test sample, whose record the first pass has left.
 
-    Of a sample whose lesions nobody has drawn only its own score is known: what is found there is neither right nor wrong.
+    Of a sample whose lesions were not drawn only its own score is known: what is found there is neither right nor wrong.
     """
     identity, record = task.identity, read(task.location)
     sample = _Sample(identity, record, plan)

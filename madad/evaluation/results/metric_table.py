@@ -217,7 +217,7 @@ LESION_ML = register(Metric(
     scale="positive",
 ))
 UNMARKED = register(Metric(
-    "unmarked", "other", None, "Scans without a reference mask", "test scans of patients whose lesions nobody has drawn",
+    "unmarked", "other", None, "Scans without a reference mask", "test scans of patients whose lesions were not drawn",
     groups="both", pooled=True, interval=False, digits=0, summarised=(VOLUMES,),
 ))
 SHARED_VALIDATION = register(Metric(
