@@ -1,26 +1,24 @@
-"""A table for people, written as csv, as LaTeX with booktabs, as a page that sorts on a click, and as a bare fragment."""
+"""A table for people, written as csv, as LaTeX, as a page that sorts on a click, and as a bare fragment."""
 
 from __future__ import annotations
 
 import csv
 import math
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from madad.core.provenance import complete
+from madad.reporting.layout import latex
 
 HERE = Path(__file__).parent
 NOTHING = "–"
 # Snakemake's single-file report does not open HTML results beyond about 2 MB.
 LARGEST_PAGE = 1_000_000
-LONGEST_TABULAR = 55  # rows that fit a page
-# Around a tabular, closed by a brace: as wide as it is, but no wider than the line.
-SHRUNK = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%"
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class Cell:
         low: lower bound of the interval behind a number; NaN for none.
         high: upper bound.
         subjects: how many the number is of; 0 where it is of none, such as a count.
+        digits: that the number should have at least, see `decimals`; 0 for a text, which stays as it is.
     """
 
     text: str
@@ -44,6 +43,13 @@ class Cell:
     low: float = math.nan
     high: float = math.nan
     subjects: int = 0
+    digits: int = 0
+
+    def with_decimals(self, decimals: int) -> Cell:
+        """Return the number and its bounds with so many decimals."""
+        value, low, high = (f"{one or 0.0:z.{decimals}f}" for one in (self.order, self.low, self.high))
+        known = math.isfinite(self.low) and math.isfinite(self.high)
+        return replace(self, text=f"{value} [{low}, {high}]" if known else value)
 
     @property
     def bounds(self) -> str:
@@ -70,13 +76,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows in groups; a group has a heading, empty for none."""
+    """Rows in groups; a group has a heading, empty for none. The numbers of a column have the same decimals."""
 
     title: str
     columns: list[Column]
     groups: list[tuple[str, list[list[Cell]]]]
     notes: list[str] = field(default_factory=list)
     group_title: str = ""
+
+    def __post_init__(self) -> None:
+        """Give the numbers of every column the same decimals."""
+        columns = [iter(even(column)) for column in zip(*(row for _, row in self.rows()), strict=True)]
+        for _, rows in self.groups:
+            rows[:] = [[next(column) for column in columns] for _ in rows]
 
     def rows(self) -> Iterator[tuple[str, list[Cell]]]:
         """Return every row with the heading of its group."""
@@ -101,30 +113,42 @@ def _filled(row: list[Cell], longest: list[str]) -> list[tuple[Cell, str]]:
 
 def number(value: float, digits: int = 3) -> Cell:
     """Return a number with so many significant digits or, below 1, decimals; a dash where there is none."""
-    if not math.isfinite(value):
-        return Cell(NOTHING, math.nan)
-    return Cell(plain(value, digits) if value else "0", value)
+    return interval(value, math.nan, math.nan, digits=digits)
 
 
 def plain(value: float, digits: int = 3) -> str:
     """Return a number with fixed decimals, fewer the larger it is: 0.123, 12.3, 1234."""
-    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
-    return f"{value:.{max(0, digits - whole)}f}"
+    return f"{value:z.{decimals([value], digits)}f}"
+
+
+def decimals(values: Iterable[float], digits: int) -> int:
+    """Return one number of decimals for all values: those that suit the largest, or that leave the smallest two digits.
+
+    Args:
+        values: finite ones.
+        digits: significant digits of a value from 1 on, decimals below 1; never more decimals than that.
+    """
+    sizes = [abs(value) for value in values if value]
+    if not sizes:
+        return digits
+    whole = len(str(int(max(sizes)))) if max(sizes) >= 1 else 0
+    for_smallest = 1 - math.floor(math.log10(min(sizes))) if len(sizes) > 1 else 0
+    return max(digits - whole, min(digits, for_smallest), 0)
 
 
 def interval(value: float, low: float, high: float, *, bold: bool = False, digits: int = 3, subjects: int = 0) -> Cell:
-    """Return `0.423 [0.36, 0.48]`, the bounds with one decimal less; without brackets when the interval is unknown.
-
-    Bounds so close that they would be rounded past the value have all its decimals: `20.8 [20.5, 21.3]`, not `[20, 21]`.
-    """
+    """Return `0.423 [0.361, 0.484]`; without brackets when the interval is unknown; a dash where there is no number."""
     if not math.isfinite(value):
         return Cell(NOTHING, math.nan)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return Cell(plain(value, digits), value, bold, subjects=subjects)
-    fewer = [plain(bound, digits - 1) for bound in (low, high)]
-    coarse = float(fewer[0]) < value < float(fewer[1]) and all("." in bound for bound in fewer)
-    bounds = fewer if coarse else [plain(bound, digits) for bound in (low, high)]
-    return Cell(f"{plain(value, digits)} [{', '.join(bounds)}]", value, bold, low=low, high=high, subjects=subjects)
+    made = Cell("", value, bold, low=low, high=high, subjects=subjects, digits=digits)
+    return made.with_decimals(decimals([value], digits))
+
+
+def even(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells of a column, all numbers with the same decimals."""
+    own = [cell for cell in cells if cell.digits and cell.order is not None]
+    shared = decimals([cell.order or 0.0 for cell in own], max((cell.digits for cell in own), default=0))
+    return [cell.with_decimals(shared) if cell.digits else cell for cell in cells]
 
 
 def write_csv(table: Table, path: str | Path) -> None:
@@ -169,26 +193,9 @@ def _numbers(table: Table) -> Iterator[list[str | int]]:
 
 
 def write_tex(table: Table, path: str | Path) -> None:
-    """Write the table in LaTeX, ready for \\input."""
+    """Write the table in LaTeX, ready for \\input; see `madad.reporting.layout.latex`."""
     with complete(path) as partial:
-        partial.write_text(tex(table), encoding="utf-8")
-
-
-def tex(table: Table) -> str:
-    """Return a booktabs tabular, shrunk to the line where it is wider; a longtable when it is longer than a page."""
-    long = sum(1 for _ in table.rows()) > LONGEST_TABULAR
-    kind, needed = ("longtable", "booktabs,longtable") if long else ("tabular", "booktabs,graphicx")
-    lines = [f"% needs \\usepackage{{{needed}}}", *([] if long else [SHRUNK])]
-    lines.append(f"\\begin{{{kind}}}{{" + "".join("r" if column.number else "l" for column in table.columns) + "}")
-    lines += ["\\toprule", _tex_row([escaped(column.title) for column in table.columns])]
-    lines += ["\\endhead"] if long else []
-    for heading, group in table.filled():
-        lines.append("\\midrule")
-        if heading:
-            lines.append(f"\\multicolumn{{{len(table.columns)}}}{{l}}{{\\emph{{{escaped(heading)}}}}} \\\\")
-        lines += [_tex_row([_tex_cell(cell, filler) for cell, filler in row]) for row in group]
-    lines += ["\\bottomrule", f"\\end{{{kind}}}" + ("" if long else "}"), *(f"% {note}" for note in table.notes)]
-    return "\n".join(lines) + "\n"
+        partial.write_text(latex.tex(table), encoding="utf-8")
 
 
 def write_html(table: Table, path: str | Path) -> None:
@@ -221,50 +228,3 @@ def templates() -> Environment:
 def asset(name: str) -> str:
     """Return a style sheet or script, to be put into a page."""
     return (HERE / "assets" / name).read_text(encoding="utf-8")
-
-
-def _tex_row(cells: list[str]) -> str:
-    # LaTeX takes a bracket or a star that follows the end of a line for its option.
-    start = "{}" if cells and cells[0].startswith(("[", "*")) else ""
-    return start + " & ".join(cells) + " \\\\"
-
-
-def _tex_cell(cell: Cell, filler: str) -> str:
-    text = f"\\textbf{{{escaped(cell.text)}}}" if cell.bold else escaped(cell.text)
-    return text + (f"\\phantom{{{filler}}}" if filler else "")
-
-
-_TEX = {
-    "\\": "\\textbackslash{}",
-    "→": "$\\rightarrow$",
-    "↑": "$\\uparrow$",
-    "↓": "$\\downarrow$",
-    "±": "$\\pm$",
-    "−": "$-$",
-    "–": "--",
-    "≥": "$\\ge$",
-    "≤": "$\\le$",
-    "≈": "$\\approx$",
-    "×": "$\\times$",
-    "²": "$^2$",
-    "α": "$\\alpha$",
-    "γ": "$\\gamma$",
-    "Δ": "$\\Delta$",
-    "ℓ": "$\\ell$",
-    "⌈": "$\\lceil$",
-    "⌉": "$\\rceil$",
-    "∞": "$\\infty$",
-    "…": "\\ldots{}",
-    "<": "\\textless{}",
-    ">": "\\textgreater{}",
-    "|": "\\textbar{}",
-    "\u00a0": "~",
-    "~": "\\textasciitilde{}",
-    "^": "\\textasciicircum{}",
-    **{sign: "\\" + sign for sign in "&%$#_{}"},
-}
-
-
-def escaped(text: str) -> str:
-    """Return a text for LaTeX."""
-    return re.sub("|".join(map(re.escape, _TEX)), lambda found: _TEX[found.group()], text)

@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,8 +19,8 @@ from madad.core.io.manifest import Row
 from madad.core.provenance import complete
 from madad.data.preprocessing import quality_control
 from madad.reporting.layout import table_writer
-from madad.reporting.layout.table_writer import NOTHING, Cell, plain
-from madad.reporting.quality.summary import NUMBERS, STATES, read_quality
+from madad.reporting.layout.table_writer import NOTHING, Cell
+from madad.reporting.quality.summary import DIGITS, NUMBERS, STATES, read_quality
 
 # What each state means, for the legend.
 MEANINGS = {
@@ -125,8 +125,20 @@ def lines(
     for row in sorted(rows, key=lambda row: (row["cohort"], row["subject"], row.get("session") or "", row.get("modality") or "")):
         subjects.setdefault((row["cohort"], row["subject"]), []).append(row)
     made = [_line(own, shown, limits, usual.get(cohort, {}), threshold, folder) for (cohort, _), own in subjects.items()]
-    order = list(STATES)
+    order, made = list(STATES), _evened(made)
     return sorted(made, key=lambda line: (order.index(line.state), -(line.farthest.order or 0.0), line.cohort, line.name))
+
+
+def _evened(made: Sequence[Line]) -> list[Line]:
+    """Return the lines with the same decimals for every measure."""
+    columns = [
+        iter(table_writer.even([cell for cells in own for cell in cells]))
+        for own in zip(*(one.cells for one in made), strict=True)
+    ]
+    return [
+        replace(line, cells=[[next(column) for _ in cells] for cells, column in zip(line.cells, columns, strict=True)])
+        for line in made
+    ]
 
 
 def _line(rows: list[Row], shown: Sequence[str], limits: dict, usual: dict, threshold: float | None, folder: Path) -> Line:
@@ -174,7 +186,7 @@ def _cell(row: Row, measure: str, own: dict | None, far: float, threshold: float
     limits = own or {"exclude": None, "flag": None}
     doubtful = quality_control.beyond(value, limits["flag"]) or (threshold and far > threshold)
     state = "bad" if quality_control.beyond(value, limits["exclude"]) else "doubtful" if doubtful else ""
-    return Cell(plain(value, 3) if value else "0", value, state=state)
+    return replace(table_writer.number(value, DIGITS.get(measure, 3)), state=state)
 
 
 def _key(cells: list[Cell], side: str | None) -> str:

@@ -30,6 +30,8 @@ NUMBERS = {
     "lesion_outside": "Lesion outside brain",
     "seconds": "Time (s)",
 }
+# Mutual information of brains differs in its third decimal; it is written with that.
+DIGITS = {"registration_nmi": 4, "alignment_nmi": 4}
 # Worst first, with their colours. Unusable: the cohort's reader could do nothing with the file.
 STATES = {"failed": "bad", "unusable": "bad", "excluded": "bad", "flagged": "doubtful", "ok": ""}
 PICTURES = 24
@@ -154,7 +156,7 @@ def _cells(row: dict[str, str], shown: Sequence[str]) -> list[Cell]:
         *map(Cell, texts),
         Cell(row["state"], state=state),
         Cell(row["why"], state=state),
-        *(number(_value(row, key)) for key in shown),
+        *(number(_value(row, key), DIGITS.get(key, 3)) for key in shown),
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from madad.configuration.schema import Options
 from madad.core.provenance import complete
 from madad.evaluation.results.measures import by_key
-from madad.reporting.layout import table_writer
+from madad.reporting.layout import latex, table_writer
 from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table
 from madad.reporting.reproduction import differences, papers
 from madad.reporting.reproduction.claims import LEGEND as CLAIMS
@@ -75,14 +75,13 @@ def write_html(sheets: Sequence[Sheet], results: Results, congruences: Congruenc
 
 
 def write_tex(sheets: Sequence[Sheet], results: Results, congruences: Congruences, remarks: Sequence[str], path: Path) -> None:
-    """Write all tables as booktabs tabulars, each below its title and comments that say what it is."""
+    """Write all tables as floats, each below comments that say what it is."""
     blocks = []
     for chapter in chapters(sheets, results, congruences):
         blocks.append("".join(f"% {line}\n" for line in (chapter.name, chapter.about, *chapter.reasons)))
         for one in chapter.layouts:
-            heading = f"\\par\\bigskip\\noindent\\textbf{{{table_writer.escaped(one.table.title)}}}\\par\\smallskip\\noindent"
             facts = "".join(f"% {fact}\n" for fact in one.facts)
-            blocks.append(f"% {one.source}\n% {one.protocol}\n{facts}{heading}\n{table_writer.tex(one.table)}")
+            blocks.append(f"% {one.source}\n% {one.protocol}\n{facts}{latex.tex(one.table)}")
     notes = "".join(f"% {remark}\n" for remark in [*remarks, *([] if sheets else [NONE])])
     with complete(path) as partial:
         partial.write_text("\n".join([*blocks, notes]), encoding="utf-8")

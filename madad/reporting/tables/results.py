@@ -60,6 +60,7 @@ PUBLISHED = tuple(
     for protocol in (PUBLISHED_PROTOCOL, ours)
 )
 COST = (SECONDS @ INFERENCE, PEAK_MEMORY_MB @ INFERENCE)
+PARAMETERS = Column("Parameters (M)", "weights of the networks, in millions")
 TRAINING_NOTE = (
     "wall time of one training run, mean over seeds, with that of the parts it is built from; "
     "methods that differ in their settings of inference alone share a training, which counts for each"
@@ -98,7 +99,7 @@ def write_headline(
         Column("Method", number=False),
         Column("Track", "labels that training sees", number=False),
         *(titled(measure) for measure in HEADLINE),
-        Column("Parameters", "weights of the networks"),
+        PARAMETERS,
         Column("Seeds", "training runs"),
         Column("SD over seeds", "standard deviation of the AUPRC over seeds"),
     ]
@@ -182,7 +183,7 @@ def write_cost(
     columns = [
         Column("Method", number=False),
         *(titled(measure) for measure in COST),
-        Column("Parameters", "weights of the networks"),
+        PARAMETERS,
         Column("Training (min)", TRAINING_NOTE),
         Column("Device", "where it was trained", number=False),
         Column("Started from", "weights before the first step", number=False),

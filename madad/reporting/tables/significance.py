@@ -26,7 +26,7 @@ from madad.evaluation.statistics.rankings import (
     title,
 )
 from madad.reporting.layout import frames, table_writer
-from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, number, plain
+from madad.reporting.layout.table_writer import NOTHING, Cell, Column, Table, number
 
 MAIN = tuple(measure.key for measure in (AUPRC @ PER_SUBJECT, DICE @ VALIDATION))
 NOTHING_YET = "Nothing to compare: no evaluation, or one method only."
@@ -209,7 +209,7 @@ def _rank_row(line: frames.Row, digits: int, wins: bool) -> list[Cell]:
     behind = table_writer.interval(line.difference_to_best, line.difference_low, line.difference_high, digits=digits)
     return [
         Cell(line.method),
-        Cell(plain(line.value, digits), line.value, wins) if math.isfinite(line.value) else number(math.nan),
+        table_writer.interval(line.value, math.nan, math.nan, bold=wins, digits=digits),
         number(line.mean_rank, 3),
         Cell(f"{chance:.2f}", chance) if known else number(math.nan),
         Cell(spread, line.rank_low) if known else number(math.nan),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from madad.configuration.initial_weights import SCRATCH
 from madad.reporting.layout import table_writer
-from madad.reporting.layout.table_writer import Cell, number, plain
+from madad.reporting.layout.table_writer import Cell, number
 
 
 def of_block(trained: pd.DataFrame, method: str, own: pd.DataFrame) -> pd.DataFrame:
@@ -28,11 +28,8 @@ def told(runs: pd.DataFrame, key: str) -> str:
 
 
 def parameters(runs: pd.DataFrame) -> Cell:
-    """Return the number of weights as a cell."""
-    count = mean(runs, "parameter_count")
-    if not math.isfinite(count):
-        return number(math.nan)
-    return Cell(f"{plain(count / 1e6)} M" if count >= 1e4 else f"{count:.0f}", count)
+    """Return the number of weights in millions as a cell."""
+    return number(mean(runs, "parameter_count") / 1e6)
 
 
 def mean(runs: pd.DataFrame, column: str) -> float:

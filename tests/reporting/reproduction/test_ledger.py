@@ -306,13 +306,13 @@ def test_recalled_row_is_marked_in_its_cell(tmp_path, monkeypatch) -> None:
     assert "15.9 [recall]" in page and "[recall]: from memory, to be checked" in page
 
 
-def test_latex_has_a_tabular_for_every_table(tmp_path) -> None:
+def test_latex_has_a_float_for_every_table(tmp_path) -> None:
     trainings = [training(tmp_path, "ddpm"), training(tmp_path, "mad_ad"), training(tmp_path, "intensity")]
     lines = [("ms", "T2w", method, "auprc", 0.1, 0.05, 0.2) for method in ("ddpm", "mad_ad", "intensity")]
     ledger(tmp_path, lines, trainings, {name: name for name in ("ddpm", "mad_ad", "intensity")})
     text = (tmp_path / "l.tex").read_text()
     tables = {(row["paper"], row["table"]) for row in rows(tmp_path)}
-    assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == len(tables) >= 12
+    assert text.count("\\begin{table*}") == text.count("\\end{table*}") >= len(tables) >= 12
     printed = "".join(line for line in text.splitlines() if not line.startswith("%"))
     assert printed.isascii() and "$\\gamma$" in printed
 

@@ -84,7 +84,7 @@ def test_without_initial_weights_tables_say_nothing_of_them(toy, tmp_path) -> No
 
 
 def test_number_of_parameters_is_readable(toy, tmp_path) -> None:
-    assert {row["Parameters"] for row in headline(toy, tmp_path)} == {"1.23 M", "0"}
+    assert {row["Parameters (M)"] for row in headline(toy, tmp_path)} == {"1.23", "0.00"}
 
 
 def test_methods_stand_in_the_order_of_the_configuration(toy, tmp_path) -> None:
