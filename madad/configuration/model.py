@@ -69,6 +69,9 @@ class Evaluation(Section):
     empty_masks: Literal["madad", "metrics_reloaded", "panoptica_brats", "panoptica_isles", "panoptica_binary_ms"] = Field(
         "madad", description="whose values metrics have where a prediction or a reference is empty; docs/evaluation.md lists them"
     )
+    slices: Distinct[Literal["mid_slice", "middle_slices", "largest_slice", "every_slice"]] = Field(
+        default=[], description="slices that are also scored alone, as in papers on 2D methods; docs/evaluation.md lists them"
+    )
     bootstrap: Annotated[Integer, Field(ge=100)] = Field(2000, description="resamples for 95 % intervals")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,18 @@ from madad.evaluation.protocol import published_protocols
 from madad.evaluation.protocol.inputs import HEALTHY, TEST, VALIDATION, Grid, Job, Loaded, load
 from madad.evaluation.protocol.mean_maps import Healthy
 from madad.evaluation.protocol.metric_values import ranking_values, reconstruction_values
-from madad.evaluation.protocol.postprocessing import Sizes, Step, as_published, coded, erode, score_inside, single_steps
+from madad.evaluation.protocol.paper_slices import SliceCounts, choose, count_slices
+from madad.evaluation.protocol.postprocessing import (
+    Sizes,
+    Step,
+    as_published,
+    coded,
+    erode,
+    score_inside,
+    single_steps,
+    smoothed,
+)
+from madad.evaluation.protocol.published_protocols import Chain
 from madad.evaluation.protocol.records import Record
 from madad.evaluation.protocol.single_lesions import contrasts
 from madad.evaluation.results.long_table import SampleIdentity
@@ -26,6 +38,7 @@ from madad.evaluation.results.protocol_table import (
     PER_SUBJECT,
     PUBLISHED,
     RECONSTRUCTION,
+    SMOOTHED,
     VOLUMES,
     Protocol,
     after_step,
@@ -47,20 +60,32 @@ class Plan:
     Attributes:
         sizes: of the main protocol's post-processing.
         chain: of the published one, whose steps are shown.
-        published: those of the method's paper; None when it has no protocol of its own.
+        paper: the chain of the method's paper; None when it has no protocol of its own.
         grid: of all samples.
         code: of the scores.
         convention: values for empty masks, of which the second pass is told.
         alone: only what belongs to a single sample is wanted, nothing of the whole test set.
+        slices: choices of slices that are scored alone, by the name of the protocol.
     """
 
     sizes: Sizes
     chain: Sizes
-    published: Sizes | None
+    paper: Chain | None
     grid: Grid
     alone: bool
     code: ScoreCode = HALF
     convention: Convention = OURS
+    slices: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def published(self) -> Sizes | None:
+        """Sizes of a paper that scores whole volumes."""
+        return self.paper.sizes(self.grid.spacing_mm) if self.paper and not self.paper.slices else None
+
+    @property
+    def highest(self) -> float:
+        """Magnitude of the highest score."""
+        return float(np.abs(self.code.levels).max())
 
 
 @dataclass
@@ -75,6 +100,7 @@ class Measured:
         rows: numbers that need no threshold.
         steps: counts after single steps of the post-processing, of samples with a lesion.
         published: counts under the paper's protocol, of validation samples with lesions.
+        slices: counts of chosen slices, of test samples with a lesion.
         record: for the second pass, `madad.evaluation.protocol.records.Record` as bytes; empty where there will be none.
         healthy: for the mean maps; healthy test samples only.
         warnings: what the user should know.
@@ -87,6 +113,7 @@ class Measured:
     rows: list[Row] = field(default_factory=list)
     steps: dict[str, Tally] = field(default_factory=dict)
     published: Tally | None = None
+    slices: dict[str, SliceCounts] = field(default_factory=dict)
     record: bytes = b""
     healthy: Healthy | None = None
     warnings: list[str] = field(default_factory=list)
@@ -99,7 +126,8 @@ def measure(job: Job, plan: Plan) -> Measured:
         UserError: see `madad.evaluation.protocol.inputs.load`.
     """
     loaded = load(job, images=job.identity.split == TEST)
-    reach = max(one.median for one in (plan.sizes, plan.chain, plan.published or plan.chain)) // 2
+    published = plan.published
+    reach = max(one.median for one in (plan.sizes, plan.chain, published or plan.chain)) // 2
     # a filter sees as much of the background as it reaches into; what is kept is the brain and its lesions alone
     room = bounding_box(loaded.brain | loaded.lesion, reach)
     anomaly_map, head, lesion = (array[room] for array in (loaded.anomaly_map, loaded.brain, loaded.lesion))
@@ -112,11 +140,14 @@ def measure(job: Job, plan: Plan) -> Measured:
     known = None
     if measured.has_lesion and not plan.alone:
         steps = single_steps(ordinals, head, plan.chain)
+        steps[SMOOTHED] = Step(head, smoothed(anomaly_map, head, plan.grid.spacing_mm, plan.highest))
         _add_steps(measured, record, steps, lesion, box)
-        same = plan.published and (plan.published.erosion, plan.published.median) == (plan.chain.erosion, plan.chain.median)
+        same = published and (published.erosion, published.median) == (plan.chain.erosion, plan.chain.median)
         known = steps["chain"].ordinals if same else None
-    if plan.published and job.marked and job.identity.group != HEALTHY and not plan.alone:
-        _add_published(measured, as_published(ordinals, head, plan.published, known)[box], record)
+        if job.identity.split == TEST:
+            _add_slices(measured, record, ordinals[box], head[box], loaded, plan)
+    if published and job.marked and job.identity.group != HEALTHY and not plan.alone:
+        _add_published(measured, as_published(ordinals, head, published, known)[box], record)
     if job.identity.split == TEST:
         _add_tested(measured, loaded, record, plan)
     elif job.identity.group != HEALTHY:
@@ -131,6 +162,17 @@ def _add_steps(measured: Measured, record: Record, steps: dict[str, Step], lesio
         measured.steps[name] = Tally.of(count(ordinals[inside], lesion[inside]))
         if measured.identity.split == TEST:
             record.steps[name] = (inside[box], ordinals[inside])
+
+
+def _add_slices(measured: Measured, record: Record, ordinals: np.ndarray, head: np.ndarray, loaded: Loaded, plan: Plan) -> None:
+    """Count the scores of the slices that some protocols take alone, and keep which they are."""
+    _, height, width = loaded.brain.shape
+    box, pixel_mm2 = bounding_box(loaded.brain | loaded.lesion)[0], float(np.prod(plan.grid.spacing_mm[1:]))
+    for name, choice in plan.slices.items():
+        flags = choose(choice, loaded.lesion & loaded.brain, loaded.brain)[box]
+        record.slices[name] = flags
+        own = ordinals[flags], head[flags], record.lesion[flags]
+        measured.slices[name] = count_slices(*own, height * width, pixel_mm2)
 
 
 def _add_tested(measured: Measured, loaded: Loaded, record: Record, plan: Plan) -> None:
@@ -190,7 +232,7 @@ def _reconstruction_rows(identity: SampleIdentity, loaded: Loaded, plan: Plan) -
     one = Reconstruction(loaded.image, loaded.reconstruction, loaded.brain, loaded.lesion)
     protocol = HEALTHY_BRAIN if healthy else RECONSTRUCTION
     rows = [(protocol.name, name, value) for name, value in reconstruction_values(one, healthy).items()]
-    if healthy and plan.published and not plan.alone:
+    if healthy and plan.paper and not plan.alone:
         rows.append(row(PUBLISHED, L1, whole_volume_l1(loaded.image, loaded.reconstruction)))
     return rows
 

@@ -17,6 +17,7 @@ from madad.evaluation.metrics.voxel_metrics import dice_curve
 from madad.evaluation.protocol.first_pass import Measured, Plan, Row, measure
 from madad.evaluation.protocol.inputs import HEALTHY, TEST, VALIDATION, Job
 from madad.evaluation.protocol.mean_maps import MeanMaps
+from madad.evaluation.protocol.paper_slices import PooledSlices
 from madad.evaluation.protocol.records import Location, Scratch
 from madad.evaluation.protocol.subject_curves import SubjectCurves
 from madad.evaluation.protocol.workers import Run
@@ -42,6 +43,7 @@ class PooledSamples:
         steps: (2, bins) counts of validation samples with lesions by step of the post-processing.
         dices: Dice curves of the test subjects with a lesion: `WHOLE` of the whole post-processing, and by its steps.
         published: (2, bins) counts of validation samples with lesions under the paper's protocol.
+        slices: chosen slices of the test samples with a lesion, by the name of the protocol.
     """
 
     means: MeanMaps
@@ -56,6 +58,7 @@ class PooledSamples:
     steps: dict[str, np.ndarray] = field(default_factory=dict)
     dices: SubjectCurves = field(default_factory=SubjectCurves)
     published: np.ndarray = field(default_factory=no_counts)
+    slices: dict[str, PooledSlices] = field(default_factory=dict)
 
 
 def pool_samples(run: Run, jobs: list[Job], plan: Plan, scratch: Scratch) -> PooledSamples:
@@ -99,6 +102,8 @@ def _take_tested(first: PooledSamples, measured: Measured, scratch: Scratch) -> 
     if measured.has_lesion:
         first.with_lesion.append(measured.identity.subject)
         measured.tally.add_to(first.evidence.test)
+    for name, own in measured.slices.items():
+        first.slices.setdefault(name, PooledSlices()).add(own)
     tallies = {WHOLE: measured.tally, **measured.steps} if measured.has_lesion else {}
     curves = {name: tally.spread(dice_curve(tally.counts)) for name, tally in tallies.items()}
     first.dices.add(measured.identity.subject, curves)

@@ -28,6 +28,7 @@ class Record:
             (V,) uint16, their ordinals.
         published: as `ordinals`, after the post-processing of the method's paper; None when there is none.
         contrasts: of every lesion, see `madad.evaluation.protocol.single_lesions`; of test samples alone.
+        slices: (s,) bool by the names of protocols that score these slices alone.
     """
 
     shape: tuple[int, int, int]
@@ -37,6 +38,7 @@ class Record:
     steps: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     published: np.ndarray | None = None
     contrasts: tuple[float, ...] = ()
+    slices: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def reference(self) -> np.ndarray:
@@ -62,13 +64,13 @@ class Record:
         kept = self.brain | (self.ordinals != ZERO)
         masks = [np.packbits(mask) for mask in (self.brain, self.lesion, kept)]
         steps = {name: (np.packbits(inside), ordinals) for name, (inside, ordinals) in self.steps.items()}
-        others = (steps, self.published, self.contrasts)
+        others = (steps, self.published, self.contrasts, self.slices)
         return pickle.dumps((self.shape, self.brain.shape, masks, self.ordinals[kept], *others), protocol=5)
 
     @classmethod
     def from_bytes(cls, record: bytes) -> Self:
         """Return the record that `to_bytes` has written."""
-        whole, shape, masks, values, steps, published, contrasts = pickle.loads(record)
+        whole, shape, masks, values, steps, published, contrasts, slices = pickle.loads(record)
 
         def unpacked(mask: np.ndarray) -> np.ndarray:
             return np.unpackbits(mask, count=int(np.prod(shape))).astype(bool).reshape(shape)
@@ -77,7 +79,7 @@ class Record:
         steps = {name: (unpacked(inside), ordinals) for name, (inside, ordinals) in steps.items()}
         ordinals = np.full(shape, ZERO, dtype=np.uint16)
         ordinals[kept] = values
-        return cls(whole, brain, lesion, ordinals, steps, published, contrasts)
+        return cls(whole, brain, lesion, ordinals, steps, published, contrasts, slices)
 
 
 class Location(NamedTuple):

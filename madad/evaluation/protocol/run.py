@@ -26,6 +26,7 @@ from madad.evaluation.protocol.false_positive_threshold import one_false_positiv
 from madad.evaluation.protocol.first_pass import row
 from madad.evaluation.protocol.inputs import TEST, Grid, Source, code_of, list_jobs, reading
 from madad.evaluation.protocol.mean_maps import NAME
+from madad.evaluation.protocol.paper_slices import add_slices
 from madad.evaluation.protocol.pooled_samples import WHOLE, PooledSamples, healthy_validation_subjects, pool_samples
 from madad.evaluation.protocol.postprocessing import published_sizes, sizes_of
 from madad.evaluation.protocol.records import Scratch
@@ -66,6 +67,7 @@ def evaluate(
         packs: validation and test packs of the test set; a missing or empty validation pack costs its protocols alone.
         options: `erosion`, `median`, `min_component` (voxels, 0 or None for none), and
             `published` (a chain of `madad.evaluation.protocol.published_protocols`; absent or None for none),
+            `slices` (names of `madad.evaluation.results.protocol_table.SLICES` to score alone; absent for none),
             `empty_masks` (a name of `madad.evaluation.metrics.empty_masks.CONVENTIONS`; absent for ours).
         identity: `cohort`, `modality`, `method`, `seed`, `testset`.
         out: tab-separated file, columns of `madad.evaluation.results.long_table`.
@@ -89,6 +91,7 @@ def evaluate(
         scored = _second_pass(run, first, cuts)
     rows = [one + two.rows for one, two in zip(first.rows, scored, strict=True)]
     _add_slices(scored, cuts, rows, table)
+    add_slices(first.slices, table, plan.code)
     for sample, own in zip(first.tested, rows, strict=True):
         table.add_rows(sample, own)
     coarse = [one.coarse for one in scored if one.coarse is not None]
@@ -144,11 +147,13 @@ def _resources(out: Path, workers: int) -> Generator[tuple[Scratch, Run]]:
 
 
 def _plan(options: dict, grid: Grid, code: ScoreCode, alone: bool = False) -> first_pass.Plan:
-    chain, spacing_mm = None if alone else options.get("published"), grid.spacing_mm
+    paper = published_protocols.chain_of(options["published"]) if options.get("published") and not alone else None
+    own = {PUBLISHED.name: paper.slices} if paper and paper.slices else {}
     return first_pass.Plan(
         sizes=sizes_of(options),
-        chain=published_sizes(spacing_mm),
-        published=published_protocols.sizes_of(chain, spacing_mm) if chain else None,
+        chain=published_sizes(grid.spacing_mm),
+        paper=paper,
+        slices={**{choice: choice for choice in options.get("slices") or ()}, **own},
         grid=grid,
         alone=alone,
         code=code,
@@ -162,10 +167,10 @@ def _cuts(first: PooledSamples, choices: dict[str, Choice], plan: first_pass.Pla
     steps = {step: _step_thresholds(step, step, first) for step in names}
     if steps:
         steps[COMPONENTS] = _step_thresholds(COMPONENTS, NO_STEP, first)
-    paper = None
-    if plan.published:
-        paper = (published_protocols.choose(first.published, plan.code), plan.published.min_component)
-        table.add(WHOLE_TEST_SET, PUBLISHED.name, THRESHOLD.name, paper[0])
+    published = None
+    if plan.published and plan.paper and plan.paper.threshold == "validation":
+        published = (published_protocols.choose(first.published, plan.code), plan.published.min_component)
+        table.add(WHOLE_TEST_SET, PUBLISHED.name, THRESHOLD.name, published[0])
     return second_pass.Plan(
         thresholds={name: choice.ordinal for name, choice in choices.items()},
         min_component=plan.sizes.min_component,
@@ -176,7 +181,9 @@ def _cuts(first: PooledSamples, choices: dict[str, Choice], plan: first_pass.Pla
         slices=slice_dice.threshold_grid(first.evidence.test),
         coarse=coarse_groups(first.evidence.test, test_set_metrics.GROUPS),
         steps=steps,
-        published=paper,
+        paper=plan.paper,
+        published=published,
+        slice_cuts={name: pool.best for name, pool in first.slices.items()},
         convention=plan.convention,
     )
 

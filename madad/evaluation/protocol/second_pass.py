@@ -22,12 +22,14 @@ from madad.evaluation.protocol.first_pass import Row, row
 from madad.evaluation.protocol.froc import Responses, respond
 from madad.evaluation.protocol.inputs import HEALTHY, Grid
 from madad.evaluation.protocol.metric_values import Values, lesion_values, surface_values, voxel_values
+from madad.evaluation.protocol.paper_slices import mean_dice
 from madad.evaluation.protocol.postprocessing import remove_small
+from madad.evaluation.protocol.published_protocols import Chain
 from madad.evaluation.protocol.records import Location, Record, read
 from madad.evaluation.protocol.single_lesions import lesion_rows
 from madad.evaluation.results.long_table import SampleIdentity
 from madad.evaluation.results.metric import THRESHOLDED, Metric
-from madad.evaluation.results.metric_table import DICE, SUBJECT_SCORE, of_family
+from madad.evaluation.results.metric_table import DICE, DICE_SLICE, SUBJECT_SCORE, of_family
 from madad.evaluation.results.protocol_table import (
     CHAIN,
     COMPONENTS,
@@ -60,7 +62,9 @@ class Plan:
         slices: grid of thresholds for `madad.evaluation.metrics.slice_dice`.
         coarse: first ordinals of the groups that pooled metrics are resampled on.
         steps: thresholds by step of the post-processing and `after_step` protocol.
+        paper: the chain of the method's paper; None when it has none.
         published: threshold (a score) of the paper's protocol and its smallest component; None when it has none.
+        slice_cuts: thresholds by protocol of those that score some slices alone.
         convention: values for empty masks.
     """
 
@@ -74,7 +78,9 @@ class Plan:
     slices: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     coarse: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     steps: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
+    paper: Chain | None = None
     published: tuple[float, int] | None = None
+    slice_cuts: Mapping[str, int | None] = field(default_factory=dict)
     convention: Convention = OURS
 
 
@@ -117,7 +123,7 @@ def score(task: Task, plan: Plan) -> Scored:
     rows = [row for protocol, ordinal in sample.cuts() for row in sample.rows(protocol, ordinal)]
     if plan.alone:
         return Scored(rows, None, lesions=sample.single_lesions())
-    rows += sample.volume_row() + sample.step_rows() + sample.published_rows()
+    rows += sample.volume_row() + sample.step_rows() + sample.published_rows() + sample.slice_rows()
     responses = None if plan.froc is None else respond(record, sample.labels, sample.number, plan.froc, plan.min_component)
     if not sample.has_lesion:
         return Scored(rows, responses)
@@ -226,8 +232,23 @@ class _Sample:
 
     def published_rows(self) -> list[Row]:
         """Return the Dice under the paper's own protocol."""
-        if self.plan.published is None or self.identity.group == HEALTHY:
+        paper, record = self.plan.paper, self.record
+        if paper is None or paper.slices or self.identity.group == HEALTHY:
             return []
-        volume = self.record.ordinals if self.record.published is None else self.record.published
-        value = published_protocols.dice(volume, self.record.lesion, *self.plan.published, self.plan.code)
+        volume = record.ordinals if record.published is None else record.published
+        if self.plan.published is None:
+            value = published_protocols.dice_of_subject(volume, record.lesion, int(np.prod(record.shape)))
+        else:
+            value = published_protocols.dice(volume, record.lesion, *self.plan.published, self.plan.code)
         return [row(PUBLISHED, DICE, float(value))]
+
+    def slice_rows(self) -> list[Row]:
+        """Return the mean Dice of the slices that some protocols score alone, for samples with a lesion."""
+        rows = []
+        for name, flags in self.record.slices.items():
+            inside, values = self.record.steps[NO_STEP]
+            prediction, ordinal = inside.copy(), self.plan.slice_cuts[name]
+            prediction[inside] = values.astype(np.int32) > (-1 if ordinal is None else ordinal)
+            value = mean_dice(prediction[flags], (self.record.lesion & inside)[flags])
+            rows.append((name, (DICE if name == PUBLISHED.name else DICE_SLICE).name, value))
+        return rows

@@ -26,6 +26,9 @@ from madad.evaluation.results.protocol_table import (
     POOLED_BEST,
     PUBLISHED,
     RECONSTRUCTION,
+    SLICES_CUT,
+    SLICES_STRATA,
+    SLICES_WHOLE,
     VALIDATION,
     VOLUMES,
     chosen,
@@ -57,7 +60,7 @@ def of_family(*families: Family) -> list[Metric]:
 # fmt: off
 AUPRC = register(Metric(
     "auprc", "ranking", voxel_metrics.average_precision, "AUPRC", "average precision",
-    better=1, resampled=True, summarised=(PER_SUBJECT, POOLED, *AFTER_STEPS, PUBLISHED),
+    better=1, resampled=True, summarised=(PER_SUBJECT, POOLED, *AFTER_STEPS, PUBLISHED, *SLICES_CUT, *SLICES_WHOLE),
 ))
 AUROC = register(Metric(
     "auroc", "ranking", voxel_metrics.auroc, "AUROC", "area under the ROC curve",
@@ -151,11 +154,11 @@ NSD_2MM = register(Metric(
 ))
 DICE_POOLED = register(Metric(
     "dice_pooled", "other", None, "Dice, pooled oracle", "all voxels of all test subjects with a lesion as one",
-    better=1, pooled=True, summarised=(POOLED_BEST,),
+    better=1, pooled=True, summarised=(POOLED_BEST, *SLICES_CUT, *SLICES_STRATA),
 ))
 DICE_SLICE = register(Metric(
     "dice_slice", "other", None, "Dice, lesion slices", "mean over all test slices with a lesion",
-    better=1, pooled=True, summarised=(ORACLE_SLICE,),
+    better=1, pooled=True, summarised=(ORACLE_SLICE, *SLICES_CUT),
 ))
 L1 = register(Metric(
     "l1", "reconstruction", reconstruction.l1, "Healthy l1", "mean absolute error of the reconstruction",

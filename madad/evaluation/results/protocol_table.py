@@ -15,7 +15,7 @@ from madad.evaluation.metrics import subject_metrics, thresholds
 from madad.evaluation.metrics.ordinal_scores import HALF, ScoreCode
 from madad.evaluation.metrics.thresholds import Choice, Evidence
 
-Kind = Literal["threshold", "subject score", "curve", "step", "other"]
+Kind = Literal["threshold", "subject score", "curve", "step", "slices", "other"]
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ ORACLE_SLICE = register(Protocol(
 ))
 PUBLISHED = register(Protocol(
     "published", "published protocol",
-    "all voxels, background included, as in the paper of the method; threshold from validation subjects with lesions",
+    "as in the paper of the method: its post-processing, its choice of voxels or slices, and its threshold",
     key="published", kind="threshold", ranks=False,
 ))
 PER_SUBJECT = register(Protocol("per_subject", "per subject", "voxels inside the brain"))
@@ -174,10 +174,11 @@ def froc_point(number: float) -> Protocol:
     return Protocol(f"{FROC_POINT}{number:.6g}", "FROC", kind="curve", pooled=True)
 
 
-# Steps of the published post-processing, each alone, and all of them.
-COMPONENTS, NO_STEP, CHAIN = "components", "none", "chain"
+# Steps of the published post-processing, each alone, and all of them; smoothing is none of them.
+COMPONENTS, NO_STEP, CHAIN, SMOOTHED = "components", "none", "chain", "smoothed"
 STEPS = {
     NO_STEP: "no post-processing",
+    SMOOTHED: "smoothed by a Gaussian of 2 mm",
     "erosion": "erosion alone",
     "median": "median alone",
     COMPONENTS: "components alone",
@@ -202,6 +203,32 @@ def after_step(step: str, protocol: Protocol | None = None) -> Protocol:
 # Components need a binary mask, so that what has no threshold has no such row.
 AFTER_STEPS = tuple(register(after_step(step)) for step in STEPS if step != COMPONENTS)
 AFTER_STEPS_CUT = tuple(register(after_step(step, base)) for base in (VALIDATION, ORACLE_TEST) for step in STEPS)
+
+# Slices that papers on 2D methods score alone, of test samples with a lesion; `evaluation.slices` names those that a run scores.
+SLICES = {
+    "mid_slice": "the middle axial slice",
+    "middle_slices": "the axial slices 70 to 89 of 155",
+    "largest_slice": "the axial slice with the largest lesion",
+    "every_slice": "every axial slice that shows brain",
+}
+# Area of the lesion in a slice, mm²: above the first limit, up to the second. MAD-AD does not print its own; these are those of
+# THOR (arXiv 2403.08464), pixels of 2 mm, whose table it continues.
+STRATA = {"small": (12.0, 284.0), "medium": (284.0, 2280.0), "large": (2280.0, float("inf"))}
+BACKGROUND = "background"
+
+
+def slices(choice: str, part: str = "") -> Protocol:
+    """Return the protocol of a choice of slices; `part` is a stratum, or `BACKGROUND` for all voxels instead of the brain's."""
+    words = {"": "", BACKGROUND: ", all voxels, background included"}.get(part, f", if its lesion is {part}")
+    name = f"{choice}_{part}" if part else choice
+    title = f"{choice.replace('_', ' ')}{f', {part}' if part else ''}"
+    note = f"of {SLICES[choice]}{words}; thresholds are the best on the test set itself"
+    return Protocol(name, title, note, key=name, kind="slices", oracle=True, pooled=True)
+
+
+SLICES_CUT = tuple(register(slices(choice)) for choice in SLICES)
+SLICES_WHOLE = tuple(register(slices(choice, BACKGROUND)) for choice in SLICES)
+SLICES_STRATA = tuple(register(slices(choice, stratum)) for choice in SLICES for stratum in STRATA)
 
 # Curves have a protocol per point: these names, and the place of the point.
 RECALL_POINT, SCORE_POINT, FROC_POINT = "pooled_recall_", "pooled_score_", "froc_point_"

@@ -124,8 +124,9 @@ WHAT_NOTE = (
 LABELS_NOTE = f"{LABELS} The threshold has seen the labels of the test set: a ceiling, not a result."
 POOLED_NOTE = "Pooled voxels and lesion slices are numbers of the whole test set: no interval over subjects, no winner."
 POST_NOTE = (
-    "The same maps without post-processing, after each step of the published one alone, and after all of them (chain): erosion "
-    "of the brain mask by 6 mm, median over 10 mm, removal of components below 56 mm³. Only voxels that have a score count. "
+    "The same maps without post-processing, smoothed by a Gaussian of 2 mm in the axial plane, after each step of the published "
+    "post-processing alone, and after all of them (chain): erosion of the brain mask by 6 mm, median over 10 mm, removal of "
+    "components below 56 mm³. Only voxels that have a score count. "
     "Removal acts on masks: it has no AUPRC of its own. Intervals are in summary.csv."
 )
 

@@ -19,6 +19,7 @@ from madad.evaluation.protocol.postprocessing import (
     score_inside,
     single_steps,
     sizes_of,
+    smoothed,
 )
 
 
@@ -163,3 +164,23 @@ def test_known_medians_change_nothing(sizes: Sizes) -> None:
     ordinals = coded(generator.normal(size=brain.shape), brain)
     known = single_steps(ordinals, brain, sizes)["chain"].ordinals
     assert np.array_equal(as_published(ordinals, brain, sizes, known), as_published(ordinals, brain, sizes))
+
+
+def test_smoothing_sees_the_brain_of_its_slice_alone() -> None:
+    brain = np.zeros((3, 20, 20), dtype=bool)
+    brain[1:, 4:16, 4:16] = True
+    bright = np.where(brain, 5.0, 80.0)
+    assert np.array_equal(to_scores(smoothed(bright, brain, (2.0, 2.0, 2.0), 5.0))[brain], np.ones(brain.sum()))
+    point = np.zeros(brain.shape)
+    point[1, 10, 10] = 8.0
+    scores = to_scores(smoothed(point, brain, (2.0, 2.0, 2.0), 8.0))
+    expected = ndimage.gaussian_filter(point[1] / 8, 1.0) / ndimage.gaussian_filter(brain[1].astype(float), 1.0).clip(1e-9)
+    assert scores[1][brain[1]] == pytest.approx(expected[brain[1]], abs=1e-3)
+    assert not scores[[0, 2]].any()
+
+
+def test_smoothing_keeps_the_order_of_scores_of_any_scale() -> None:
+    brain = np.ones((1, 8, 8), dtype=bool)
+    noise = np.random.default_rng(0).random(brain.shape)
+    small, large = (smoothed(noise * scale, brain, (2.0, 2.0, 2.0), scale) for scale in (1e-7, 1e7))
+    assert np.array_equal(small, large)

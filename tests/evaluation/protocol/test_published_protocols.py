@@ -15,7 +15,7 @@ from madad.core.io.hdf5 import Prediction, Sample, write_maps, write_pack
 from madad.evaluation.metrics.ordinal_scores import count, no_counts, to_ordinals
 from madad.evaluation.metrics.voxel_metrics import average_precision
 from madad.evaluation.protocol.postprocessing import Sizes
-from madad.evaluation.protocol.published_protocols import CHAINS, best_by_halving, choose, count_all, halve, sizes_of
+from madad.evaluation.protocol.published_protocols import CHAINS, best_by_halving, chain_of, choose, count_all, halve
 from madad.evaluation.protocol.published_protocols import dice as published_dice
 from madad.evaluation.protocol.run import evaluate
 from madad.evaluation.results.long_table import read
@@ -33,8 +33,8 @@ def test_sizes_are_those_of_the_papers() -> None:
 
 
 def test_unknown_chain_is_refused() -> None:
-    with pytest.raises(UserError, match="published_scoring: 'behrend' is not one of behrendt, mhd"):
-        sizes_of("behrend", (2.0, 2.0, 2.0))
+    with pytest.raises(UserError, match="published_scoring: 'behrend' is not one of behrendt, mhd, conddiff, mad_ad"):
+        chain_of("behrend")
 
 
 @pytest.mark.parametrize("best", [0.2, 0.5, 0.77])
@@ -77,7 +77,7 @@ def scored(chain: str, *volumes: tuple[str, np.ndarray, np.ndarray]) -> dict[tup
     values = {("", "threshold"): threshold}
     for name, (ordinals, lesion, auprc) in tested.items():
         values[name, "auprc"] = auprc
-        values[name, "dice"] = published_dice(ordinals, lesion, threshold, sizes_of(chain, (2.0, 2.0, 2.0)).min_component)
+        values[name, "dice"] = published_dice(ordinals, lesion, threshold, CHAINS[chain].sizes((2.0, 2.0, 2.0)).min_component)
     return values
 
 
@@ -220,3 +220,26 @@ def test_options_of_the_evaluation_do_not_touch_a_published_chain(toy: Toy) -> N
 def test_published_chain_does_not_touch_the_common_protocol(toy: Toy) -> None:
     alone = toy.rows(None)
     assert [row for row in toy.rows("mhd") if row["protocol"] != "published"] == alone
+
+
+def test_conddiff_takes_the_best_threshold_of_each_subject_over_all_voxels(toy: Toy) -> None:
+    values = toy.values("conddiff")
+    assert ("", "threshold") not in values
+    eroded = np.stack([ndimage.binary_erosion(brain, ndimage.generate_binary_structure(2, 1), iterations=3) for brain in BRAIN])
+    for sample in toy.samples["test"][1:]:
+        scores = ndimage.median_filter(toy.prediction("test", sample).anomaly_map.astype(np.float32) * eroded, 3)
+        expected = max(dice(scores > cut, sample.lesion) for cut in np.unique(scores))
+        assert values[sample.name, "dice"] == pytest.approx(expected, abs=1e-8)
+
+
+def test_mad_ad_takes_one_slice_a_subject_at_the_best_threshold_of_all(toy: Toy) -> None:
+    values = toy.values("mad_ad")
+    slices = []
+    for sample in toy.samples["test"][1:]:
+        place = int((sample.lesion & BRAIN).sum(axis=(1, 2)).argmax())
+        scores = toy.prediction("test", sample).anomaly_map.astype(np.float32)[place]
+        slices.append((sample.name, scores[BRAIN[place]], sample.lesion[place][BRAIN[place]]))
+    cuts = np.unique(np.concatenate([scores for _, scores, _ in slices]))
+    best = max(cuts, key=lambda cut: sum(dice(scores > cut, lesion) for _, scores, lesion in slices))
+    for name, scores, lesion in slices:
+        assert values[name, "dice"] == pytest.approx(dice(scores > best, lesion), abs=1e-8)

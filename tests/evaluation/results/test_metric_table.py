@@ -19,6 +19,7 @@ from madad.evaluation.results.protocol_table import (
     PROTOCOLS,
     RECALL_POINT,
     SCORE_POINT,
+    SLICES,
     VALIDATION,
     Protocol,
 )
@@ -31,7 +32,7 @@ POINTS = (RECALL_POINT, SCORE_POINT, FROC_POINT)
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Iterator[list[dict[str, str]]]:
-    yield Case(tmp_path, FULL).rows({**OPTIONS, "published": "behrendt"})
+    yield Case(tmp_path, FULL).rows({**OPTIONS, "published": "behrendt", "slices": list(SLICES)})
 
 
 @pytest.fixture

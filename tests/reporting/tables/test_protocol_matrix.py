@@ -97,10 +97,10 @@ def test_protocols_of_the_toy_have_values(toy, tmp_path) -> None:
 def test_post_processing_has_every_step_alone_and_all(tmp_path) -> None:
     rows = table(tmp_path, simulated(), write_post_processing)
     columns = list(rows[0])[2:]
-    assert len(columns) == 14
-    assert columns[:4] == ["AUPRC, none", "AUPRC, erosion", "AUPRC, median", "AUPRC, chain"]
-    assert columns[4:9] == [f"Dice, validation, {step}" for step in ("none", "erosion", "median", "components", "chain")]
-    assert all(column.startswith("Dice, oracle†, ") for column in columns[9:])
+    assert len(columns) == 17
+    assert columns[:5] == [f"AUPRC, {step}" for step in ("none", "smoothed", "erosion", "median", "chain")]
+    assert columns[5:11] == [f"Dice, validation, {step}" for step in ("none", "smoothed", "erosion", "median", "components", "chain")]
+    assert all(column.startswith("Dice, oracle†, ") for column in columns[11:])
 
 
 def test_post_processing_of_the_toy_has_values(toy, tmp_path) -> None:
