@@ -99,7 +99,8 @@ def test_post_processing_has_every_step_alone_and_all(tmp_path) -> None:
     columns = list(rows[0])[2:]
     assert len(columns) == 17
     assert columns[:5] == [f"AUPRC, {step}" for step in ("none", "smoothed", "erosion", "median", "chain")]
-    assert columns[5:11] == [f"Dice, validation, {step}" for step in ("none", "smoothed", "erosion", "median", "components", "chain")]
+    steps = "none", "smoothed", "erosion", "median", "components", "chain"
+    assert columns[5:11] == [f"Dice, validation, {step}" for step in steps]
     assert all(column.startswith("Dice, oracle†, ") for column in columns[11:])
 
 
