@@ -20,6 +20,8 @@ rule provenance:
         f"{MADAD} provenance" " --options {params.options:q} --out {output} --log {log}"
 
 
+SECTIONS = deliverables.sections_of(PLAN)
+
 for row in DELIVERABLES:
 
     rule:
@@ -28,7 +30,7 @@ for row in DELIVERABLES:
         input:
             **deliverables.inputs_of(PLAN, row),
         output:
-            **deliverables.outputs_of(row, report),
+            **deliverables.outputs_of(row, report, SECTIONS),
         log:
             row.log,
         group:

@@ -14,7 +14,7 @@ from madad.configuration import sequences, settings
 from madad.configuration.pipelines import UNREGISTERED
 from madad.core.provenance import ROOT, content_hash, file_hash
 from madad.reporting.deliverables.registry import DELIVERABLES
-from madad.reporting.deliverables.row import Deliverable, Output
+from madad.reporting.deliverables.row import SECTIONS, Deliverable, Output
 from madad.reporting.reproduction import papers
 from madad.workflow import methods, paths, preprocessing, run_facts
 from madad.workflow.parameters import as_json
@@ -31,14 +31,21 @@ def inputs_of(plan: Plan, row: Deliverable) -> dict[str, Files | Callable[[Wildc
     return {name: _bound(INPUTS[name], plan, row) for name in row.inputs}
 
 
-def outputs_of(row: Deliverable, report: Callable[..., Any]) -> dict[str, Any]:
+def sections_of(plan: Plan) -> dict[str, str]:
+    """Return the titles of the report's sections, numbered without holes: a section of which this run has nothing has none."""
+    shown = {row.section for row in DELIVERABLES if row.section and row.each is not None and EACH[row.each](plan)}
+    return {name: f"{number} {name}" for number, name in enumerate((one for one in SECTIONS if one in shown), 1)}
+
+
+def outputs_of(row: Deliverable, report: Callable[..., Any], sections: dict[str, str]) -> dict[str, Any]:
     """Return the named outputs of a row's rule, those that the report shows with their section, labels and caption.
 
     Args:
         row: of the registry.
         report: the function of this name in a Snakefile, which marks a file for the report.
+        sections: of `sections_of`.
     """
-    section = {"category": row.section, "subcategory": row.subsection}
+    section = {"category": sections.get(row.section, row.section), "subcategory": row.subsection}
 
     def shown(file: Output) -> Any:
         return report(file.path, caption=f"../report/{file.caption}.rst" if file.caption else None, labels=file.labels, **section)
@@ -206,7 +213,6 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
     "samples": _path("results/tables/samples.csv"),
     "shown": lambda plan, _: _shown(plan),
     "story": _path("results/report/story.json"),
-    "story_fragment": _path("results/landing/story.html"),
     "summary": _path("results/tables/summary.csv"),
     "test_pack": _path("results/packs/{testset}/{modality}/test.h5"),
     "train_pack": _path("results/packs/{cohort}/{modality}/train.h5"),

@@ -22,7 +22,7 @@ def draw(name: str, toy, folder: Path) -> list[Path]:
     elif name == "cost":
         cost.draw_frontier(toy.summary, toy.trainings, png, pdf)
     elif name == "training":
-        curves.draw_training(toy.histories, toy.trainings, png, pdf)
+        curves.draw_training(toy.histories, toy.trainings, png, pdf, png.with_suffix(".csv"))
     elif name == "subject_scores":
         subject_scores.draw_subject_scores(toy.metrics, png, pdf)
     elif name == "quality":

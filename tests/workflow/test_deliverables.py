@@ -29,7 +29,7 @@ ROW = """    Deliverable(
         inputs=("summary",),
         options=("resamples",),
         outputs=figure("mine", {"Result": "Mine"}, "froc"),
-        section="3 Detection",
+        section="Detection",
     ),
 )
 """

@@ -17,10 +17,10 @@ CATEGORIES = (
     "2 Tables",
     "3 Detection",
     "4 Statistics",
-    "6 Anomaly maps",
-    "7 Training",
-    "8 Cost",
-    "9 Data QC",
+    "5 Anomaly maps",
+    "6 Training",
+    "7 Cost",
+    "8 Data and checks",
 )
 
 

@@ -105,14 +105,20 @@ def test_the_ledger_runs_again_for_a_paper_or_a_card() -> None:
 
 
 def test_outputs_with_labels_are_shown_in_the_report() -> None:
-    outputs = deliverables.outputs_of(ROWS["froc"], lambda path, **shown: (path, shown))
+    outputs = deliverables.outputs_of(ROWS["froc"], lambda path, **shown: (path, shown), {"Detection": "3 Detection"})
     assert outputs["pdf"] == "results/figures/froc.pdf"
     path, shown = outputs["png"]
     assert path == "results/figures/froc.png" and shown["caption"] == "../report/froc.rst"
-    assert shown["category"] == ROWS["froc"].section and shown["labels"]["Result"] == "FROC"
+    assert shown["category"] == "3 Detection" and shown["labels"]["Result"] == "FROC"
+
+
+def test_sections_are_numbered_without_holes() -> None:
+    titles = list(deliverables.sections_of(planned(methods=["intensity"])).values())
+    assert titles[:5] == ["1 Headline", "2 Tables", "3 Detection", "4 Statistics", "5 Anomaly maps"], "nothing is corrupted"
+    assert [title.split()[0] for title in titles] == [str(number) for number in range(1, len(titles) + 1)]
 
 
 def test_a_caption_is_optional() -> None:
-    row = Deliverable("bare", "No caption.", "m:f", (), figure("bare", {"Result": "Bare"}), section="4 Statistics")
-    _, shown = deliverables.outputs_of(row, lambda path, **shown: (path, shown))["png"]
+    row = Deliverable("bare", "No caption.", "m:f", (), figure("bare", {"Result": "Bare"}), section="Statistics")
+    _, shown = deliverables.outputs_of(row, lambda path, **shown: (path, shown), {})["png"]
     assert shown["caption"] is None

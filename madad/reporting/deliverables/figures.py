@@ -14,7 +14,7 @@ FIGURES = (
             *figure("comparison", {"Result": "Comparison of methods", "Format": "figure"}, "comparison"),
             Output("fragment", "results/landing/comparison.html"),
         ),
-        section="1 Headline",
+        section="Headline",
     ),
     Deliverable(
         "precision_recall",
@@ -22,7 +22,7 @@ FIGURES = (
         "madad.reporting.figures.curves:draw_precision_recall",
         inputs=("metrics",),
         outputs=figure("precision_recall", {"Result": "Precision and recall"}, "precision_recall"),
-        section="3 Detection",
+        section="Detection",
     ),
     Deliverable(
         "score_distributions",
@@ -30,7 +30,7 @@ FIGURES = (
         "madad.reporting.figures.curves:draw_score_distributions",
         inputs=("metrics",),
         outputs=figure("score_distributions", {"Result": "Scores of voxels"}, "score_distributions"),
-        section="3 Detection",
+        section="Detection",
     ),
     Deliverable(
         "subject_scores",
@@ -38,7 +38,7 @@ FIGURES = (
         "madad.reporting.figures.subject_scores:draw_subject_scores",
         inputs=("metrics",),
         outputs=figure("subject_scores", {"Result": "Scores of subjects"}, "subject_scores"),
-        section="3 Detection",
+        section="Detection",
     ),
     Deliverable(
         "froc",
@@ -46,7 +46,7 @@ FIGURES = (
         "madad.reporting.figures.froc:draw_froc",
         inputs=("metrics",),
         outputs=figure("froc", {"Result": "FROC", "Format": "figure"}, "froc"),
-        section="3 Detection",
+        section="Detection",
     ),
     Deliverable(
         "detectability_figure",
@@ -54,7 +54,7 @@ FIGURES = (
         "madad.reporting.figures.detectability:draw_detectability",
         inputs=("metrics", "samples"),
         outputs=figure("detectability", {"Result": "Smallest lesion found", "Format": "figure"}, "detectability_figure"),
-        section="3 Detection",
+        section="Detection",
     ),
     Deliverable(
         "detectability_curves",
@@ -62,7 +62,7 @@ FIGURES = (
         "madad.reporting.figures.detectability:draw_curves",
         inputs=("metrics", "samples"),
         outputs=figure("detectability_curves", {"Result": "Detectability curves", "Format": "figure"}, "detectability_curves"),
-        section="3 Detection",
+        section="Detection",
     ),
     Deliverable(
         "strata_figure",
@@ -75,7 +75,7 @@ FIGURES = (
             {"Result": "By stratum", "Test set": "{testset}", **RUN_LABELS},
             "strata_figure",
         ),
-        section="3 Detection",
+        section="Detection",
         each="test set",
     ),
     Deliverable(
@@ -85,7 +85,7 @@ FIGURES = (
         inputs=("summary",),
         options=("noise_laws",),
         outputs=figure("noise_study", {"Result": "The role of noise"}, "noise_study"),
-        section="3 Detection",
+        section="Detection",
         each="run with several noise laws",
     ),
     Deliverable(
@@ -95,7 +95,7 @@ FIGURES = (
         inputs=("noised",),
         options=("noise_laws",),
         outputs=figure("noise_kinds_{cohort}_{modality}", {"Result": "Kinds of noise", **RUN_LABELS}, "noise_kinds"),
-        section="3 Detection",
+        section="Detection",
         each="training set with several noise laws",
         heavy=True,
     ),
@@ -107,7 +107,7 @@ FIGURES = (
         outputs=figure(
             "critical_difference", {"Result": "Critical-difference diagrams", "Format": "figure"}, "critical_difference"
         ),
-        section="4 Statistics",
+        section="Statistics",
     ),
     Deliverable(
         "rank_probabilities",
@@ -115,7 +115,7 @@ FIGURES = (
         "madad.reporting.figures.ranks:draw_rank_probabilities",
         inputs=("ranks",),
         outputs=figure("rank_probabilities", {"Result": "Probability of every rank", "Format": "figure"}, "rank_probabilities"),
-        section="4 Statistics",
+        section="Statistics",
     ),
     Deliverable(
         "protocol_flips",
@@ -123,7 +123,7 @@ FIGURES = (
         "madad.reporting.tables.protocol_matrix:draw_protocols",
         inputs=("summary",),
         outputs=figure("protocols", {"Result": "Ranks by protocol", "Format": "figure"}, "protocol_flips"),
-        section="4 Statistics",
+        section="Statistics",
     ),
     Deliverable(
         "robustness_figure",
@@ -136,7 +136,7 @@ FIGURES = (
             {"Result": "Against severity", "Test set": "{testset}", **RUN_LABELS},
             "robustness_figure",
         ),
-        section="5 Robustness",
+        section="Robustness",
         each="corrupted test set",
     ),
     Deliverable(
@@ -149,7 +149,7 @@ FIGURES = (
             {"Result": "The artefacts", "Test set": "{testset}-corrupted", "Sequence": "{modality}"},
             "corruptions",
         ),
-        section="5 Robustness",
+        section="Robustness",
         each="test set that is corrupted",
     ),
     Deliverable(
@@ -158,7 +158,7 @@ FIGURES = (
         "madad.reporting.galleries.cases_by_method:draw_gallery",
         inputs=("maps", "long_table", "packs"),
         outputs=figure("gallery_{cohort}_{modality}_{testset}--{method}", {"Method": "{method}", **RUN_LABELS}, "gallery"),
-        section="6 Anomaly maps",
+        section="Anomaly maps",
         subsection="{testset}",
         each="method on a test set",
     ),
@@ -168,9 +168,9 @@ FIGURES = (
         "madad.reporting.galleries.cases_by_method:draw_side_by_side",
         inputs=("method_maps", "method_tables", "packs"),
         outputs=figure(
-            "side_by_side_{cohort}_{modality}_{testset}", {"Method": "all, side by side", **RUN_LABELS}, "side_by_side"
+            "side_by_side_{cohort}_{modality}_{testset}", {"Method": "every method, side by side", **RUN_LABELS}, "side_by_side"
         ),
-        section="6 Anomaly maps",
+        section="Anomaly maps",
         subsection="{testset}",
         each="test set",
     ),
@@ -181,9 +181,11 @@ FIGURES = (
         inputs=("mean_maps",),
         options=("methods", "cohort", "modality", "testset"),
         outputs=figure(
-            "mean_maps_{cohort}_{modality}_{testset}", {"Method": "all, mean over healthy subjects", **RUN_LABELS}, "mean_maps"
+            "mean_maps_{cohort}_{modality}_{testset}",
+            {"Method": "every method, mean over healthy subjects", **RUN_LABELS},
+            "mean_maps",
         ),
-        section="6 Anomaly maps",
+        section="Anomaly maps",
         subsection="{testset}",
         each="test set",
     ),
@@ -197,7 +199,7 @@ FIGURES = (
             {"Result": "Synthetic lesions", "Cohort": "{cohort}", "Modality": "{modality}"},
             "anomaly_examples",
         ),
-        section="6 Anomaly maps",
+        section="Anomaly maps",
         subsection="synthetic lesions",
         each="training set on a template",
         heavy=True,
@@ -207,8 +209,11 @@ FIGURES = (
         "Losses of every training.",
         "madad.reporting.figures.curves:draw_training",
         inputs=("histories", "all_trainings"),
-        outputs=figure("training", {"Result": "Training curves"}, "training_curves"),
-        section="7 Training",
+        outputs=(
+            *figure("training", {"Result": "Training curves"}, "training_curves"),
+            Output("csv", "results/tables/training.csv"),
+        ),
+        section="Training",
     ),
     Deliverable(
         "cost_frontier",
@@ -216,6 +221,48 @@ FIGURES = (
         "madad.reporting.figures.cost:draw_frontier",
         inputs=("summary", "trainings"),
         outputs=figure("cost", {"Result": "AUPRC against cost"}, "cost_frontier"),
-        section="8 Cost",
+        section="Cost",
+    ),
+    Deliverable(
+        "quality_montage",
+        "Quality pictures, those of doubtful subjects first.",
+        "madad.reporting.quality.summary:draw_montage",
+        inputs=("judged",),
+        outputs=(Output("png", "results/figures/quality_montage.png", {"Result": "Pictures"}, "quality_montage"),),
+        section="Data and checks",
+    ),
+    Deliverable(
+        "quality_numbers",
+        "Distribution of the quality numbers.",
+        "madad.reporting.quality.summary:draw_quality",
+        inputs=("judged",),
+        outputs=figure("quality_numbers", {"Result": "Distributions"}, "quality_numbers"),
+        section="Data and checks",
+    ),
+    Deliverable(
+        "normalisation",
+        "Intensities of every brain before and after normalisation.",
+        "madad.reporting.figures.normalisation:draw_normalisation",
+        inputs=("judged", "intensity_models"),
+        options=("modality",),
+        outputs=figure(
+            "normalisation_{modality}", {"Result": "Intensities before and after", "Sequence": "{modality}"}, "normalisation"
+        ),
+        section="Data and checks",
+        each="sequence",
+    ),
+    Deliverable(
+        "normalisation_methods",
+        "The same training images under every method of normalisation.",
+        "madad.reporting.figures.normalisation:draw_methods",
+        inputs=("reference_tables",),
+        options=("intensity_options", "modality"),
+        outputs=figure(
+            "normalisation_methods_{modality}",
+            {"Result": "Methods of normalisation", "Sequence": "{modality}"},
+            "normalisation_methods",
+        ),
+        section="Data and checks",
+        each="sequence",
     ),
 )

@@ -1,4 +1,4 @@
-"""The report as one page, and what it shows beside tables and figures."""
+"""The report as one page, what it shows beside tables and figures, and the page by which a person judges the images."""
 
 from __future__ import annotations
 
@@ -29,8 +29,16 @@ PAGE = (
         "page",
         "The report as one page that opens offline, with a viewer of volumes.",
         "madad.reporting.page.index:write_index",
-        inputs=("story", "story_fragment", "shown", "volumes"),
+        inputs=("story", "shown", "volumes"),
         watched=("captions",),
         outputs=data("results/report/index.html"),
+    ),
+    Deliverable(
+        "quality_page",
+        "One row per subject with its pictures, outliers first; ticking rows writes the lines that exclude them.",
+        "madad.reporting.quality.review_page:write_page",
+        inputs=("judged", "quality_records", "excluded"),
+        options=("quality_lists",),
+        outputs=data("results/quality/index.html"),
     ),
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from madad.reporting.deliverables.data_quality import DATA_QUALITY
 from madad.reporting.deliverables.figures import FIGURES
 from madad.reporting.deliverables.page import PAGE
 from madad.reporting.deliverables.steps import STEPS
 from madad.reporting.deliverables.tables import TABLES
 
-DELIVERABLES = (*STEPS, *TABLES, *FIGURES, *DATA_QUALITY, *PAGE)
+DELIVERABLES = (*STEPS, *TABLES, *FIGURES, *PAGE)

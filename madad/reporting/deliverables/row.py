@@ -42,7 +42,7 @@ class Deliverable:
         function: that writes the outputs, as "module:function".
         inputs: names of the files that it reads.
         outputs: the files that it writes.
-        section: of the report; empty when no output is shown.
+        section: of the report, one of `SECTIONS`; empty when no output is shown.
         subsection: of the report.
         options: names of its arguments that are no files; those of wildcards are among them.
         watched: names of values that are no arguments but change the result, and so must make the rule run again.
@@ -84,6 +84,11 @@ class Deliverable:
         return "/".join(["results/logs", self.name, *(f"{{{name}}}" for name in self.wildcards)]) + ".log"
 
 
+# Of the report, in their order.
+SECTIONS = (
+    *("Headline", "Tables", "Detection", "Statistics", "Robustness", "Anomaly maps", "Training", "Cost"),
+    "Data and checks",
+)
 RUN_LABELS = {"Sequence": "{modality}", "Trained on": "{cohort}"}
 
 

@@ -12,7 +12,7 @@ TABLES = (
         inputs=("summary", "trainings", "ceilings"),
         options=("bases", "tracks", "empty"),
         outputs=table("headline", "Headline table", csv=True, fragment=True),
-        section="1 Headline",
+        section="Headline",
     ),
     Deliverable(
         "thresholds",
@@ -21,7 +21,7 @@ TABLES = (
         inputs=("summary", "ceilings"),
         options=("bases", "empty"),
         outputs=table("thresholds", "Dice by threshold"),
-        section="2 Tables",
+        section="Tables",
     ),
     Deliverable(
         "published",
@@ -30,7 +30,7 @@ TABLES = (
         inputs=("summary", "ceilings"),
         options=("bases",),
         outputs=table("published", "The papers' own protocols"),
-        section="2 Tables",
+        section="Tables",
     ),
     Deliverable(
         "protocols",
@@ -39,7 +39,7 @@ TABLES = (
         inputs=("summary", "ceilings"),
         options=("bases", "empty"),
         outputs=table("protocols", "Protocol matrix"),
-        section="2 Tables",
+        section="Tables",
     ),
     Deliverable(
         "post_processing",
@@ -48,7 +48,7 @@ TABLES = (
         inputs=("summary", "ceilings"),
         options=("bases", "empty"),
         outputs=table("post_processing", "Post-processing"),
-        section="2 Tables",
+        section="Tables",
     ),
     Deliverable(
         "fidelity",
@@ -57,7 +57,7 @@ TABLES = (
         inputs=("summary", "metrics"),
         options=("bases",),
         outputs=table("fidelity", "Fidelity of reconstructions"),
-        section="2 Tables",
+        section="Tables",
     ),
     Deliverable(
         "subjects",
@@ -66,7 +66,7 @@ TABLES = (
         inputs=("metrics", "ceiling_metrics"),
         options=("bases",),
         outputs=table("subjects", "Subject-level detection"),
-        section="2 Tables",
+        section="Tables",
     ),
     Deliverable(
         "provenance_table",
@@ -74,7 +74,7 @@ TABLES = (
         "madad.reporting.layout.first_page:write_provenance",
         inputs=("provenance",),
         outputs=(Output("out", "results/tables/provenance.html", {"Result": "Provenance"}, "provenance"),),
-        section="2 Tables",
+        section="Data and checks",
     ),
     Deliverable(
         "ledger",
@@ -84,7 +84,7 @@ TABLES = (
         options=("all_bases", "settings", "parts_by_role", "cohorts"),
         watched=("papers", "cards"),
         outputs=table("ledger", "Reproduction ledger"),
-        section="2 Tables",
+        section="Tables",
     ),
     Deliverable(
         "leakage",
@@ -97,7 +97,7 @@ TABLES = (
             Output("html", "results/tables/leakage.html", {"Result": "Leakage guard"}, "leakage"),
             Output("fragment", "results/landing/leakage.html"),
         ),
-        section="2 Tables",
+        section="Data and checks",
     ),
     Deliverable(
         "lesions",
@@ -106,7 +106,7 @@ TABLES = (
         inputs=("summary", "ceilings"),
         options=("bases", "empty"),
         outputs=table("lesions", "Lesions", csv=True),
-        section="3 Detection",
+        section="Detection",
     ),
     Deliverable(
         "single_lesions",
@@ -116,7 +116,7 @@ TABLES = (
         outputs=(
             Output("out", "results/tables/single_lesions.csv", {"Result": "Single lesions", "Format": "csv"}, "single_lesions"),
         ),
-        section="3 Detection",
+        section="Detection",
     ),
     Deliverable(
         "detectability",
@@ -124,7 +124,7 @@ TABLES = (
         "madad.reporting.tables.detectability:write_detectability",
         inputs=("metrics", "samples"),
         outputs=table("detectability", "Smallest lesion found", csv=True),
-        section="3 Detection",
+        section="Detection",
     ),
     Deliverable(
         "strata",
@@ -133,7 +133,7 @@ TABLES = (
         inputs=("metrics", "samples"),
         options=("empty",),
         outputs=table("strata", "By stratum", csv=True),
-        section="3 Detection",
+        section="Detection",
     ),
     Deliverable(
         "significance",
@@ -142,15 +142,11 @@ TABLES = (
         inputs=("metrics",),
         options=("resamples", "tracks", "trained"),
         outputs=(
-            Output(
-                "comparisons",
-                "results/tables/comparisons.csv",
-                {"Result": "Pairs of methods", "Format": "csv, every measure"},
-                "comparisons",
-            ),
+            # not in the report: it grows with the square of the number of methods
+            Output("comparisons", "results/tables/comparisons.csv"),
             Output("ranks", "results/tables/ranks.csv", {"Result": "Ranks of methods", "Format": "csv, every measure"}, "ranks"),
         ),
-        section="4 Statistics",
+        section="Statistics",
     ),
     Deliverable(
         "significance_tables",
@@ -168,7 +164,7 @@ TABLES = (
             Output("ranks_tex", "results/tables/ranks.tex"),
             Output("ranks_html", "results/tables/ranks.html", {"Result": "Ranks of methods", "Format": "sortable page"}, "ranks"),
         ),
-        section="4 Statistics",
+        section="Statistics",
     ),
     Deliverable(
         "robustness",
@@ -176,7 +172,7 @@ TABLES = (
         "madad.reporting.tables.robustness:write_robustness",
         inputs=("robustness_metrics",),
         outputs=table("robustness", "Robustness table"),
-        section="5 Robustness",
+        section="Robustness",
         each="run with corrupted test sets",
     ),
     Deliverable(
@@ -186,6 +182,28 @@ TABLES = (
         inputs=("summary", "all_trainings"),
         options=("bases", "all_parts"),
         outputs=table("cost", "Cost table"),
-        section="8 Cost",
+        section="Cost",
+    ),
+    Deliverable(
+        "cohorts_page",
+        "How every cohort was understood: groups and their evidence, splits, sequences, masks, and what was not used.",
+        "madad.reporting.quality.understood:write_cohorts",
+        inputs=("summaries",),
+        outputs=(
+            Output("csv", "results/tables/cohorts.csv"),
+            Output("html", "results/tables/cohorts.html", {"Result": "Cohorts"}, "cohorts"),
+        ),
+        section="Data and checks",
+    ),
+    Deliverable(
+        "quality",
+        "Every image's quality numbers, the doubtful ones first.",
+        "madad.reporting.quality.summary:write_quality",
+        inputs=("judged", "excluded"),
+        outputs=(
+            Output("csv", "results/tables/quality.csv"),
+            Output("html", "results/tables/quality.html", {"Result": "Subjects"}, "quality"),
+        ),
+        section="Data and checks",
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from madad.core.provenance import complete
 from madad.evaluation.results.collected import BLOCK, by_block, read_metrics, select
 from madad.evaluation.results.metric_table import PRECISION_AT_RECALL, VOXEL_SHARE_HEALTHY, VOXEL_SHARE_LESION
 from madad.evaluation.results.protocol_table import RECALL_POINT, SCORE_POINT
@@ -32,8 +33,10 @@ TISSUES = (
 )
 
 
-def draw_training(histories: Sequence[Path], all_trainings: Sequence[Path], png: Path, pdf: Path) -> None:
+def draw_training(histories: Sequence[Path], all_trainings: Sequence[Path], png: Path, pdf: Path, csv: Path) -> None:
     """Draw the loss over steps, a panel per method, cohort and sequence; every seed a line, validation dashed.
+
+    The numbers go into one csv file, with `method`, `cohort`, `modality` and `seed` in front.
 
     Args:
         histories: csv files with `step`, `loss` and `validation_loss`; empty for methods that are not trained. Who took over
@@ -46,6 +49,7 @@ def draw_training(histories: Sequence[Path], all_trainings: Sequence[Path], png:
         info = told["identity"]
         if len(history) and "step" in history and "weights_from" not in told:
             panels.setdefault((info["method"], info["cohort"], info["modality"]), []).append((str(info["seed"]), history))
+    _write_histories(panels, csv)
     if not panels:
         style.save(style.empty("No method of this run is trained"), png, pdf)
         return
@@ -61,6 +65,18 @@ def draw_training(histories: Sequence[Path], all_trainings: Sequence[Path], png:
     kinds = (("training", "-"), ("healthy validation", "--"))
     style.legend_below(figure, [*drawn, *(Line2D([], [], color=plain, ls=line, label=name) for name, line in kinds)])
     style.save(figure, png, pdf)
+
+
+def _write_histories(panels: Mapping[tuple, Sequence[tuple[str, pd.DataFrame]]], path: Path) -> None:
+    columns = ("method", "cohort", "modality", "seed")
+    named = [
+        history.assign(**dict(zip(columns, (*name, seed), strict=True)))
+        for name, runs in panels.items()
+        for seed, history in runs
+    ]
+    table = pd.concat(named) if named else pd.DataFrame(columns=[*columns, "step", "loss", "validation_loss"])
+    with complete(path) as partial:
+        table[[*columns, *(column for column in table if column not in columns)]].to_csv(partial, index=False)
 
 
 def _training_panel(axes: plt.Axes, runs: list[tuple[str, pd.DataFrame]], colour: dict[str, str]) -> None:

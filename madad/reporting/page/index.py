@@ -11,15 +11,19 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import matplotlib
 import numpy as np
 
 from madad.core.logs import warn
 from madad.core.provenance import complete
+from madad.evaluation.results.collected import block_title
 from madad.reporting.layout import table_writer
 from madad.reporting.layout.image_grid import MAP_COLOURS
+from madad.reporting.page import glossary
 from madad.reporting.page.items import Item, items
+from madad.reporting.story.story import as_html
 from madad.reporting.viewer.volumes import LEVELS
 
 LARGEST = 24_000_000  # bytes of the page, so that it can be mailed
@@ -29,11 +33,11 @@ STYLES = ("table.css", "story.css", "page.css", "viewer.css")
 SCRIPTS = ("sort.js", "volumes.js", "viewer.js", "page.js")
 
 
-def write_index(story: Path, story_fragment: Path, shown: Sequence[Path], volumes: Sequence[Path], out: Path) -> None:
+def write_index(story: Path, shown: Sequence[Path], volumes: Sequence[Path], out: Path) -> None:
     """Write the page.
 
     Args:
-        story, story_fragment: of `madad.reporting.story.story`.
+        story: of `madad.reporting.story.story`.
         shown: every figure and table of the report but the galleries of single methods, whose place the viewer takes.
         volumes: of `madad.reporting.viewer.volumes`, one file per test set.
     """
@@ -44,9 +48,11 @@ def write_index(story: Path, story_fragment: Path, shown: Sequence[Path], volume
     known = json.loads(Path(story).read_text(encoding="utf-8"))
     content = {
         "title": known["title"],
-        "story": Path(story_fragment).read_text(encoding="utf-8"),
+        "story": as_html(known, places(found)),
         "first": first,
         "sections": [(section, list(own)) for section, own in groupby(rest, key=lambda one: one.section)],
+        "looks": {one.name: looks(one, sets) for one in found},
+        "glossary": (("Metrics", glossary.metrics()), ("Protocols", glossary.protocols())),
         "style": "\n".join(map(table_writer.asset, STYLES)),
         "script": "\n".join(map(table_writer.asset, SCRIPTS)),
     }
@@ -54,6 +60,19 @@ def write_index(story: Path, story_fragment: Path, shown: Sequence[Path], volume
     bare = len(template.render(**content, volumes="").encode())
     with complete(out) as partial:
         partial.write_text(template.render(**content, volumes=as_script(fitting(sets, LARGEST - bare))), encoding="utf-8")
+
+
+def places(found: Sequence[Item]) -> dict[str, str]:
+    """Return where the page shows what files of the results hold, and links to what it does not show."""
+    inside = {f"tables/{one.name}.html": f"#{one.name}" for one in found if one.table}
+    return {"quality/index.html": "../quality/index.html", **inside}
+
+
+def looks(item: Item, sets: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return words and links that open the cases of a figure in the viewer; none for what is not of one test set."""
+    known = {one["title"]: (place, one["cases"]) for place, one in enumerate(sets)}
+    place, cases = known.get(block_title(*item.block), (0, [])) if item.block and item.picture else (0, [])
+    return [(f"{case['name']} ({case['reason']})", f"#look/{place}/{quote(case['name'])}") for case in cases]
 
 
 def _has(found: Sequence[Item], name: str) -> bool:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 
@@ -114,18 +116,20 @@ def write_story(
     with complete(out) as partial:
         partial.write_text(json.dumps(asdict(made), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     with complete(fragment) as partial:
-        partial.write_text(as_html(made), encoding="utf-8")
+        partial.write_text(as_html(asdict(made)), encoding="utf-8")
 
 
-def as_html(story: Story) -> str:
-    """Return the story as a fragment that brings its own style."""
-    questions = {question: [one for one in story.answers if one.question == question] for question in _questions(story)}
+def as_html(story: Mapping[str, Any], places: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the story as a fragment that brings its own style.
+
+    Args:
+        story: the fields of `Story`, as its file holds them.
+        places: links by the `page` of a doubt; doubts without one are no links.
+    """
+    asked = dict.fromkeys(one["question"] for one in story["answers"])
+    questions = {question: [one for one in story["answers"] if one["question"] == question] for question in asked}
     template = table_writer.templates().get_template("story.html")
-    return template.render(story=story, questions=questions, trust=TRUST, style=table_writer.asset("story.css"))
-
-
-def _questions(story: Story) -> list[str]:
-    return list(dict.fromkeys(one.question for one in story.answers))
+    return template.render(story=story, questions=questions, trust=TRUST, places=places, style=table_writer.asset("story.css"))
 
 
 def trust(known: Sequence[Doubt]) -> tuple[str, Tone]:

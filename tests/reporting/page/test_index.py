@@ -5,24 +5,36 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 from madad.reporting.layout import table_writer
 from madad.reporting.page import index
 from tests.reporting.page.test_items import TABLE
 
+STORY = {
+    "title": "2 methods",
+    "headline": "nobody leads",
+    "tone": "plain",
+    "compared": [],
+    "answers": [],
+    "trust": ["with care", "doubtful"],
+    "doubts": [
+        {"topic": "Headline", "text": "look here", "tone": "plain", "page": "tables/headline.html"},
+        {"topic": "Elsewhere", "text": "not here", "tone": "plain", "page": "tables/absent.html"},
+    ],
+}
 SETS = [{"title": "brats, T1w", "methods": [], "cases": [{"name": "</script>"}, {"name": "b"}]}]
 
 
 def written(root: Path, sets: list[dict]) -> str:
-    story, fragment, table = root / "story.json", root / "story.html", root / "results/tables/headline.html"
-    story.write_text(json.dumps({"title": "2 methods"}))
-    fragment.write_text("<p>nobody leads</p>")
+    story, table = root / "story.json", root / "results/tables/headline.html"
+    story.write_text(json.dumps(STORY))
     table.parent.mkdir(parents=True, exist_ok=True)
     table_writer.write_html(TABLE, table)
     files = [root / f"{number}.json" for number, _ in enumerate(sets)]
     for path, one in zip(files, sets, strict=True):
         path.write_text(json.dumps(one))
-    index.write_index(story, fragment, [table], files, root / "index.html")
+    index.write_index(story, [table], files, root / "index.html")
     return (root / "index.html").read_text()
 
 
@@ -33,6 +45,27 @@ def test_the_page_opens_with_the_story_and_loads_nothing(tmp_path: Path) -> None
     inside = re.search(r'<script type="application/json" id="volumes">(.*?)</script>', page, re.S)
     assert inside and json.loads(inside.group(1))["sets"] == SETS, "a name cannot close the script"
     assert len(json.loads(inside.group(1))["colours"]) == index.LEVELS + 1
+
+
+def test_the_story_leads_to_what_the_page_shows(tmp_path: Path) -> None:
+    page = written(tmp_path, [])
+    assert '<a href="#headline">look here</a>' in page and 'id="headline"' in page
+    assert "not here</li>" in page
+
+
+def test_metrics_are_defined_where_they_are_named(tmp_path: Path) -> None:
+    page = written(tmp_path, [])
+    assert '<a href="#metric-dice">Dice</a>' in page and 'id="metric-dice"' in page and "2 TP / (2 TP + FP + FN)" in page
+    places = set(re.findall(r'id="([^"]+)"', page))
+    assert {link for link in re.findall(r'href="#([^"]+)"', page)} <= places
+
+
+def test_a_figure_leads_to_its_cases_in_the_viewer() -> None:
+    one = SimpleNamespace(block=("ixi", "T1w", "brats"), picture="data:")
+    cases = [{"name": "sub 1", "reason": "best of 3"}]
+    sets = [{"title": "a, T1w", "cases": []}, {"title": index.block_title(*one.block), "cases": cases}]
+    assert index.looks(one, sets) == [("sub 1 (best of 3)", "#look/1/sub%201")]
+    assert index.looks(SimpleNamespace(block=None, picture="data:"), sets) == []
 
 
 def test_without_volumes_there_is_no_viewer(tmp_path: Path) -> None:

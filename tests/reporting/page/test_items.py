@@ -46,7 +46,9 @@ def test_items_follow_the_sections_and_carry_captions_and_links(results: Path) -
         "LaTeX": "../tables/headline.tex",
     }
     assert figure.picture.startswith("data:image/png;base64,") and figure.links == ()
-    assert all(word in figure.title for word in ("T1w", "ixi")) and "brats" in figure.alt and figure.caption.startswith("<p>")
+    assert figure.title == "Every method, side by side (brats, T1w, ixi)" and figure.block == ("ixi", "T1w", "brats")
+    assert ("Dice", "#metric-dice") in table.definitions and ("AUPRC", "#metric-auprc") in figure.definitions
+    assert "brats" in figure.alt and figure.caption.startswith("<p>")
 
 
 def test_a_long_table_is_folded(results: Path) -> None:

@@ -179,5 +179,5 @@ def test_the_page_tells_what_the_data_hold(tmp_path: Path) -> None:
     assert story["trust"] == ["not yet: partial report, artificial data", "bad"]
     assert "Reason: the loss grew" in story["doubts"][0]["text"]
     for question in (WHO, MARGIN, NUMBER, FLOORS, "Can I trust it?"):
-        assert page.count(f"<h3>{question}</h3>") == 1
+        assert page.count(f"<h2>{question}</h2>") == 1
     assert story["headline"] in page

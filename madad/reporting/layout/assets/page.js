@@ -10,11 +10,12 @@ function look() {
   return viewer;
 }
 
-// Show a method on a test set, beside the method that was shown on the right.
-async function show(set, method) {
+// Show a method on a test set, beside the method that was shown on the right, or a case under both methods that were shown.
+async function show(set, { method, name } = {}) {
   const made = look();
   await made.ready;
-  await made.open(set, [method, made.panes[1].method.value]);
+  const [left, right] = made.panes.map((pane) => pane.method.value);
+  await made.open(set, [method ?? left, right], name);
   document.getElementById("viewer").scrollIntoView();
   made.root.focus({ preventScroll: true });
 }
@@ -25,12 +26,30 @@ function link(body, set, names) {
     if (!names.includes(name)) continue;
     const button = Object.assign(document.createElement("button"), { className: "look", type: "button", textContent: cell.textContent.trim() });
     button.title = `Look at the maps of ${name}`;
-    button.onclick = () => show(set, name);
+    button.onclick = () => show(set, { method: name });
     cell.replaceChildren(button);
   }
 }
 
+// Links to cases, #look/<number of the test set>/<name of the case>, from galleries, tables and the page of images.
+function follow() {
+  const [kind, set, name] = decodeURIComponent(location.hash).split("/");
+  if (kind === "#look" && sets[set]) show(Number(set), { name });
+}
+
+// Images of the quality table that the viewer shows.
+function linkCases(table) {
+  const cases = new Map(sets.flatMap((one, set) => one.cases.map(({ name }) => [name, `#look/${set}/${encodeURIComponent(name)}`])));
+  for (const cell of [...table.querySelectorAll("tbody td:first-child")].filter((one) => cases.has(one.textContent.trim()))) {
+    const name = cell.textContent.trim();
+    cell.replaceChildren(Object.assign(document.createElement("a"), { href: cases.get(name), textContent: name, title: `Look at ${name}` }));
+  }
+}
+
 if (stored) {
+  document.querySelectorAll("#quality table").forEach(linkCases);
+  window.addEventListener("hashchange", follow);
+  follow();
   for (const heading of document.querySelectorAll("figure tbody.heading")) {
     const text = heading.textContent.trim();
     const set = sets.findIndex((one) => text === one.title || text.startsWith(`${one.title} (`));
