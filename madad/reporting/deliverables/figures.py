@@ -157,6 +157,7 @@ FIGURES = (
         "Best, median and worst case of one method.",
         "madad.reporting.galleries.cases_by_method:draw_gallery",
         inputs=("maps", "long_table", "packs"),
+        options=("scoring",),
         outputs=figure("gallery_{cohort}_{modality}_{testset}--{method}", {"Method": "{method}", **RUN_LABELS}, "gallery"),
         section="Anomaly maps",
         subsection="{testset}",
@@ -167,6 +168,7 @@ FIGURES = (
         "The same three cases under every method.",
         "madad.reporting.galleries.cases_by_method:draw_side_by_side",
         inputs=("method_maps", "method_tables", "packs"),
+        options=("scoring",),
         outputs=figure(
             "side_by_side_{cohort}_{modality}_{testset}", {"Method": "every method, side by side", **RUN_LABELS}, "side_by_side"
         ),

@@ -74,7 +74,7 @@ def _write_histories(panels: Mapping[tuple, Sequence[tuple[str, pd.DataFrame]]],
         for name, runs in panels.items()
         for seed, history in runs
     ]
-    table = pd.concat(named) if named else pd.DataFrame(columns=[*columns, "step", "loss", "validation_loss"])
+    table = pd.concat(named) if named else pd.DataFrame(columns=pd.Index([*columns, "step", "loss", "validation_loss"]))
     with complete(path) as partial:
         table[[*columns, *(column for column in table if column not in columns)]].to_csv(partial, index=False)
 

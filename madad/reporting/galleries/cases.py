@@ -154,12 +154,13 @@ def alarm_slice(maps: Sequence[np.ndarray], brain: np.ndarray) -> int:
 
 @dataclass(frozen=True)
 class View:
-    """One slice of a sample, cut to the brains of all cases and turned for display."""
+    """One slice of a sample, cut to the brains of all cases and turned for display; `brain` is of the whole sample (S, H, W)."""
 
     index: int
     box: tuple[slice, slice]
     image: np.ndarray
     lesion: np.ndarray
+    brain: np.ndarray
 
     def cut(self, volume: np.ndarray) -> np.ndarray:
         """Return the slice of a volume (S, H, W)."""
@@ -176,7 +177,7 @@ def views(pack: Pack, cases: Sequence[Case], predictions: Sequence[Maps]) -> tup
             index = alarm_slice([maps.anomaly_map(maps.row(SPLIT, case.name)) for maps in predictions], sample.brain)
         else:
             index = lesion_slice(sample.lesion, sample.brain)
-        shown.append(View(index, box, turned(sample.image, index, box), turned(sample.lesion, index, box)))
+        shown.append(View(index, box, turned(sample.image, index, box), turned(sample.lesion, index, box), sample.brain))
     return shown, shape_of(box, pack.shape[1:])
 
 

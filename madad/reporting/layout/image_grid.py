@@ -78,10 +78,10 @@ def grey(axes: plt.Axes, picture: np.ndarray) -> None:
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
 
 
-def outline(axes: plt.Axes, lesion: np.ndarray, width: float = 1.0) -> None:
+def outline(axes: plt.Axes, lesion: np.ndarray, width: float = 1.0, colour: str = OUTLINE) -> None:
     """Draw the border of a mask, if there is one."""
-    if lesion.any():
-        axes.contour(lesion, levels=[0.5], colors=[OUTLINE], linewidths=width)
+    if lesion.any() and not lesion.all():
+        axes.contour(lesion, levels=[0.5], colors=[colour], linewidths=width)
 
 
 def sides(axes: plt.Axes, colour: str = "white") -> None:

@@ -20,20 +20,15 @@ import numpy as np
 from madad.core.io.hdf5 import Maps, Pack
 from madad.core.provenance import complete
 from madad.evaluation.metrics.bounding_box import bounding_box
-from madad.evaluation.metrics.ordinal_scores import ScoreCode, to_scores
-from madad.evaluation.protocol.postprocessing import Sizes, coded, erode, score_inside, sizes_of
+from madad.evaluation.protocol.postprocessing import erode, sizes_of
 from madad.evaluation.results.collected import block_title
-from madad.evaluation.results.long_table import read
-from madad.evaluation.results.metric_table import THRESHOLD
-from madad.evaluation.results.protocol_table import HEALTHY_FPR_1, VALIDATION, Protocol
 from madad.reporting.galleries.cases import SPLIT, Case, Numbers, cases_of, opened_test_pack
+from madad.reporting.galleries.scored_maps import ScoredMaps
 
 LEVELS = 63  # steps of a map above 0: fine enough for the eye, and half the bytes of 255
 BRIGHTEST_SHARE = 99.8  # percentile of the positive scores at which the scale ends
 MOST_VOXELS = 800_000  # of a volume; larger ones keep every second voxel along each axis
 MARGIN = 1  # voxels around the brain
-# The threshold behind the tables' Dice, and what stands in for it on test sets whose validation subjects have no lesion.
-THRESHOLDS = (VALIDATION, HEALTHY_FPR_1)
 # What the reference holds.
 OUTSIDE, INSIDE = 1, 2
 
@@ -57,8 +52,8 @@ def write_volumes(
         pack = stack.enter_context(opened_test_pack(packs))
         own, sizes = [Numbers.of(path) for path in method_tables], sizes_of(dict(scoring))
         cases = cases_of(own)
-        chosen = [threshold(path) for path in method_tables]
-        steps = [step_of(store, cases, value) for store, (_, value) in zip(maps, chosen, strict=True)]
+        scored = [ScoredMaps.of(store, path, scoring) for store, path in zip(maps, method_tables, strict=True)]
+        steps = [step_of(one.maps, cases, one.cut) for one in scored]
         shown = {
             "title": block_title(*(maps[0].attributes[key] for key in ("cohort", "modality", "testset"))) if maps else "",
             "testset": maps[0].attributes["testset"] if maps else "",
@@ -66,23 +61,11 @@ def write_volumes(
             "processed": bool(sizes.erosion or sizes.median),
             "minComponent": sizes.min_component,
             "levels": LEVELS,
-            "methods": [
-                _method(store, named, value, step) for store, (named, value), step in zip(maps, chosen, steps, strict=True)
-            ],
-            "cases": [_case(case, pack, maps, own, steps, sizes) for case in cases],
+            "methods": [_method(one, step) for one, step in zip(scored, steps, strict=True)],
+            "cases": [_case(case, pack, scored, own, steps) for case in cases],
         }
     with complete(out) as partial:
         partial.write_text(json.dumps(shown, allow_nan=False), encoding="utf-8")
-
-
-def threshold(table: Path) -> tuple[Protocol | None, float]:
-    """Return the threshold behind the tables' Dice with its protocol, or what stands in for it; None and NaN without either."""
-    rows = [row for row in read(table) if row["metric"] == THRESHOLD.name and not row["sample"]]
-    known = {row["protocol"]: float(row["value"]) for row in rows}
-    for protocol in THRESHOLDS:
-        if math.isfinite(known.get(protocol.name, math.nan)):
-            return protocol, known[protocol.name]
-    return None, math.nan
 
 
 def step_of(maps: Maps, cases: Sequence[Case], cut: float) -> float:
@@ -105,34 +88,32 @@ def as_levels(scores: np.ndarray, step: float) -> np.ndarray:
     return np.clip(np.ceil(np.round(scores / step, 6)), 0, LEVELS).astype(np.uint8)
 
 
-def _method(maps: Maps, protocol: Protocol | None, cut: float, step: float) -> Shown:
-    known = protocol is not None and cut >= 0
+def _method(one: ScoredMaps, step: float) -> Shown:
     return {
-        "name": maps.attributes["method"],
-        "seed": maps.attributes["seed"],
+        "name": one.maps.attributes["method"],
+        "seed": one.maps.attributes["seed"],
         "step": step,
-        "cut": round(cut / step) if known else None,
-        "cutTitle": protocol.title if protocol is not None and known else "",
+        "cut": round(one.cut / step) if one.cut >= 0 else None,
+        "cutTitle": one.protocol.title if one.protocol is not None and one.cut >= 0 else "",
     }
 
 
-def _case(case: Case, pack: Pack, maps: Sequence[Maps], own: Sequence[Numbers], steps: Sequence[float], sizes: Sizes) -> Shown:
+def _case(case: Case, pack: Pack, methods: Sequence[ScoredMaps], own: Sequence[Numbers], steps: Sequence[float]) -> Shown:
     sample = pack.sample(pack.names.index(case.name))
-    scored = erode(sample.brain, sizes.erosion)
+    scored = erode(sample.brain, methods[0].sizes.erosion)
     box = bounding_box(sample.brain | sample.lesion, MARGIN)
     stride = 1 if scored[box].size <= MOST_VOXELS else 2
     part = tuple(slice(side.start, side.stop, stride) for side in box)
     lesion = np.where(sample.lesion, np.where(scored, INSIDE, OUTSIDE), 0)[part]
     made = []
-    for store, numbers, step in zip(maps, own, steps, strict=True):
-        raw = store.anomaly_map(store.row(SPLIT, case.name))
-        after = processed(raw, sample.brain, scored, sizes, store)
+    for one, numbers, step in zip(methods, own, steps, strict=True):
+        shown = one.shown(case, sample.brain)
         made.append(
             {
-                "raw": packed(as_levels(np.where(sample.brain, raw, 0)[part], step)),
-                "scored": packed(as_levels(after[part], step)) if sizes.erosion or sizes.median else None,
+                "raw": packed(as_levels(np.where(sample.brain, shown.raw, 0)[part], step)),
+                "scored": packed(as_levels(shown.scored[part], step)) if one.processed else None,
                 "number": f"{case.measured} {numbers.describe(case) or 'unknown'}",
-                "remark": remark(after[scored]),
+                "remark": shown.remark,
             }
         )
     return {
@@ -147,27 +128,6 @@ def _case(case: Case, pack: Pack, maps: Sequence[Maps], own: Sequence[Numbers], 
         "marked": pack.marked(pack.names.index(case.name)),
         "maps": made,
     }
-
-
-def processed(raw: np.ndarray, brain: np.ndarray, scored: np.ndarray, sizes: Sizes, maps: Maps) -> np.ndarray:
-    """Return a map (S, H, W) as it is scored: inside the eroded brain, after the median filter; 0 elsewhere."""
-    if sizes.median <= 1:
-        return np.where(scored, raw, 0)
-    code = ScoreCode(maps.levels)
-    return np.where(scored, to_scores(score_inside(coded(raw, brain, code), scored, sizes.median), code), 0)
-
-
-def remark(scores: np.ndarray) -> str:
-    """Return what a reader should know of a map that shows nothing; empty for any other.
-
-    Args:
-        scores: of the voxels of the brain.
-    """
-    if not scores.size or scores.max() <= 0:
-        return "every score is 0: the map is empty"
-    if np.ptp(scores) == 0:
-        return "every score is the same: the map tells no voxel from another"
-    return ""
 
 
 def packed(volume: np.ndarray) -> str:

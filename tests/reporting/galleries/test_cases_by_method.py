@@ -5,27 +5,35 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from madad.core.io.hdf5 import Pack, write_pack
-from madad.reporting.galleries.cases_by_method import draw_gallery, draw_side_by_side
+from madad.reporting.galleries.cases_by_method import ABOVE_THRESHOLD, draw_gallery, draw_side_by_side
 from madad.reporting.layout import image_grid, style
 from tests.reporting import seen
+from tests.reporting.toy_results import OPTIONS
 
+SCORING = {"erosion": 0, "median": 0, "min_component": 0}
 IDENTITY = {"cohort": "phantom", "modality": "FLAIR", "method": "ddpm", "seed": "0", "testset": "phantom"}
 
 
-def gallery(toy, monkeypatch, **changed):
+def outlines(axes, colour: str) -> int:
+    """How many contours of a colour a picture has."""
+    return sum(to_hex(one.get_edgecolor()[0]) == to_hex(colour) for one in axes.collections)
+
+
+def gallery(toy, monkeypatch, scoring=SCORING, **changed):
     figures, identity = seen.caught(monkeypatch), {**IDENTITY, **changed}
     maps, metrics = (toy.made.evaluation(name, **identity) for name in ("maps.h5", "metrics.tsv"))
-    draw_gallery(maps, metrics, toy.made.packs(identity["testset"]), "x.png", "x.pdf")
+    draw_gallery(maps, metrics, toy.made.packs(identity["testset"]), scoring, "x.png", "x.pdf")
     return figures[0]
 
 
-def side_by_side(toy, monkeypatch, times: int):
+def side_by_side(toy, monkeypatch, times: int, scoring=SCORING):
     figures = seen.caught(monkeypatch)
     shown = [{**IDENTITY, "method": method} for method in ("intensity", "ddpm")] * times
     maps, metrics = ([toy.made.evaluation(name, **run) for run in shown] for name in ("maps.h5", "metrics.tsv"))
-    draw_side_by_side(maps, metrics, toy.made.packs("phantom"), "x.png", "x.pdf")
+    draw_side_by_side(maps, metrics, toy.made.packs("phantom"), scoring, "x.png", "x.pdf")
     return figures[0]
 
 
@@ -59,15 +67,15 @@ def test_patients_without_a_reference_mask_are_shown(toy, monkeypatch, tmp_path,
     figures, (metrics, packs) = seen.caught(monkeypatch), without_masks(toy, tmp_path)
     maps = toy.made.evaluation("maps.h5", **IDENTITY)
     if together:
-        draw_side_by_side([maps], [metrics], packs, "x.png", "x.pdf")
+        draw_side_by_side([maps], [metrics], packs, SCORING, "x.png", "x.pdf")
     else:
-        draw_gallery(maps, metrics, packs, "x.png", "x.pdf")
+        draw_gallery(maps, metrics, packs, SCORING, "x.png", "x.pdf")
     text = seen.words(figures[0])
     assert "no reference mask, median of 4" in text.replace("No ref", "no ref") and " ml" in text
     assert "o test subject" not in text and "no lesion" not in text
     assert "the one without a reference mask with the median score" in text
     assert [axes.images[0].cmap.name for axes in pictured(figures[0])].count(image_grid.MAP_COLOURS) == 1
-    assert not any(axes.collections for axes in pictured(figures[0]))
+    assert not any(outlines(axes, image_grid.OUTLINE) for axes in pictured(figures[0]))
 
 
 def test_gallery_states_the_rule(toy, monkeypatch) -> None:
@@ -104,8 +112,25 @@ def test_anterior_is_up_and_left_is_left(toy, monkeypatch) -> None:
 
 def test_lesion_is_outlined_on_map_and_reference(toy, monkeypatch) -> None:
     axes = pictured(gallery(toy, monkeypatch))
-    assert [len(one.collections) for one in axes[:4]] == [0, 0, 1, 1]
-    assert [len(one.collections) for one in axes[12:16]] == [0, 0, 0, 0]  # healthy
+    assert [outlines(one, image_grid.OUTLINE) for one in axes[:4]] == [0, 0, 1, 1]
+    assert [outlines(one, image_grid.OUTLINE) for one in axes[12:16]] == [0, 0, 0, 0]  # healthy
+
+
+def test_what_lies_above_the_threshold_is_outlined_on_the_map(toy, monkeypatch) -> None:
+    figure = gallery(toy, monkeypatch)
+    assert [outlines(one, ABOVE_THRESHOLD) for one in pictured(figure)[:4]] == [0, 0, 1, 0]
+    assert "White: above the threshold (validation)" in seen.words(figure) and "as stored" in seen.words(figure)
+
+
+def test_maps_that_are_scored_otherwise_than_stored_are_shown_both_ways(toy, monkeypatch) -> None:
+    chain = {key: OPTIONS[key] for key in SCORING}
+    figure = gallery(toy, monkeypatch, chain)
+    _, _, scored, raw, _ = pictured(figure)[:5]
+    assert "As scored" in seen.words(figure) and "Raw" in seen.words(figure)
+    assert not np.array_equal(scored.images[0].get_array(), raw.images[0].get_array())
+    assert scored.images[0].norm is raw.images[0].norm and outlines(raw, ABOVE_THRESHOLD) == 0
+    both = side_by_side(toy, monkeypatch, 1, chain)
+    assert len(pictured(both)) == 4 * (2 + 2 * 2) and "ddpm, raw" in seen.words(both)
 
 
 @pytest.mark.parametrize("times", [1, 6])
@@ -136,7 +161,7 @@ def test_each_method_has_one_scale_for_all_cases(toy, monkeypatch) -> None:
 def test_galleries_are_the_same_bytes_each_time(toy, tmp_path) -> None:
     maps, metrics = (toy.made.evaluation(name, **IDENTITY) for name in ("maps.h5", "metrics.tsv"))
     for turn in ("a", "b"):
-        draw_gallery(maps, metrics, toy.made.packs("phantom"), tmp_path / f"{turn}.png", tmp_path / f"{turn}.pdf")
+        draw_gallery(maps, metrics, toy.made.packs("phantom"), SCORING, tmp_path / f"{turn}.png", tmp_path / f"{turn}.pdf")
     for kind in ("png", "pdf"):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
@@ -144,7 +169,7 @@ def test_galleries_are_the_same_bytes_each_time(toy, tmp_path) -> None:
 def test_gallery_without_a_test_pack_is_a_defect(toy, tmp_path) -> None:
     maps = toy.made.evaluation("maps.h5", **IDENTITY)
     with pytest.raises(ValueError, match="is a test pack"):
-        draw_gallery(maps, tmp_path, toy.made.packs("phantom")[:1], tmp_path / "g.png", tmp_path / "g.pdf")
+        draw_gallery(maps, tmp_path, toy.made.packs("phantom")[:1], SCORING, tmp_path / "g.png", tmp_path / "g.pdf")
 
 
 @pytest.mark.parametrize(("number", "most", "columns"), [(1, 7, 1), (7, 7, 7), (8, 7, 4), (10, 7, 5), (14, 7, 7), (15, 7, 5)])

@@ -13,7 +13,8 @@ import pytest
 
 from madad.core.io.hdf5 import Maps, Pack
 from madad.evaluation.results.long_table import read
-from madad.reporting.viewer.volumes import INSIDE, LEVELS, as_levels, remark, step_of, threshold, write_volumes
+from madad.reporting.galleries.scored_maps import threshold
+from madad.reporting.viewer.volumes import INSIDE, LEVELS, as_levels, step_of, write_volumes
 from tests.reporting.toy_results import METHODS, OPTIONS
 
 SCORING = {key: OPTIONS[key] for key in ("erosion", "median", "min_component")}
@@ -93,7 +94,3 @@ def test_no_score_changes_sides_of_the_threshold(files: dict, cut: float) -> Non
     assert levels.max() <= LEVELS and ((levels > 0) == (scores > 0)).all()
     if cut > 0:
         assert ((levels > round(cut / step)) == (scores > cut)).all()
-
-
-def test_maps_that_show_nothing_say_so() -> None:
-    assert "empty" in remark(np.zeros(4)) and "same" in remark(np.full(4, 0.2)) and remark(np.array([0.1, 0.2])) == ""
