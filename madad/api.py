@@ -7,11 +7,11 @@ Images are NIfTI files or images of nibabel, and come back as images of nibabel.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from madad.core.errors import SubjectError, UserError
+from madad.core.provenance import version
 
 if TYPE_CHECKING:
     import nibabel as nib
@@ -34,10 +34,7 @@ __all__ = [
     "score",
 ]
 
-try:
-    __version__ = metadata.version("madad")
-except metadata.PackageNotFoundError:  # a clone that is not installed
-    __version__ = "unknown"
+__version__ = version()
 
 
 class Preprocessed(NamedTuple):

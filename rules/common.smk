@@ -22,6 +22,7 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 startup.set_environment(FOLDER)
+startup.tell_forecast(PLAN)
 # what every shell command calls
 MADAD = startup.PROGRAM
 

@@ -58,7 +58,7 @@ def _entries(body: str) -> list[ast.AST]:
     if provenance._exists(body):
         return [ast.parse(provenance.module_file(body).read_text()), *_entries("{MADAD} deliver")]
     command = re.search(r"{MADAD} ([\w-]+)", body).group(1).replace("-", "_")
-    for path in (ROOT / "madad/cli").glob("*.py"):
+    for path in (ROOT / "madad/cli/stages").glob("*.py"):
         tree = ast.parse(path.read_text())
         functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
         if command in {function.name for function in functions}:

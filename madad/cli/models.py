@@ -5,31 +5,29 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from madad.cli.arguments import Arguments, Commands
+from madad.cli.arguments import Arguments, Commands, Parser, verb
 
 
 def declare(commands: Commands) -> None:
     """Declare `madad model export`, `info`, `import` and `bundle`."""
     summary = "Export models as files, look at such files, and use them instead of a training or as its start."
-    actions = commands.add_parser("model", help=summary, description=summary).add_subparsers(required=True, metavar="action")
-    exporting = actions.add_parser("export", help=export.__doc__, description=export.__doc__)
+    model = commands.add_parser("model", help=summary, description=summary)
+    actions = model.add_subparsers(required=True, metavar="action", parser_class=Parser)
+    exporting = verb(actions, export)
     exporting.add_argument("run_folder", metavar="RUN", type=Path, help="results/runs/<cohort>/<modality>/<method>/seed<n>")
     exporting.add_argument("file", metavar="MODEL.zip", type=Path, help="the file to write")
     exporting.add_argument("--licence", default="", help="of the model, such as 'CC BY-SA 4.0'")
     exporting.add_argument("--testset", default="", help="test set whose thresholds the model takes; its own cohort by default")
-    looking = actions.add_parser("info", help=info.__doc__, description=info.__doc__)
+    looking = verb(actions, info)
     looking.add_argument("file", metavar="MODEL.zip", type=Path, nargs="?", help="left out: list the models that come with madad")
     looking.add_argument("--json", action="store_true", help="print the whole description")
-    importing = actions.add_parser("import", help=import_model.__doc__, description=import_model.__doc__)
-    importing.add_argument("file", metavar="MODEL.zip", type=Path)
+    importing = verb(actions, import_model, "import")
+    importing.add_argument("file", metavar="MODEL.zip", type=Path, help="the model")
     importing.add_argument("run_folder", metavar="RUN", type=Path, help="folder of the run that it takes the place of")
-    bundling = actions.add_parser("bundle", help=bundle.__doc__, description=bundle.__doc__)
+    bundling = verb(actions, bundle)
     bundling.add_argument("results", metavar="RESULTS", type=Path, help="folder of a finished run, such as that of preset=zoo")
     bundling.add_argument("--out", type=Path, required=True, help="folder of the files; for madad itself madad/bundled_models")
     bundling.add_argument("--licence", default="", help="of the weights; that of their training data by default")
-    for parser, run in ((exporting, export), (looking, info), (importing, import_model), (bundling, bundle)):
-        parser.add_argument("--log", help="file that receives all messages as well")
-        parser.set_defaults(run=run)
 
 
 def export(arguments: Arguments) -> None:

@@ -8,18 +8,19 @@ import yaml
 
 from madad.configuration.schema import Options, merge
 from madad.core.errors import UserError
-from madad.core.provenance import ROOT
+from madad.core.workflow_files import FOLDER
 
-DEFAULTS = ROOT / "config.yaml"
+DEFAULTS = FOLDER / "config.yaml"
 
 
-def read_configuration(path: Path) -> Options:
-    """Return the options of a file over those of config.yaml, as the user wrote them.
+def read_configuration(path: Path | None = None) -> Options:
+    """Return the options of a file, if one is given, over those of config.yaml, as the user wrote them.
 
     Raises:
         UserError: no such file, or no mapping in YAML.
     """
-    return merge(_read(DEFAULTS), _read(path)) if DEFAULTS.exists() else _read(path)
+    defaults = _read(DEFAULTS)
+    return merge(defaults, _read(path)) if path else defaults
 
 
 def _read(path: Path) -> Options:

@@ -14,9 +14,9 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from madad.configuration.field_types import Section
 from madad.configuration.model import Config, Preset
-from madad.core.provenance import ROOT
+from madad.core import workflow_files
 
-FOLDER = ROOT / "schemas"
+FOLDER = workflow_files.FOLDER / "schemas"
 # pydantic's names for the bounds of a number that a function validates
 BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 MODELS: dict[str, type[Section]] = {"config": Config, "preset": Preset}

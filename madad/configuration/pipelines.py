@@ -7,9 +7,9 @@ from pathlib import Path
 
 from madad.configuration.schema import Options, merge, unknown
 from madad.core import yaml_text
-from madad.core.provenance import ROOT
+from madad.core.workflow_files import FOLDER
 
-PRESETS = ROOT / "presets" / "pipelines"
+PRESETS = FOLDER / "presets" / "pipelines"
 ICBM152 = "icbm152"
 # The choice of `registration` for images that lie in one common space already.
 UNREGISTERED = "none"

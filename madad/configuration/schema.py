@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from madad.core import workflow_files
 from madad.core.errors import did_you_mean
-from madad.core.provenance import ROOT
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-FOLDER = ROOT / "schemas"
+FOLDER = workflow_files.FOLDER / "schemas"
 
 Options = dict[str, Any]
 

@@ -27,11 +27,11 @@ from madad.configuration.schema import Options, merge, unknown
 from madad.configuration.validation import OptionsError, validated
 from madad.core import plugins, yaml_text
 from madad.core.errors import UserError
-from madad.core.provenance import ROOT
+from madad.core.workflow_files import FOLDER
 
 IMPLANTED = "-implanted"
 CORRUPTED = "-corrupted"
-PRESETS = ROOT / "presets"
+PRESETS = FOLDER / "presets"
 # Skull-stripping methods that call a program of another project.
 PROGRAMS = ("hd-bet", "synthstrip")
 DOWNLOADS = "results/downloads"

@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 from madad.core import plugins
@@ -162,9 +161,21 @@ def write_json(path: str | Path, value: object) -> None:
         partial.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
+def version() -> str:
+    """Return the version of this package; `unknown` for a clone that is not installed."""
+    from importlib import metadata  # takes longer than most commands need to start
+
+    try:
+        return metadata.version(PACKAGE)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
 def environment() -> dict[str, str]:
     """Return the versions of Python, of the platform and of packages that can change a result, and the state of git."""
     packages = ("torch", "monai", "antspyx", "nibabel", "numpy", "scipy", "scikit-learn", "snakemake", "opensimplex", PACKAGE)
+    from importlib import metadata  # as above
+
     versions = {"python": platform.python_version(), "platform": platform.platform()}
     for package in packages:
         try:

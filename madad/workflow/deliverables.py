@@ -12,7 +12,8 @@ from typing import Any
 
 from madad.configuration import sequences, settings
 from madad.configuration.pipelines import UNREGISTERED
-from madad.core.provenance import ROOT, content_hash, file_hash
+from madad.core.provenance import content_hash, file_hash
+from madad.core.workflow_files import FOLDER
 from madad.reporting.deliverables.registry import DELIVERABLES
 from madad.reporting.deliverables.row import SECTIONS, Deliverable, Output
 from madad.reporting.reproduction import papers
@@ -257,7 +258,7 @@ def _hash_of_cards(plan: Plan) -> str:
 
 # What is read by a function itself, and not handed to it.
 WATCHED: dict[str, Callable[[Plan], str]] = {
-    "captions": lambda plan: content_hash(sorted(map(file_hash, (ROOT / "report").glob("*.rst")))),
+    "captions": lambda plan: content_hash(sorted(map(file_hash, (FOLDER / "report").glob("*.rst")))),
     "cards": lambda plan: _hash_of_cards(plan),
     "papers": lambda plan: papers.digest(),
 }

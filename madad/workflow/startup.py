@@ -10,9 +10,9 @@ from typing import Any
 
 from madad.configuration import disk_forecast, experiments, initial_weights, sequences, settings
 from madad.configuration.schema import Options, merge
-from madad.core import yaml_text
+from madad.core import logs, yaml_text
 from madad.core.errors import UserError
-from madad.core.provenance import ROOT
+from madad.core.workflow_files import FOLDER
 from madad.data.cohorts.finding import understanding
 from madad.workflow import divisions
 from madad.workflow.plan import Plan
@@ -22,7 +22,9 @@ CACHES = {"MPLCONFIGDIR": "matplotlib", "NUMBA_CACHE_DIR": "numba"}
 # The words that begin every shell command. The path is in a variable: a command that named the clone would be another one in the
 # next clone, and run again; a prefix for all commands, or PYTHONPATH itself, would reach the rules of a Snakefile that uses this
 # workflow as a module.
-PROGRAM = 'env PYTHONPATH="$MADAD_PATH" python -m madad'
+PROGRAM = 'env PYTHONPATH="$MADAD_PATH" python -m madad stage'
+# What `madad run -n` sets, to be told what a run would say before its first job.
+FORECAST = "MADAD_FORECAST"
 # Rules by which one cohort is read: another one that cannot be read does not stop them.
 READING = {"all", "download", "cohort"}
 
@@ -43,8 +45,8 @@ def plan(raw: Options, folder: str, module: bool = False, results: str = "result
     if set("{}:") & set(folder):
         raise UserError(f"{folder}: Snakemake and Python fail below a folder with a brace or colon in its name; move it")
     if module:
-        if not Path(folder).samefile(ROOT):
-            raise UserError(f"{folder}: Python has loaded the madad of {ROOT} already; one workflow can use one copy of madad")
+        if not Path(folder).samefile(FOLDER):
+            raise UserError(f"{folder}: Python has loaded the madad of {FOLDER} already; one workflow can use one copy of madad")
         raw = merge(yaml_text.load(Path(folder, "config.yaml").read_text()), raw)
     root = str(results).removesuffix("results")
     asked = settings.resolve(raw)
@@ -109,6 +111,12 @@ def check_groups(plan: Plan, found: understanding.Understood, jobs: Sequence[Any
     anybody = {settings.cohort_of(job.wildcards.testset) for job in _of("infer", jobs)}
     if any(job.rule.name not in READING for job in jobs):
         understanding.check(found, understanding.Needs(healthy, anybody))
+
+
+def tell_forecast(plan: Plan) -> None:
+    """Say in the dry run of `madad run -n` what Snakemake shows at the start of a real run alone."""
+    if os.environ.pop(FORECAST, ""):
+        logs.say(first_lines(plan)[1])
 
 
 def _of(rule: str, jobs: Sequence[Any]) -> list[Any]:

@@ -31,8 +31,8 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 def test_user_error_is_one_line_without_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "a.log"
-    arguments = ["preprocess", "--manifest", "/no/manifest.tsv", "--shard", "0", "--shards", "1", "--folder", str(tmp_path)]
-    status = cli.main([*arguments, "--options", "{}", "--table", str(tmp_path / "t.tsv"), "--log", str(log)])
+    step = ["stage", "preprocess", "--manifest", "/no/manifest.tsv", "--shard", "0", "--shards", "1", "--folder", str(tmp_path)]
+    status = cli.main([*step, "--options", "{}", "--table", str(tmp_path / "t.tsv"), "--log", str(log)])
     assert status == 1
     assert capsys.readouterr().err == "error: /no/manifest.tsv: no such file\n" == log.read_text()
 
@@ -43,7 +43,7 @@ def test_defect_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     broken.__name__ = "provenance"
     monkeypatch.setattr(cli.results, "provenance", broken)
-    assert cli.main(["provenance", "--options", "{}", "--out", str(tmp_path / "p.json")]) == 1
+    assert cli.main(["stage", "provenance", "--options", "{}", "--out", str(tmp_path / "p.json")]) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -68,17 +68,17 @@ def test_code_that_nobody_can_write_to_runs_without_a_home(called: bool, tmp_pat
 
 
 def test_provenance_is_written(tmp_path: Path) -> None:
-    assert cli.main(["provenance", "--options", '{"a": 1}', "--out", str(tmp_path / "p.json")]) == 0
+    assert cli.main(["stage", "provenance", "--options", '{"a": 1}', "--out", str(tmp_path / "p.json")]) == 0
     assert '"a": 1' in (tmp_path / "p.json").read_text()
 
 
 @pytest.mark.parametrize(
     "command",
-    ["download", "cohort", "preprocess", "intensity", "pack", "implant", "train", "infer", "evaluate", "export", "cards"],
+    ["download", "preprocess", "intensity", "pack", "implant", "train", "infer", "evaluate", "export", "cards"],
 )
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_step_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main([command, "--help"])
+        cli.main(["stage", command, "--help"])
     assert caught.value.code == 0 and len(capsys.readouterr().out.splitlines()) > 5
 
 
@@ -103,7 +103,7 @@ def train(folder: Path, name: str, given_options: dict, *more: str | Path) -> in
     """`madad train` on the packs of a folder, into a folder beside them."""
     packs = ["--train", folder / "train.h5", "--validation", folder / "validation.h5"]
     places = ["--run", folder / name, "--checkpoints", folder / "checkpoints" / name]
-    return cli.main([str(argument) for argument in ["train", *common(name, given_options), *packs, *places, *more]])
+    return cli.main([str(argument) for argument in ["stage", "train", *common(name, given_options), *packs, *places, *more]])
 
 
 @pytest.fixture(scope="module")
@@ -136,14 +136,14 @@ def test_record_names_the_models_of_its_parts(chain: Path) -> None:
 def test_inference_needs_no_other_model(chain: Path, tmp_path: Path) -> None:
     alone = shutil.copy(model(chain, "mhd"), tmp_path / "alone.safetensors")
     files = ["--model", alone, "--packs", chain / "validation.h5", "--testset", "toy", "--out", tmp_path / "maps.h5"]
-    assert cli.main([str(argument) for argument in ["infer", *common("mhd", options("mhd")), *files]]) == 0
+    assert cli.main([str(argument) for argument in ["stage", "infer", *common("mhd", options("mhd")), *files]]) == 0
     with Maps(tmp_path / "maps.h5") as maps:
         assert maps.anomaly_map(0).shape == toy.SHAPE and maps.anomaly_map(0).max() > 0
 
 
 def test_weights_are_reused_under_another_name(chain: Path, tmp_path: Path) -> None:
     identity = ["--cohort", "toy", "--modality", "FLAIR", "--method", "late", "--seed", "0"]
-    assert cli.main(["reuse", *identity, "--source", str(chain / "cddpm"), "--run", str(tmp_path / "late")]) == 0
+    assert cli.main(["stage", "reuse", *identity, "--source", str(chain / "cddpm"), "--run", str(tmp_path / "late")]) == 0
     record = json.loads((tmp_path / "late/train.json").read_text())
     assert record["weights_from"] == "cddpm" and record["identity"]["method"] == "late"
 
@@ -170,7 +170,7 @@ def test_parts_that_are_missing_or_too_many_are_named(chain: Path, given: list[s
 
 def test_lesions_of_another_grid_are_refused(chain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bank, generator = str(tmp_path / "bank.h5"), json.dumps({**GENERATOR, "grid": {"spacing_mm": 12.0}})
-    made = cli.main(["bank", "--options", generator, "--out", bank, "--shard", "0", "--shards", "4"])
+    made = cli.main(["stage", "bank", "--options", generator, "--out", bank, "--shard", "0", "--shards", "4"])
     assert made == 0
     assert train(chain, "inpainting", options("inpainting"), "--banks", bank) == 1
     said = capsys.readouterr().err

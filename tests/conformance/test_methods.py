@@ -185,7 +185,7 @@ def test_card_is_complete(name: str) -> None:
     assert card["published_scoring"] in (None, *CHAINS)
     filled = ("title", "summary", "authors", "year", "venue", "code_licence")
     assert [key for key in filled if not card[key]] == []
-    assert card["doi"] is None or card["doi"].startswith("10."), "an empty doi is for methods without a paper"
+    assert not card["doi"] or card["doi"].startswith("10."), "doi: 10.…, or an empty text for a method without a paper"
     assert set(card["capabilities"]) == set(cards.CAPABILITIES)
     assert not (card["capabilities"]["trains"] and card["capabilities"]["fits"])
     assert set(card["resources"]) == {"gpu", "threads", "mem_mb", "runtime_min"}

@@ -191,9 +191,9 @@ def test_training_and_inference_by_the_verbs(tmp_path: Path) -> None:
     options = {"base": "sixth_toy", "parts": {}, "data": {"kind": "slices", "pairs": False}, **cards.tiny("sixth_toy")}
     who = ["--cohort", "toy", "--modality", "FLAIR", "--method", "sixth_toy", "--seed", "0", "--options", json.dumps(options)]
     train = ["--train", packs["train_pack"], "--validation", packs["validation_pack"], "--checkpoints", tmp_path / "c"]
-    assert main(["train", *who, *map(str, train), "--run", str(tmp_path / "run"), "--device", "cpu"]) == 0
+    assert main(["stage", "train", *who, *map(str, train), "--run", str(tmp_path / "run"), "--device", "cpu"]) == 0
     infer = ["--model", tmp_path / "run/model.safetensors", "--packs", packs["validation_pack"], "--out", tmp_path / "maps.h5"]
-    assert main(["infer", *who, "--testset", "toy", *map(str, infer), "--device", "cpu"]) == 0
+    assert main(["stage", "infer", *who, "--testset", "toy", *map(str, infer), "--device", "cpu"]) == 0
     with Maps(tmp_path / "maps.h5") as maps:
         assert maps.anomaly_map(0).shape == toy.SHAPE and maps.anomaly_map(0).max() > 0
 

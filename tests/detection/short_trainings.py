@@ -36,7 +36,7 @@ class Study:
         packs = [text for split in ("train", "validation") for text in (f"--{split}", str(self.results / f"packs/{split}.h5"))]
         places = ["--run", str(self.folder(method)), "--checkpoints", str(self.results / "checkpoints" / method)]
         machine = ["--device", "cpu", "--threads", "1"]
-        return cli.main(["train", *run, "--options", self.options(method), *packs, "--parts", *parts, *places, *machine])
+        return cli.main(["stage", "train", *run, "--options", self.options(method), *packs, "--parts", *parts, *places, *machine])
 
 
 def study(results: Path, seed: int = 0, **changes: object) -> Study:

@@ -173,7 +173,7 @@ def test_base_without_thresholds_is_refused(tmp_path: Path) -> None:
 def call(case: Case, *more: str) -> int:
     named = [part for key, value in IDENTITY.items() for part in (f"--{key}", value)]
     files = ["--maps", str(case.maps), "--out", str(case.out), "--packs", *map(str, case.packs)]
-    return main(["evaluate", *named, "--options", json.dumps(OPTIONS), *files, *more])
+    return main(["stage", "evaluate", *named, "--options", json.dumps(OPTIONS), *files, *more])
 
 
 def test_command_line_takes_what_the_rules_give(tmp_path: Path, lent: Source) -> None:

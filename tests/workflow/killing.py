@@ -161,7 +161,7 @@ def _commands(process: subprocess.Popen) -> list[str]:
 
 def _verbs(process: subprocess.Popen) -> list[str]:
     """Verbs and scripts that run."""
-    found = re.findall(r"-m madad (\w+)|\.snakemake/scripts/\S*?([a-z_]+)\.py", "\n".join(_commands(process)))
+    found = re.findall(r"-m madad stage (\w+)|\.snakemake/scripts/\S*?([a-z_]+)\.py", "\n".join(_commands(process)))
     return sorted({verb or script for verb, script in found})
 
 

@@ -71,7 +71,7 @@ class Clustered(Project):
         """The process that trains in this copy, wherever SLURM has put it."""
         for process in psutil.process_iter(["cmdline", "cwd"]):
             words = process.info["cmdline"] or []
-            if words[1:4] == ["-m", "madad", "train"] and process.info["cwd"] == str(self.folder):
+            if words[1:5] == ["-m", "madad", "stage", "train"] and process.info["cwd"] == str(self.folder):
                 return process
         raise AssertionError("nothing trains")
 

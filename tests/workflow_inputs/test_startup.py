@@ -39,7 +39,7 @@ def test_jobs_find_the_package_in_a_folder_with_an_odd_name(elsewhere: Path, mon
     monkeypatch.setattr(startup, "CACHES", {"MPLCONFIGDIR": "matplotlib"})
     startup.set_environment("/it's a $HOME")
     tell = 'import os; print(*(os.environ[name] for name in ("PYTHONPATH", "OMP_WAIT_POLICY", "MPLCONFIGDIR")), sep="|")'
-    command = startup.PROGRAM.replace("python -m madad", f"{sys.executable} -S -c '{tell}'")
+    command = startup.PROGRAM.replace("python -m madad stage", f"{sys.executable} -S -c '{tell}'")
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout == f"/it's a $HOME:/before|ACTIVE|{elsewhere}/results/.cache/matplotlib\n"
 

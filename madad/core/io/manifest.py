@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from madad.core.errors import UserError
-from madad.core.provenance import ROOT, complete
+from madad.core.provenance import complete
+from madad.core.workflow_files import FOLDER
 
 SPLITS = ("train", "validation", "test")
 # Instead of a split: subjects of unknown group, who take no part.
@@ -30,7 +31,7 @@ COLUMNS = (
     "lesion_kind",
     "evidence",
 )
-SCHEMA = ROOT / "schemas" / "manifest.schema.json"
+SCHEMA = FOLDER / "schemas" / "manifest.schema.json"
 
 Row = dict[str, str]
 

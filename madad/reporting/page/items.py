@@ -14,14 +14,14 @@ from types import SimpleNamespace
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
-from madad.core.provenance import ROOT
+from madad.core.workflow_files import FOLDER
 from madad.evaluation.results.collected import BLOCK, Block
 from madad.reporting.deliverables.registry import DELIVERABLES
 from madad.reporting.deliverables.row import SECTIONS, Deliverable, Output
 from madad.reporting.layout.table_writer import numbers_beside
 from madad.reporting.page import glossary
 
-CAPTIONS = ROOT / "report"
+CAPTIONS = FOLDER / "report"
 # What a page of a table holds between its head and its scripts; other pages are linked instead.
 TABLE = re.compile(r"<!-- table -->(.*)<!-- end of table -->", re.S)
 LARGEST_TABLE = 200_000  # characters of a table that is shown open

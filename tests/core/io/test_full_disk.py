@@ -71,7 +71,7 @@ def test_a_model_is_complete_or_absent(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_command_says_so_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = fill(tmp_path / "out.json")
-    assert main(["provenance", "--options", "{}", "--out", str(out)]) == 1
+    assert main(["stage", "provenance", "--options", "{}", "--out", str(out)]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: the disk of ") and "is full" in line and "free some space and run again" in line
     assert not out.exists()

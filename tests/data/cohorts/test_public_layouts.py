@@ -54,7 +54,7 @@ def test_spaces_and_other_alphabets_in_paths_work(kind: str, tmp_path: Path) -> 
     root, folder = TREES[kind](tmp_path / "Große Studie" / "数据 [1] {x}"), tmp_path / "résultats 1"
     before = contents(root)
     options = json.dumps(options_of(kind) | {"kind": kind, "root": str(root)})
-    arguments = ["manifest", "--name", kind, "--options", options, "--modalities", f'["{MODALITY[kind]}"]']
+    arguments = ["stage", "manifest", "--name", kind, "--options", options, "--modalities", f'["{MODALITY[kind]}"]']
     assert main([*arguments, "--folder", str(folder), "--workers", "1"]) == 0
     rows = read_manifest(folder / "manifest.tsv")
     assert len({row["subject"] for row in rows}) == 3

@@ -26,11 +26,11 @@ def section(page: str, name: str) -> str:
 
 
 def test_committed_page_is_the_generated_one(page: str) -> None:
-    assert (ROOT / "docs" / "methods.md").read_text() == page, "run: python -m madad cards --out docs/methods.md"
+    assert (ROOT / "docs" / "methods.md").read_text() == page, "run: python -m madad stage cards --out docs/methods.md"
 
 
 def test_verb_writes_the_page(page: str, tmp_path: Path) -> None:
-    assert cli.main(["cards", "--out", str(tmp_path / "methods.md")]) == 0
+    assert cli.main(["stage", "cards", "--out", str(tmp_path / "methods.md")]) == 0
     assert (tmp_path / "methods.md").read_text() == page
 
 

@@ -189,7 +189,7 @@ def ixi(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 def run(site: Site, folder: Path, *modalities: str) -> int:
     options = json.dumps({"kind": "ixi", "mirror": site.address, "modalities": list(modalities)})
-    return main(["download", "--options", options, "--folder", str(folder), "--out", str(folder / "download.json")])
+    return main(["stage", "download", "--options", options, "--folder", str(folder), "--out", str(folder / "download.json")])
 
 
 def test_only_what_is_wanted_is_fetched(ixi: Site, tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
-"""Commands of a run: train a method, and apply it to subjects."""
+"""Steps of a run: train a method, and apply it to subjects."""
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
+from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, add_device, command
 from madad.configuration.schema import Options
 from madad.core.errors import UserError
 
@@ -19,22 +18,24 @@ if TYPE_CHECKING:
 
 
 def declare(commands: Commands) -> None:
-    """Declare the commands of this stage."""
+    """Declare the steps."""
     run = {"cohort": {}, "modality": {}, "method": {}, "seed": INTEGER}
     training = command(commands, train, "options", "train", "validation", "checkpoints", **run)
-    training.add_argument("--run", dest="run_folder", type=Path, required=True)
+    training.add_argument("--run", dest="run_folder", type=Path, required=True, help="folder of the run")
     training.add_argument(
         "--banks", type=Path, nargs="*", default=[], help="bank of synthetic lesions, for methods that learn from them"
     )
     training.add_argument("--parts", type=Path, nargs="*", default=[], help="models of its parts, in the order of their roles")
-    command(commands, reuse, "source", **run).add_argument("--run", dest="run_folder", type=Path, required=True)
+    command(commands, reuse, "source", **run).add_argument(
+        "--run", dest="run_folder", type=Path, required=True, help="folder of the run"
+    )
     inference = command(commands, infer, "options", "model", "out", testset={}, packs=MANY, **run)
     for parser in (training, inference):
         _add_machine(parser)
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default=os.environ.get("MADAD_DEVICE", "auto"), help="auto, cpu, cuda or cuda:N")
+    add_device(parser)
     parser.add_argument("--threads", type=int, default=0, help="number of CPU threads; 0 for all")
     parser.add_argument("--gpus", type=int, default=1, help="number of GPUs; 0 to share one with other jobs")
 

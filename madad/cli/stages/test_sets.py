@@ -1,4 +1,4 @@
-"""Commands for synthetic lesions, and for test sets with implanted lesions or artefacts."""
+"""Steps for synthetic lesions, and for test sets with implanted lesions or artefacts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
 
 
 def declare(commands: Commands) -> None:
-    """Declare the commands of this stage."""
+    """Declare the steps."""
     banked = command(commands, bank, "options", "out", shard=INTEGER, shards=INTEGER)
     banked.add_argument(
         "--pack", type=Path, nargs="*", default=[], help="training images, if they are not registered to a template"

@@ -1,4 +1,4 @@
-"""Commands of the data stage: from a data set to packs of normalised images."""
+"""Steps of the data stage: from a data set to packs of normalised images."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ REASONS = ("subject", "path", "reason")
 
 
 def declare(commands: Commands) -> None:
-    """Declare the commands of this stage."""
+    """Declare the steps."""
     command(commands, download, "options", "folder", "out")
     listed = command(commands, manifest, "options", "folder", name={}, modalities={"type": json.loads}, workers=INTEGER)
     listed.add_argument("--reading", help="text under which what the images hold is recorded, for the next run to compare")
-    shown = command(commands, cohort)
-    shown.add_argument("configuration", type=Path, help="configuration file, as for snakemake --configfile")
-    shown.add_argument("--names", action="store_true", help="look at names alone, without opening images and masks")
     command(commands, preprocess, "options", "manifest", "folder", "table", shard=INTEGER, shards=INTEGER)
     command(commands, select, "options", "out", tables=MANY, split={})
     command(commands, verdicts, "options", "out", "record", tables=MANY, cohort={})
@@ -60,18 +57,6 @@ def manifest(arguments: Arguments) -> None:
     if arguments.reading not in (None, contents.MADE_HERE):
         contents.write(folder, arguments.reading, found_files.found(kind, root, options, arguments.modalities))
     write_manifest(folder / "manifest.tsv", reading.rows)
-
-
-def cohort(arguments: Arguments) -> None:
-    """Show how the cohorts of a configuration are understood: groups, splits, sequences, masks, and what is not used."""
-    from madad.configuration import settings
-    from madad.configuration.files import read_configuration
-    from madad.data.cohorts.finding import understanding
-
-    config = settings.resolve(read_configuration(arguments.configuration))
-    understood = understanding.understand(config, "names" if arguments.names else "files")
-    print("\n".join(understanding.lines(understood)))
-    understanding.check(understood, understanding.needs(config))
 
 
 def preprocess(arguments: Arguments) -> None:

@@ -1,4 +1,4 @@
-"""Commands for results: evaluate and export maps, and record what produced them."""
+"""Steps for results: evaluate and export maps, and record what produced them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from importlib import import_module
 from pathlib import Path
 
 from madad.cli.arguments import INTEGER, MANY, Arguments, Commands, command
-from madad.cli.runs import identity
+from madad.cli.stages.runs import identity
 from madad.core.errors import UserError
 
 
 def declare(commands: Commands) -> None:
-    """Declare the commands of this stage."""
+    """Declare the steps."""
     run = {"cohort": {}, "modality": {}, "method": {}, "seed": INTEGER}
     scoring = command(commands, evaluate, "options", "maps", "out", testset={}, packs=MANY, **run)
     for name, meaning in (
