@@ -68,6 +68,9 @@ class Method(Trainable, Protocol):
     Trained parts that its card `requires` arrive as frozen modules under the names of their roles; a part that is kept as a
     submodule is saved in the method's own model file.
 
+    It may have an attribute `observed`, numbers by name of the volume that it reconstructed last, which inference reports by
+    group; and a class attribute `unobserved`, by such a name what it means that the number is 0 in every scan.
+
     A method without a network may have a class attribute `whole_scale = True`: its `anomaly_map` then gets intensities above 1.
     """
 

@@ -23,6 +23,7 @@ from madad.core.seeds import seed_from, torch_generator
 from madad.engine import devices
 from madad.engine.divergence import is_saturated
 from madad.engine.model_files import load_model
+from madad.engine.observations import Observations
 
 
 def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, seed: int, out: Path, device: str) -> None:
@@ -73,11 +74,13 @@ def _predictions(method: Method, packs: list[Pack], seed: int, device: torch.dev
     jobs = [(pack, index) for pack in packs for index in range(len(pack))]
     if jobs:
         _predict(method, *jobs[0], seed, device)  # so that the first subject's time includes no start-up costs
-    saturated = []
+    saturated, observations = [], Observations(getattr(method, "unobserved", {}))
     for pack, index in progress(jobs, "inference"):
         prediction = _predict(method, pack, index, seed, device)
         saturated.append(is_saturated(prediction, pack.brain(index), steps))
+        observations.add(pack.groups[index], prediction.anomaly_map, getattr(method, "observed", {}))
         yield prediction
+    observations.tell()
     if saturated and all(saturated) and list(getattr(method, "parameters", list)()):
         raise UserError(
             f"{jobs[0][0].path}: the map of every subject has one value nearly everywhere in the brain, or its reconstruction is "

@@ -14,6 +14,7 @@ Deviations from the paper: see `deviations` in the card.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,16 @@ MASK_LOSSES = {
 
 
 class MADAD(nn.Module):
-    """Two-headed denoiser of latents; hyper-parameters as in the card."""
+    """Two-headed denoiser of latents; hyper-parameters as in the card.
+
+    Attributes:
+        observed: `flagged_share`, the share of the brain's cells that were taken for noise at some level.
+    """
+
+    unobserved: ClassVar[dict[str, str]] = {
+        "flagged_share": "no cell looks like noise to the network, so that nothing is restored; the map is 0 everywhere, or with "
+        "`residual: paper` the error of the autoencoder alone (docs/soop.md)"
+    }
 
     def __init__(
         self,
@@ -90,6 +100,7 @@ class MADAD(nn.Module):
         self.residual, self.clip, self.gamma = residual, clip, gamma
         self.smoothing = smoothing
         self.slices_per_pass = slices_per_pass
+        self.observed: dict[str, float] = {}
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the error of all latents and of the mask, over the slices (B, 1, H, W); MAD-AD, training objective."""
@@ -104,9 +115,10 @@ class MADAD(nn.Module):
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
+        encoded = self._encode(volume)
         z = gated_ddim(
             self._denoise,
-            self._encode(volume),
+            encoded,
             timesteps=self.test_timesteps,
             alphas_cumprod=self.alphas_cumprod,
             eta=self.eta,
@@ -114,6 +126,10 @@ class MADAD(nn.Module):
             generator=generator,
             batch_size=self.slices_per_pass,
         )
+        # whatever was not taken for noise is as it was
+        flagged = (z != encoded).any(dim=1, keepdim=True)
+        brain = functional.avg_pool2d((volume > 0).to(z), self.autoencoder.downsampling) > 0
+        self.observed = {"flagged_share": float(flagged[brain].float().mean()) if brain.any() else 0.0}
         return self._decode(z)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:

@@ -11,6 +11,7 @@ import yaml
 from madad.configuration import cards, cohort_cards, experiments, schema, sequences
 from madad.configuration import settings as configuration
 from madad.core.errors import UserError
+from tests.paper_studies import placeholder
 
 ROOT = Path(__file__).resolve().parents[2]
 # On phantoms alone; which cohorts a preset takes has tests of its own.
@@ -20,14 +21,6 @@ DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text()) | PHANTOMS
 
 def changed(**values: object) -> dict:
     return schema.merge(copy.deepcopy(DEFAULT), values)
-
-
-def placeholder(root: Path, kind: str) -> Path:
-    """Return a folder with the name of one image of the first edition of a kind, which shows what the folder holds."""
-    file = root / cohort_cards.card(kind).get("editions", [{"example": "sub-01/anat/sub-01_T1w.nii.gz"}])[0]["example"]
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"")
-    return root
 
 
 def problems(**values: object) -> str:

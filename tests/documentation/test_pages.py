@@ -19,7 +19,7 @@ TRACKED = set(
 )
 FOLDERS = {str(parent) for name in TRACKED for parent in Path(name).parents}
 # `madad/…` and the like in backticks; of a path with a placeholder, such as madad/methods/<name>.py, the folder counts.
-NAMED = re.compile(r"`((?:madad|docs|rules|tests|benchmarks|examples|presets|profiles|schemas|report|envs)/[^` ]*)`")
+NAMED = re.compile(r"`((?:madad|docs|rules|tests|benchmarks|examples|studies|presets|profiles|schemas|report|envs)/[^` ]*)`")
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -69,7 +69,7 @@ def test_named_targets_exist(page: Path) -> None:
 def test_named_presets_and_profiles_exist(page: Path) -> None:
     text = page.read_text()
     assert not [name for name in re.findall(r"preset[=:] ?([a-z]\w*)", text) if not (ROOT / "presets" / f"{name}.yaml").is_file()]
-    files = re.findall(r"(?:--configfile|--workflow-profile) ((?:examples|profiles)/\S+?)[`\s]", text)
+    files = re.findall(r"(?:--configfile|--workflow-profile) ((?:examples|studies|profiles)/\S+?)[`\s]", text)
     assert not [name for name in files if not (ROOT / name).exists()]
 
 

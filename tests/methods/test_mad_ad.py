@@ -76,6 +76,15 @@ def test_fresh_network_changes_nothing() -> None:
     reconstruction, anomaly_map = infer(method, volume)
     assert torch.equal(reconstruction, method.autoencoder.decode(method.autoencoder.encode(volume)[0]))
     assert (anomaly_map == 0).all()
+    assert method.observed == {"flagged_share": 0.0}
+
+
+def test_flagged_share_is_of_the_brain() -> None:
+    """A network that takes every cell for noise, also those of the background, which do not count."""
+    method, _ = spied(clean=3.0, logit=-5.0)
+    volume = batch()["image"]
+    infer(method, volume)
+    assert method.observed == {"flagged_share": 1.0}
 
 
 def test_loss_at_initialisation() -> None:

@@ -21,6 +21,7 @@ PARTS = (
     "Snakefile",
     "config.yaml",
     "presets",
+    "studies",
     "schemas",
     "rules",
     "profiles",

@@ -38,7 +38,7 @@ def choose(choice: str, lesion: np.ndarray, brain: np.ndarray) -> np.ndarray:
     if choice == "mid_slice":
         return middle
     if choice == "every_slice":
-        return brain.reshape(number, -1).any(axis=1)
+        return np.asarray(brain.any(axis=(1, 2)))
     if choice == "middle_slices":
         heights = (np.arange(number) + 0.5) / number
         chosen = (heights >= MIDDLE[0]) & (heights < MIDDLE[1])

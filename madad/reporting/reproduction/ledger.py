@@ -14,12 +14,14 @@ from madad.reporting.reproduction import pages, papers
 from madad.reporting.reproduction.claims import Claim, Congruences
 from madad.reporting.reproduction.trained_methods import Trained, gather, place
 from madad.reporting.reproduction.values import Results, Sheet, Value
+from madad.reporting.reproduction.waiting import waits_for
 
 COLUMNS = (
     *("paper", "table", "method", "card", "dataset", "subset", "modality", "slices", "resolution"),
     *("metric", "definition", "threshold", "sees_test_labels", "unit", "published", "published_spread"),
     *("claim_against", "claim_chance", "claim_congruence", "claim_source"),
     *("certainty", "ours", "trained_on", "testset", "measure", "exact", "value", "low", "high", "subjects", "seeds"),
+    "waits_for",
 )
 
 
@@ -97,8 +99,10 @@ def _records(sheet: Sheet, results: Results, congruences: Congruences) -> Iterat
             told["certainty"] = row.get("certainty", sheet.table["certainty"])
             told["sees_test_labels"] = papers.sees_test_labels(told["threshold"])
             told |= _claimed(congruences.claim(sheet, column, number_of, line))
-            values = [results.of(column, row, method, *where) for where in results.serving(column)] if method else []
-            yield from ({**shared, **told, **_ours(value)} for value in values or [None])
+            serving = results.serving(column)
+            values = [results.of(column, row, method, *where) for where in serving] if method else []
+            waiting = {"waits_for": waits_for(column, row, method is not None, bool(serving))}
+            yield from ({**shared, **told, **(_ours(value) if value else waiting)} for value in values or [None])
         if method is None:
             continue
         for column in sheet.kinds():
@@ -114,9 +118,7 @@ def _claimed(claim: Claim | None) -> dict[str, object]:
     return {"claim_against": claim.against, **numbers, "claim_source": claim.source}
 
 
-def _ours(value: Value | None) -> dict[str, object]:
-    if value is None:
-        return {}
+def _ours(value: Value) -> dict[str, object]:
     numbers = {key: _text(getattr(value, key)) for key in ("value", "low", "high")}
     return {
         **{key: getattr(value, key) for key in ("testset", "measure", "subjects", "seeds")},

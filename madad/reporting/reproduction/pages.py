@@ -123,7 +123,7 @@ def layout(sheet: Sheet, results: Results, congruences: Congruences) -> Layout:
     """Return a published table with ours beside every column that we can measure, and our other test sets to the right."""
     table, kinds = sheet.table, sheet.kinds()
     published = f"published{_mark(table['certainty'])}"
-    head = [(_named(column), [published, "ours"] if _measured(column) else [published]) for column in table["columns"]]
+    head = [(column_name(column), [published, "ours"] if _measured(column) else [published]) for column in table["columns"]]
     flat = [Column(title if below == published else below) for title, pair in head for below in pair]
     for testset, modality in results.others(sheet):
         group = f"other data: {testset}, {modality}"
@@ -133,11 +133,12 @@ def layout(sheet: Sheet, results: Results, congruences: Congruences) -> Layout:
     columns = [Column("Method", number=False), Column("Here", number=False), *flat]
     rows = [_row(sheet, place, method, results, congruences) for place, _, method in sheet.lines()]
     protocol = table["protocol"] + (f" ± is the {table['spread']}." if table["spread"] else "")
-    source, facts = f"Read in: {table['source']}.", list(_facts(table))
+    source, facts = f"Read in: {table['source']}.", list(facts_of(table))
     return Layout(source, protocol, facts, head, Table(title, columns, [("", rows)], _notes(sheet, results)))
 
 
-def _facts(table: Options) -> Iterator[str]:
+def facts_of(table: Options) -> Iterator[str]:
+    """Yield which slices a table is of, at which resolution, and how its metrics are made."""
     yield f"Slices: {table['slices']}. Resolution: {table['resolution']}."
     for metric, known in table["metrics"].items():
         threshold = "" if known["threshold"] == "none" else f" Threshold: {known['threshold']}."
@@ -149,7 +150,7 @@ def _row(sheet: Sheet, place: int, method: Trained | None, results: Results, con
     origin = f", trained on {method.cohort}" if method and sheet.several else ""
     cells = [Cell(row["name"]), Cell(method.name + origin if method else "")]
     for number_of, column in enumerate(sheet.table["columns"]):
-        digits = _digits(sheet.table, number_of)
+        digits = digits_of(sheet.table, number_of)
         number, spread = papers.split(row["values"][number_of])
         own = _mark(row["certainty"]) if row.get("certainty", sheet.table["certainty"]) != sheet.table["certainty"] else ""
         cells.append(_published(number, spread, digits, own, congruences.claim(sheet, column, number_of, place)))
@@ -159,7 +160,7 @@ def _row(sheet: Sheet, place: int, method: Trained | None, results: Results, con
     for testset, modality in results.others(sheet):
         for kind in sheet.kinds():
             value = results.of(kind, row, method, testset, modality) if method else None
-            digits = _digits(sheet.table, sheet.table["columns"].index(kind))
+            digits = digits_of(sheet.table, sheet.table["columns"].index(kind))
             cells.append(_ours(value, digits, math.nan, method, kind["measure"]))
     return cells
 
@@ -168,7 +169,14 @@ def _published(number: float, spread: float, digits: int, mark: str, claim: Clai
     if math.isnan(number):
         return Cell(NOTHING, math.nan)
     chance = f", p (chance) {p_text(claim.chance)}" if claim and math.isfinite(claim.chance) else ""
-    return Cell(f"{number:.{digits}f}" + ("" if math.isnan(spread) else f" ± {spread:.{digits}f}") + mark + chance, number)
+    return Cell(published_text(number, spread, digits) + mark + chance, number)
+
+
+def published_text(number: float, spread: float, digits: int) -> str:
+    """Return a published number with its spread."""
+    if math.isnan(number):
+        return NOTHING
+    return f"{number:.{digits}f}" + ("" if math.isnan(spread) else f" ± {spread:.{digits}f}")
 
 
 def _ours(value: Value | None, digits: int, published: float, method: Trained | None, measure: str | None = None) -> Cell:
@@ -211,7 +219,8 @@ def _measured(column: Options) -> bool:
     return bool(column["measure"] or column["nearest"])
 
 
-def _named(column: Options) -> str:
+def column_name(column: Options) -> str:
+    """Return a column in words: data set, sequence and metric with its unit."""
     dataset = (
         (column["dataset"] or "data set not stated")
         + (f"-{column['subset']}" if column["subset"] else "")
@@ -233,7 +242,7 @@ def _mark(certainty: str) -> str:
     return f" [{certainty}]" if certainty != "text" else ""
 
 
-def _digits(table: Options, place: int) -> int:
+def digits_of(table: Options, place: int) -> int:
     """Return the decimals of a column: as many as its most precise value has."""
     numbers = [papers.split(row["values"][place])[0] for row in table["rows"]]
     return max((len(f"{number:.10g}".partition(".")[2]) for number in numbers if not math.isnan(number)), default=0) or 1

@@ -94,6 +94,21 @@ def rows(folder: Path, **wanted: str) -> list[dict[str, str]]:
 MS = ("ms", "T2w", "ddpm")
 
 
+def test_every_empty_cell_says_what_it_waits_for(tmp_path) -> None:
+    ledger(tmp_path, [(*MS, "dice_published", 0.05, 0.02, 0.08)], [training(tmp_path, "ddpm")], {"ddpm": "ddpm"})
+    lines = list(csv.DictReader((tmp_path / "l.csv").open()))
+    assert all(bool(line["waits_for"]) != bool(line["value"]) for line in lines if line["published"])
+
+    def waits(method: str, dataset: str, metric: str = "Dice") -> str:
+        (known,) = rows(tmp_path, paper="pDDPM", method=method, dataset=dataset, metric=metric)
+        return known["waits_for"]
+
+    assert waits("DDPM", "MSLUB", "AUPRC") == "a value: the measure has none in this run"
+    assert waits("VAE", "MSLUB") == "a run of vae"
+    assert waits("DDPM", "BraTS21").startswith("BraTS21, T2w (Registration") and waits("DDPM", "BraTS21").endswith(", and a GPU")
+    assert not waits("Thresh", "BraTS21").endswith("GPU")
+
+
 def test_every_number_is_on_a_line_of_its_own(tmp_path) -> None:
     lines = [(*MS, "dice_published", 0.05, 0.02, 0.08), (*MS, "auprc_published", 0.2, 0.15, 0.25)]
     ledger(tmp_path, lines, [training(tmp_path, "ddpm")], {"ddpm": "ddpm"})
