@@ -21,7 +21,6 @@ PARTS = (
     "Snakefile",
     "config.yaml",
     "presets",
-    "studies",
     "schemas",
     "rules",
     "profiles",
