@@ -128,7 +128,7 @@ class MADAD(nn.Module):
         )
         # whatever was not taken for noise is as it was
         flagged = (z != encoded).any(dim=1, keepdim=True)
-        brain = functional.avg_pool2d((volume > 0).to(z), self.autoencoder.downsampling) > 0
+        brain = functional.adaptive_max_pool2d((volume > 0).to(z).amax(dim=1, keepdim=True), z.shape[-2:]) > 0
         self.observed = {"flagged_share": float(flagged[brain].float().mean()) if brain.any() else 0.0}
         return self._decode(z)
 

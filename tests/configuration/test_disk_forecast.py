@@ -79,7 +79,8 @@ def test_implanted_and_corrupted_sets_count() -> None:
 
 
 def test_manifest_is_believed_before_fractions(tmp_path: Path) -> None:
-    config = resolved()
+    split = {"train": 0.4, "validation": 0.2, "test": 0.4}
+    config = resolved(cohorts={"phantom": {"kind": "phantom", "healthy": 5, "patients": 2, "split": split}}, test_on=["phantom"])
     dealt = disk_forecast.images("phantom", config, tmp_path)
     assert dealt == {
         ("train", "healthy"): 2,

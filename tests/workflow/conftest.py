@@ -9,12 +9,27 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ("preset=smoke",)
+# More than the preset has: patients, and the test set of the heads themselves.
+STUDY = {
+    "cohorts": {
+        "phantom": {
+            "kind": "phantom",
+            "healthy": 5,
+            "patients": 2,
+            "split": {"train": 0.4, "validation": 0.2, "test": 0.4},
+            "shards": 2,
+        }
+    },
+    "train_on": ["phantom"],
+    "test_on": ["phantom", "phantom-implanted"],
+}
 # A variant that differs from ddpm at inference alone.
 LATE = {"base": "ddpm", "parameters": {"test_timesteps": [750]}}
 PARTS = (
@@ -68,8 +83,8 @@ class Project:
         return {rule: int(count) for rule, count in table if rule not in ("total", "all")}
 
 
-def copy_project(folder: Path) -> Project:
-    """Copy what a run needs, without results and caches."""
+def copy_project(folder: Path, **study: Any) -> Project:
+    """Copy what a run needs, without results and caches, with other values of some keys in config.yaml."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         source = ROOT / part
@@ -77,14 +92,20 @@ def copy_project(folder: Path) -> Project:
             shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, folder / part)
-    return Project(folder)
+    project = Project(folder)
+    configure(project, **study)
+    return project
+
+
+def configure(project: Project, **keys: Any) -> None:
+    """Write other values of some keys into a copy's configuration."""
+    path = project.folder / "config.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **keys}))
 
 
 def choose(project: Project, methods: list[str], **method_options: dict) -> None:
     """Write other methods into a copy's configuration."""
-    path = project.folder / "config.yaml"
-    config = yaml.safe_load(path.read_text())
-    path.write_text(yaml.safe_dump({**config, "methods": methods, "method_options": method_options}))
+    configure(project, methods=methods, method_options=method_options)
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +114,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
     `mhd` stands on `cddpm`, which stands on `spark`: neither of the two is compared. `late` shares the training of `ddpm`.
     """
-    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
+    project = copy_project(tmp_path_factory.mktemp("finished") / "project", **STUDY)
     choose(project, ["intensity", "ddpm", "mhd", "late"], cddpm={"parts": {"pretraining": "spark"}}, late=LATE)
     done = project.run("--cores", "2")
     assert done.returncode == 0, done.stdout[-6000:]
@@ -102,5 +123,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """A fresh copy in which nothing has been run."""
-    return copy_project(tmp_path / "project")
+    """A fresh copy of a small study in which nothing has been run."""
+    return copy_project(tmp_path / "project", **STUDY)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Project:
+    """A fresh copy with the configuration that madad comes with."""
+    return copy_project(tmp_path / "clone")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -11,14 +13,40 @@ from tests.workflow.conftest import ROOT, Project, choose
 
 pytestmark = pytest.mark.slow
 
+# What a run does only for test sets without healthy subjects, for maps of others, for a public data set, or when it is asked to.
+NOT_IN_SMOKE = {
+    "all",
+    "calibrate",
+    "calibrate_elsewhere",
+    "download",
+    "export_masks",
+    "export_nifti",
+    "map_elsewhere",
+    "masks",
+    "nifti",
+    "noise_kinds",
+    "noise_study",
+    "noised",
+    "record_elsewhere",
+}
+
 
 @pytest.mark.parametrize("preset", ["smoke", "quickstart", "paper"])
-def test_preset_plans(project: Project, preset: str) -> None:
+def test_preset_plans(clone: Project, preset: str) -> None:
     config = configuration.resolve({**yaml.safe_load((ROOT / "config.yaml").read_text()), "preset": preset})
-    jobs = project.jobs(config=(f"preset={preset}",))
+    jobs = clone.jobs(config=(f"preset={preset}",))
     assert jobs["train"] + jobs.get("reuse", 0) == sum(len(experiments.runs(config, kind)) for kind in ("methods", "parts"))
-    assert jobs["infer"] == jobs["evaluate"] == len(configuration.evaluations(config))
+    evaluated = jobs["evaluate"] + jobs.get("evaluate_corrupted", 0)
+    assert jobs["infer"] == evaluated
+    assert jobs["evaluate"] == len(configuration.evaluations(config))
     assert sum(jobs.values()) < 400
+
+
+def test_smoke_has_a_job_for_every_rule_of_a_run_in_few_jobs(clone: Project) -> None:
+    jobs = clone.jobs()
+    rules = set(re.findall(r"^(\w+) \(", clone.run("--list-rules").stdout, re.M))
+    assert rules - set(jobs) == NOT_IN_SMOKE
+    assert sum(jobs.values()) < 110
 
 
 def test_slurm_profile_plans(project: Project) -> None:

@@ -39,6 +39,7 @@ class OneStepDiffusion(nn.Module):
         noise_persistence: amplitude of an octave relative to the one before it.
         noise_scale: factor on the noise.
         slices_per_pass: slices that go through the network together; affects memory, not the result.
+        tail: side of the residual that counts, see `madad.models.diffusion.residuals.residual`; both, as published.
         sizes: sizes of the U-Net.
 
     Attributes:
@@ -67,6 +68,7 @@ class OneStepDiffusion(nn.Module):
         noise_persistence: float,
         noise_scale: float,
         slices_per_pass: int,
+        tail: str = "both",
         **sizes: Unpack[UNetSizes],
     ) -> None:
         super().__init__()
@@ -75,7 +77,7 @@ class OneStepDiffusion(nn.Module):
         self.test_indices = sampling.level_indices(test_timesteps, num_train_timesteps, f"{method}.parameters.test_timesteps")
         self.loss = LOSSES[loss]
         self.noise_law = NoiseLaw(noise_kind, noise_shared, noise_octaves, noise_persistence, noise_scale)
-        self.slices_per_pass = slices_per_pass
+        self.tail, self.slices_per_pass = tail, slices_per_pass
 
     def add_random_noise(self, x_0: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw a noise level for each image (B, C, H, W) and noise it; return x_t and t (B,), both on the device of x_0."""
@@ -94,5 +96,5 @@ class OneStepDiffusion(nn.Module):
         return sampling.one_step(self.unet, x_0, noise, t, self.alphas_cumprod, self.slices_per_pass)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the residual |x - x'| in the brain (S, H, W)."""
-        return residual(volume, reconstruction) * brain
+        """Return the residual |x - x'|, or the side of it that counts, in the brain (S, H, W)."""
+        return residual(volume, reconstruction, self.tail) * brain
