@@ -26,6 +26,7 @@ LESION_CUT = 2
 BRAIN_COLOUR, TEMPLATE_COLOUR, LESION_COLOUR = "#ff7043", "#4dd0e1", "#ffee58"
 TILE_INCHES = 1.6
 DPI = 100
+OUTLINE_POINTS = 1.4  # wide enough to be seen where the picture is shown at less than half its size
 # A palette takes a third of the bytes. One chosen from the picture's own colours could lose the outline of a small lesion.
 GREYS = 48
 OUTLINE_SHARES, BENEATH = (1.0, 0.7, 0.4), (0, 110, 220)
@@ -136,5 +137,5 @@ def _tile(axes: Axes, picture: np.ndarray, outlines: list[tuple[np.ndarray, str]
     axes.imshow(picture, cmap="gray", vmin=0, vmax=top, origin="lower", interpolation="bilinear")
     for shape, colour in outlines:
         if shape.any() and not shape.all():
-            axes.contour(shape.astype(float), [0.5], colors=colour, linewidths=0.8)
+            axes.contour(shape.astype(float), [0.5], colors=colour, linewidths=OUTLINE_POINTS)
     axes.set_axis_off()

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
+from PIL import Image
 
 from madad.core.io.manifest import Row
 from madad.core.provenance import complete
@@ -40,6 +41,7 @@ class Picture:
         label: session and sequence.
         state, why: the verdict and its reasons.
         source: link to the picture, relative to the page; empty when there is none.
+        width, height: in pixels.
         split: where it stands.
     """
 
@@ -47,6 +49,8 @@ class Picture:
     state: str
     why: str
     source: str
+    width: int
+    height: int
     split: str
 
 
@@ -176,7 +180,15 @@ def unusual(row: Row, measure: str, usual: dict) -> float:
 def _picture(row: Row, folder: Path) -> Picture:
     label = " ".join(text for text in (row.get("session"), row.get("modality")) if text) or "file"
     source = quote(os.path.relpath(row["picture"], folder)) if row.get("picture") else ""
-    return Picture(label, row["state"], row["why"], source, row.get("split") or "")
+    return Picture(label, row["state"], row["why"], source, *_size(row.get("picture")), row.get("split") or "")
+
+
+def _size(path: str | None) -> tuple[int, int]:
+    """Return width and height of a picture, so that the page keeps room for it; 0 without one."""
+    if not path or not Path(path).exists():
+        return 0, 0
+    with Image.open(path) as image:
+        return image.size
 
 
 def _cell(row: Row, measure: str, own: dict | None, far: float, threshold: float | None) -> Cell:

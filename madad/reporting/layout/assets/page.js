@@ -31,10 +31,26 @@ function link(body, set, names) {
   }
 }
 
-// Links to cases, #look/<number of the test set>/<name of the case>, from galleries, tables and the page of images.
+// Links to cases, #look/<number of the test set>/<name of the case>, from galleries and tables; #image/<name> from the page of images.
 function follow() {
-  const [kind, set, name] = decodeURIComponent(location.hash).split("/");
-  if (kind === "#look" && sets[set]) show(Number(set), { name });
+  const [kind, first, second] = decodeURIComponent(location.hash).split("/");
+  if (kind === "#look" && sets[first]) show(Number(first), { name: second });
+  if (kind === "#image") followImage(first);
+}
+
+// An image that the viewer shows, or else its row in the quality table.
+function followImage(name) {
+  const set = sets.findIndex((one) => one.cases.some((shown) => shown.name === name));
+  if (set >= 0) {
+    show(set, { name });
+    return;
+  }
+  const row = [...document.querySelectorAll("#quality tbody tr")].find((one) => one.cells[0].textContent.trim() === name);
+  if (!row) return;
+  const details = row.closest("details");
+  if (details) details.open = true;
+  row.classList.add("sought");
+  row.scrollIntoView({ block: "center" });
 }
 
 // Images of the quality table that the viewer shows.
@@ -46,10 +62,10 @@ function linkCases(table) {
   }
 }
 
+document.querySelectorAll("#quality table").forEach(linkCases);
+window.addEventListener("hashchange", follow);
+follow();
 if (stored) {
-  document.querySelectorAll("#quality table").forEach(linkCases);
-  window.addEventListener("hashchange", follow);
-  follow();
   for (const heading of document.querySelectorAll("figure tbody.heading")) {
     const text = heading.textContent.trim();
     const set = sets.findIndex((one) => text === one.title || text.startsWith(`${one.title} (`));
