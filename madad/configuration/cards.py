@@ -223,6 +223,7 @@ def _read(path: Path) -> dict:
                 f"{path}: parameters.{key}.stage: {schema['stage']!r} is not a stage; write {INFERENCE}, {TRAINING} or nothing"
             )
     card["modalities"] = card.get("modalities") or []
+    card["paper"] = card.get("paper", "")
     card["capabilities"] = {**dict.fromkeys(CAPABILITIES, False), **card["capabilities"]}
     card["training_data"] = {**SLICES, **card.get("training_data", {})}
     if card["capabilities"]["trains"]:

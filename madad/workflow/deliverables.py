@@ -199,6 +199,7 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
     "method_maps": lambda plan, wildcards: paths.maps(plan.first_seeds(**wildcards)),
     "method_tables": lambda plan, wildcards: paths.metrics(plan.first_seeds(**wildcards)),
     "metrics": _path("results/tables/metrics.csv"),
+    "methods_text": _path("results/report/methods.md"),
     "noised": _path("results/noised/{cohort}/{modality}.npz"),
     "packs": lambda plan, wildcards: paths.packs(wildcards["testset"], wildcards["modality"]),
     "provenance": _path("results/provenance.json"),

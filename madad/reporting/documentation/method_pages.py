@@ -106,7 +106,8 @@ def _section(name: str) -> Iterator[str]:
 def _facts(card: dict) -> Iterator[str]:
     code = f"; code: {card['code']} ({card['code_licence']})" if card["code"] else ""
     link = f", [doi:{card['doi']}](https://doi.org/{card['doi']})" if card["doi"] else ""
-    yield f"* {card['authors']}: {card['venue']}, {card['year']}{link}{code}"
+    paper = f"*{card['paper']}*, " if card["paper"] else ""
+    yield f"* {card['authors']}: {paper}{card['venue']}, {card['year']}{link}{code}"
     able = ", ".join(capability for capability, can in card["capabilities"].items() if can) or "learns nothing"
     sees = _shown(card) or "nothing"
     yield f"* track `{card['track']}`; trains on {sees}; {', '.join(card['modalities']) or 'any sequence'}; {able}"

@@ -161,6 +161,12 @@ def write_csv(table: Table, path: str | Path) -> None:
             writer.writerow(([heading] if group else []) + [cell.text for cell in row])
 
 
+def read_csv(path: str | Path) -> list[dict[str, str]]:
+    """Return the rows of a table that `write_csv` wrote."""
+    with open(path, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
 def numbers_beside(csv_path: str | Path) -> Path:
     """Return the path of the numbers behind a table, `<table>_numbers.csv` beside its csv file."""
     return Path(csv_path).with_name(f"{Path(csv_path).stem}_numbers.csv")

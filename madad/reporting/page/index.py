@@ -33,11 +33,12 @@ STYLES = ("table.css", "story.css", "page.css", "viewer.css")
 SCRIPTS = ("sort.js", "volumes.js", "viewer.js", "page.js")
 
 
-def write_index(story: Path, shown: Sequence[Path], volumes: Sequence[Path], out: Path) -> None:
+def write_index(story: Path, methods_text: Path, shown: Sequence[Path], volumes: Sequence[Path], out: Path) -> None:
     """Write the page.
 
     Args:
         story: of `madad.reporting.story.story`.
+        methods_text: of `madad.reporting.methods_text.text`.
         shown: every figure and table of the report but the galleries of single methods, whose place the viewer takes.
         volumes: of `madad.reporting.viewer.volumes`, one file per test set.
     """
@@ -51,6 +52,7 @@ def write_index(story: Path, shown: Sequence[Path], volumes: Sequence[Path], out
         "story": as_html(known, places(found)),
         "first": first,
         "sections": [(section, list(own)) for section, own in groupby(rest, key=lambda one: one.section)],
+        "methods_text": Path(methods_text).read_text(encoding="utf-8"),
         "looks": {one.name: looks(one, sets) for one in found},
         "glossary": (("Metrics", glossary.metrics()), ("Protocols", glossary.protocols())),
         "style": "\n".join(map(table_writer.asset, STYLES)),

@@ -41,7 +41,10 @@ def page(toy, tmp_path_factory) -> Path:
     plt.imsave(root / "figures/comparison.png", [[0.0, 1.0], [1.0, 0.0]])
     (root / "report/story.json").write_text(json.dumps(STORY))
     shown = [root / "tables/headline.html", root / "tables/protocols.html", root / "figures/comparison.png"]
-    index.write_index(root / "report/story.json", shown, [root / "volumes.json"], root / "report/index.html")
+    (root / "report/methods.md").write_text("# Methods")
+    index.write_index(
+        root / "report/story.json", root / "report/methods.md", shown, [root / "volumes.json"], root / "report/index.html"
+    )
     return root / "report/index.html"
 
 

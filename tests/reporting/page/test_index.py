@@ -34,7 +34,8 @@ def written(root: Path, sets: list[dict]) -> str:
     files = [root / f"{number}.json" for number, _ in enumerate(sets)]
     for path, one in zip(files, sets, strict=True):
         path.write_text(json.dumps(one))
-    index.write_index(story, [table], files, root / "index.html")
+    story.with_suffix(".md").write_text("# Methods")
+    index.write_index(story, story.with_suffix(".md"), [table], files, root / "index.html")
     return (root / "index.html").read_text()
 
 
