@@ -22,14 +22,13 @@ from madad.configuration import cards
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import Pack
 from madad.core.logs import progress
-from madad.core.seeds import numpy_generator
 from madad.engine import devices
 from madad.engine.inference import _predict
 from madad.engine.model_files import load_model, read_metadata
 from madad.evaluation.metrics.ordinal_scores import count
 from madad.evaluation.metrics.voxel_metrics import average_precision
 from madad.evaluation.protocol.postprocessing import coded
-from madad.evaluation.statistics.bootstrap import mean_interval
+from madad.evaluation.statistics.intervals import Interval, mean_interval
 from madad.methods import registry
 
 
@@ -52,14 +51,14 @@ def main() -> None:
     print(f"{device}, {arguments.threads} threads, torch {torch.__version__}, {arguments.model}")
     print(f"{key:>24}{'AUPRC':>9}{'95 % interval':>18}{'s/volume':>10}{'ratio':>8}")
     for value in values:
-        method = devices.move(_with(arguments.model, {**kept, key: value}, arguments.base), device).eval()
+        method = devices.move(with_changes(arguments.model, {**kept, key: value}, arguments.base), device).eval()
         scores, seconds = measure(method, arguments.pack, arguments.samples, device)
         first = first or seconds
         bounds = f"[{scores.low:.3f}, {scores.high:.3f}]"
         print(f"{value!s:>24}{scores.value:9.4f}{bounds:>18}{seconds:10.2f}{seconds / first:8.3f}", flush=True)
 
 
-def measure(method: nn.Module, path: Path, samples: int, device: torch.device) -> tuple:
+def measure(method: nn.Module, path: Path, samples: int, device: torch.device) -> tuple[Interval, float]:
     """Return the mean AUPRC with its interval over subjects, and the median time per volume in seconds."""
     precisions, subjects, seconds = [], [], []
     with Pack(path) as pack:
@@ -71,11 +70,11 @@ def measure(method: nn.Module, path: Path, samples: int, device: torch.device) -
             precisions.append(float(average_precision(counts)))
             subjects.append(pack.covariates[index]["subject"])
             seconds.append(prediction.seconds)
-    interval = mean_interval(np.array(precisions), subjects, 2000, numpy_generator("test settings"))
+    interval = mean_interval(np.array(precisions), subjects, "share")
     return interval, float(np.median(seconds))
 
 
-def _with(model: Path, changes: dict, base: str | None = None) -> nn.Module:
+def with_changes(model: Path, changes: dict, base: str | None = None) -> nn.Module:
     """Return the model of a file with other settings; its parts are those of the method's card."""
     metadata = read_metadata(model)
     try:

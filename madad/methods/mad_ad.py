@@ -116,17 +116,7 @@ class MADAD(nn.Module):
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
         encoded = self._encode(volume)
-        z = gated_ddim(
-            self._denoise,
-            encoded,
-            timesteps=self.test_timesteps,
-            alphas_cumprod=self.alphas_cumprod,
-            eta=self.eta,
-            sticky=self.sticky,
-            generator=generator,
-            batch_size=self.slices_per_pass,
-        )
-        # whatever was not taken for noise is as it was
+        z = self._clean(encoded, generator)
         flagged = (z != encoded).any(dim=1, keepdim=True)
         brain = functional.adaptive_max_pool2d((volume > 0).to(z).amax(dim=1, keepdim=True), z.shape[-2:]) > 0
         self.observed = {"flagged_share": float(flagged[brain].float().mean()) if brain.any() else 0.0}
@@ -161,6 +151,19 @@ class MADAD(nn.Module):
         patch = draw_patch(self.patch_sizes, self.patch_probabilities, generator)
         shares = self.max_diffused_share * torch.rand(len(brain), generator=generator)
         return keep_patches(shares, (allowed.shape[2], allowed.shape[3]), patch, generator).to(brain.device) | ~allowed
+
+    def _clean(self, encoded: Tensor, generator: torch.Generator) -> Tensor:
+        """Return latents (S, C, h, w) after the chain; whatever was never taken for noise is as it was."""
+        return gated_ddim(
+            self._denoise,
+            encoded,
+            timesteps=self.test_timesteps,
+            alphas_cumprod=self.alphas_cumprod,
+            eta=self.eta,
+            sticky=self.sticky,
+            generator=generator,
+            batch_size=self.slices_per_pass,
+        )
 
     def _denoise(self, z_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Return the clean latents and the probability of each cell being clean."""
