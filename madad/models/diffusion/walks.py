@@ -33,7 +33,7 @@ class Walks:
     foreign: bool
 
     def __call__(self, healthy: Tensor, brain: Tensor, generator: torch.Generator) -> Tensor:
-        """Return sqrt(1 - m) y_1 + sqrt(m) r of latents y_1 (B, L, h, w) with brains (B, 1, h, w) bool; m is 0 outside outlines."""
+        """Return sqrt(1 - m) y_1 + sqrt(m) r of latents y_1 (B, L, h, w) with brains (B, 1, h, w) bool; m is 0 outside."""
         corrupted = healthy.clone()
         for index, cells in enumerate(brain[:, 0].cpu().numpy()):
             strength = torch.zeros(cells.shape)
