@@ -1,7 +1,7 @@
 """Comparison of patches with the same place in several healthy brains: a vote of subjects, without training.
 
-Inductive form, ours, of the mutual scoring of Li et al. 2024 (MuSc, ICLR), which Le-Gia & Ahn 2026 (arXiv 2602.15315) carry over to
-3D brain MRI: there the others are the unlabelled subjects of the test set, here healthy ones.
+Inductive form, ours, of the mutual scoring of Li et al. 2024 (MuSc, ICLR), which Le-Gia & Ahn 2026 (arXiv 2602.15315) carry
+over to 3D brain MRI: there the others are the unlabelled subjects of the test set, here healthy ones.
 
 1. `fit` keeps the tokens of some healthy brains: cubes of 4 x 4 x 4 voxels, or features of an encoder, one vector a cell.
 2. d_j(v): distance of a cell's token to the nearest of reference j within some cells of the same place.

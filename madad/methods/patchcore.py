@@ -1,6 +1,7 @@
 """Distance of features to the nearest of a bank of healthy ones (PatchCore), on an encoder that was trained on healthy MRI.
 
-Roth, Pemula, Zepeda, Schölkopf, Brox, Gehler 2022, "Towards Total Recall in Industrial Anomaly Detection", CVPR, arXiv 2106.08265.
+Roth, Pemula, Zepeda, Schölkopf, Brox, Gehler 2022, "Towards Total Recall in Industrial Anomaly Detection", CVPR,
+arXiv 2106.08265.
 
 1. A frozen encoder gives features of every cell of a slice: two of its stages, averaged over neighbouring cells and joined.
 2. The bank: of the healthy brains' cells those that cover all others best, each the farthest from those chosen before it.
@@ -53,7 +54,8 @@ class PatchCore(nn.Module):
 
     def fit(self, data: Iterable[Batch], generator: torch.Generator) -> None:
         """Measure the scale of the features of healthy slices (1, 1, H, W), then choose the bank from a random part of them."""
-        total, squares, counts = torch.zeros(2, self.features.channels, dtype=torch.float64).unbind() + ([],)
+        total, squares = torch.zeros(2, self.features.channels, dtype=torch.float64)
+        counts = []
         for batch in data:
             rows = self._rows(batch)
             total, squares = total + rows.sum(dim=0), squares + rows.square().sum(dim=0)

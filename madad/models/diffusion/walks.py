@@ -59,7 +59,7 @@ def mixed(healthy: Tensor, filling: Tensor, strength: Tensor) -> Tensor:
     return (1 - strength).sqrt() * healthy + strength.sqrt() * filling
 
 
-def coloured_noise(shape: torch.Size, generator: torch.Generator) -> Tensor:
+def coloured_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Draw sqrt(alpha) c + sqrt(1 - alpha) n, (L, h, w): c one normal number a channel, n one a cell, alpha ~ U(0, 1)."""
     alpha = torch.rand((), generator=generator)
     colour = torch.randn((shape[0], 1, 1), generator=generator)

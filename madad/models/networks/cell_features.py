@@ -1,7 +1,7 @@
 """Features of a frozen encoder on a grid of cells, on one scale, for methods that compare or reconstruct them.
 
-Source: the patch features of Roth et al. 2022 (PatchCore, arXiv 2106.08265), section 3.1; the standardisation is ours, because the
-channels of an encoder that was trained on MRI differ in scale.
+Source: the patch features of Roth et al. 2022 (PatchCore, arXiv 2106.08265), section 3.1; the standardisation is ours, because
+the channels of an encoder that was trained on MRI differ in scale.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ class CellFeatures(nn.Module):
         self.sd = torch.where(sd > 0, sd.clamp_min(floor), torch.ones(())).float()
 
 
-def brain_cells(brain: Tensor, grid: Sequence[int]) -> Tensor:
+def brain_cells(brain: Tensor, grid: tuple[int, ...]) -> Tensor:
     """Return which cells of a grid are of the brain (B, 1, H, W) bool, (B, h, w) bool."""
-    return functional.adaptive_avg_pool2d(brain.float(), list(grid))[:, 0] >= BRAIN_SHARE
+    return functional.adaptive_avg_pool2d(brain.float(), (grid[0], grid[1]))[:, 0] >= BRAIN_SHARE
 
 
 def take(features: Tensor, cells: Tensor) -> Tensor:

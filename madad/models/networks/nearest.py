@@ -16,7 +16,7 @@ DISTORTION = 0.9  # of distances by the projection, at most, as PatchCore takes 
 
 
 def nearest_distance(vectors: Tensor, bank: Tensor) -> Tensor:
-    """Return the Euclidean distance of every vector (N, C) to the nearest of the bank (M, C), (N,); by differences, not squares."""
+    """Return the Euclidean distance of every vector (N, C) to the nearest of the bank (M, C), (N,), from differences."""
     parts = [torch.cdist(part, bank, compute_mode="donot_use_mm_for_euclid_dist").amin(dim=1) for part in vectors.split(ROWS)]
     return torch.cat(parts) if parts else vectors.new_zeros(0)
 

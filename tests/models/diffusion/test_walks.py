@@ -78,7 +78,7 @@ def test_mixing_keeps_the_variance() -> None:
 
 
 def test_noise_has_a_colour_for_every_channel_and_unit_variance_over_draws() -> None:
-    draws = torch.stack([coloured_noise(torch.Size((4, 6, 6)), source) for source in [generator()] for _ in range(4000)])
+    draws = torch.stack([coloured_noise((4, 6, 6), source) for source in [generator()] for _ in range(4000)])
     assert draws.var(dim=0).mean().item() == pytest.approx(1, abs=0.05)
     means = draws.mean(dim=(2, 3))
     assert means.var().item() == pytest.approx(0.5 + 0.5 / 36, abs=0.05)
