@@ -28,8 +28,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 run: $(INSTALLED)
-	$(SNAKEMAKE) --cores $(CORES) $(if $(CONFIG),--config $(CONFIG))
-	$(SNAKEMAKE) --report report.html $(if $(CONFIG),--config $(CONFIG))
+	$(BIN)/madad run --cores $(CORES) $(if $(CONFIG),--config $(CONFIG))
+	$(BIN)/madad report report.html $(if $(CONFIG),--config $(CONFIG))
 
 smoke:
 	$(MAKE) run CONFIG='preset=smoke'

@@ -48,7 +48,11 @@ def test_module_is_small(path: Path) -> None:
     assert all(depth(function) <= 3 for function in functions(path)), "nested deeper than three levels"
 
 
-@pytest.mark.parametrize("path", named([path for path in MODULES if path.name == "__init__.py"]))
+# Snakemake takes what a plugin is from its package itself.
+PLUGIN = "snakemake_logger_plugin_madad"
+
+
+@pytest.mark.parametrize("path", named([path for path in MODULES if path.name == "__init__.py" and path.parent.name != PLUGIN]))
 def test_package_file_is_empty(path: Path) -> None:
     assert path.read_text() == ""
 
@@ -106,6 +110,6 @@ def test_logic_in_a_rule_would_be_found(tmp_path: Path) -> None:
         test_functions_of_rules_are_single_calls(path)
 
 
-@pytest.mark.parametrize("path", named(MODULES))
+@pytest.mark.parametrize("path", named([path for path in MODULES if path.parent.name != PLUGIN]))
 def test_package_does_not_know_the_workflow(path: Path) -> None:
     assert not re.search(r"^\s*(import|from)\s+snakemake|\bsnakemake\.(input|output|params|wildcards)", path.read_text(), re.M)

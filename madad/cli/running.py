@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from madad.cli.arguments import Arguments, Commands, handing_on
+from madad.core.logs import QUIET_JOBS
 
 DRY = ("-n", "--dry-run", "--dryrun")
 # Without any of these Snakemake would ask how many cores it may use.
@@ -16,8 +17,11 @@ CORES = ("-c", "--cores", "-j", "--jobs", "-e", "--executor", "--profile", "--wo
 SNAKEFILE = ("-s", "--snakefile")
 # With any of these the user decides what is printed.
 PRINTED = ("-q", "--quiet", "--verbose", "-p", "--printshellcmds")
+LOGGER = ("--logger",)
 # Not every job in several lines, of which a study has thousands.
 QUIET = ("--quiet", "rules", "host", "reason")
+# Where Snakemake finds the handler that prints the progress of a run (`madad.workflow.progress`).
+PLUGINS = Path(__file__).parents[1] / "workflow" / "plugins"
 HANDED_ON = "ARGUMENTS are Snakemake's: --cores 8, --configfile my.yaml, --config preset=smoke, -n to see what would run, …"
 
 
@@ -33,13 +37,23 @@ def run(arguments: Arguments) -> int:
     from madad.cli import job_table
 
     command = snakemake(arguments.rest)
-    if not _has(arguments.rest, DRY) or _has(arguments.rest, PRINTED):
+    if _has(arguments.rest, (*PRINTED, *LOGGER)):
         return subprocess.run(command, env=surroundings(), check=False).returncode
+    if not _has(arguments.rest, DRY):
+        return _with_progress(command)
     # the Snakefile reads the variable, see `madad.workflow.startup`
     told = {**surroundings(), "MADAD_FORECAST": "1"}
     done = subprocess.run(command, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     print(job_table.shortened(done.stdout) if done.returncode == 0 else done.stdout)
     return done.returncode
+
+
+def _with_progress(command: Sequence[str]) -> int:
+    """Run Snakemake with one line of progress for all jobs; what each of them says is in its log."""
+    own = surroundings()
+    path = os.pathsep.join([str(PLUGINS), *([own["PYTHONPATH"]] if own.get("PYTHONPATH") else [])])
+    told = {**own, "PYTHONPATH": path, QUIET_JOBS: "1"}
+    return subprocess.run([*command, "--logger", "madad"], env=told, check=False).returncode
 
 
 def report(arguments: Arguments) -> int:

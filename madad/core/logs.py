@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Sized
@@ -13,6 +14,9 @@ T = TypeVar("T")
 
 # A bar cannot move in a log file, which gets one line every so many seconds instead.
 LOG_INTERVAL_S = 10.0
+# Set where one line of progress speaks for all jobs: what a job says goes into its log, and only its warnings to the terminal.
+QUIET_JOBS = "MADAD_QUIET_JOBS"
+WARNING = "warning: "
 
 
 def say(message: str) -> None:
@@ -22,7 +26,7 @@ def say(message: str) -> None:
 
 def warn(message: str) -> None:
     """Write one line that the user should act on."""
-    say(f"warning: {message}")
+    say(f"{WARNING}{message}")
 
 
 def progress(items: Iterable[T], description: str, total: int | None = None, start: int = 0) -> Iterator[T]:
@@ -73,11 +77,28 @@ def _lines(items: Iterable[T], description: str, total: int, start: int) -> Iter
             last = now
 
 
+class _Warnings:
+    """Passes only lines of `warn` on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._line = stream, ""
+
+    def write(self, text: str) -> int:
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            if line.startswith(WARNING):
+                self._stream.write(f"{line}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
 class _Tee:
     """Writes to the terminal and to a log file; it is no terminal itself, so that bars become lines."""
 
-    def __init__(self, stream: TextIO, file: TextIO) -> None:
-        self._targets = (stream, file)
+    def __init__(self, *targets: TextIO | _Warnings) -> None:
+        self._targets = targets
 
     def write(self, text: str) -> int:
         for target in self._targets:
@@ -96,7 +117,7 @@ class _Tee:
 
 @contextmanager
 def capture(path: str | None) -> Generator[None]:
-    """Copy everything that is written to stderr inside the block to a log file.
+    """Copy everything that is written to stderr inside the block to a log file; with `QUIET_JOBS` only warnings are shown too.
 
     The file is appended to, because a retry must not overwrite the messages of the first attempt.
     """
@@ -106,7 +127,7 @@ def capture(path: str | None) -> Generator[None]:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     terminal = sys.stderr
     with open(path, "a") as file:
-        sys.stderr = _Tee(terminal, file)
+        sys.stderr = _Tee(_Warnings(terminal) if os.environ.get(QUIET_JOBS) else terminal, file)
         try:
             yield
         finally:

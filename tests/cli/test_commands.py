@@ -113,7 +113,9 @@ def test_run_hands_on_all_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running.subprocess, "run", lambda command, **_: called.append(command) or done)
     assert cli.main(["run", "nifti", "--cores", "2", "--config", "preset=smoke", "--log-handler-script", "x"]) == 3
     own = [sys.executable, "-m", "snakemake", *running.QUIET, "--snakefile", str(FOLDER / "Snakefile")]
-    assert called == [[*own, "nifti", "--cores", "2", "--config", "preset=smoke", "--log-handler-script", "x"]]
+    assert called == [
+        [*own, "nifti", "--cores", "2", "--config", "preset=smoke", "--log-handler-script", "x", "--logger", "madad"]
+    ]
 
 
 @pytest.mark.parametrize(
