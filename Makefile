@@ -17,7 +17,7 @@ help:
 	@echo "make test    install, run the test suite"
 	@echo "make check   install, run linters (ruff, import-linter, ty, snakefmt, snakemake --lint)"
 	@echo "make docs    install, check the links of the documentation and the pages that are generated"
-	@echo "make wheel   build the wheel, install it into a fresh environment, check that it is complete"
+	@echo "make wheel   build the wheel, install it into a fresh environment, run it in an empty folder"
 	@echo "make report  write report.html from the results at hand"
 	@echo "options:     CORES=2  VENV=.venv  PYTHON=python3  CONFIG='preset=smoke'"
 
@@ -56,8 +56,9 @@ wheel:
 	$(PYTHON) -m venv $(VENV)-wheel
 	$(VENV)-wheel/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	$(VENV)-wheel/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
-	$(VENV)-wheel/bin/madad --help
+	$(VENV)-wheel/bin/madad --version
 	$(VENV)-wheel/bin/python -I tests/documentation/installed_files.py madad
+	mkdir -p build/empty && cd build/empty && "$(abspath $(VENV)-wheel/bin/madad)" run --cores $(CORES) --config preset=smoke
 
 clean:
 	rm -rf $(VENV) $(VENV)-wheel build dist results report.html .snakemake

@@ -14,7 +14,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 # `madad.core.workflow_files` looks for them there.
 COPY = "madad/workflow_files"
-PARTS = ("Snakefile", "config.yaml", "rules", "presets", "profiles", "schemas", "report", "envs", "examples")
+PARTS = ("Snakefile", "config.yaml", "rules", "presets", "profiles", "schemas", "report", "envs", "examples", "studies")
 
 
 class BuildWithWorkflow(build_py):

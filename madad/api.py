@@ -57,7 +57,7 @@ def load(model: str | Path, device: str = "auto") -> Detector:
     """Return the detector in a model file; `detector(scan)` returns a `Result`.
 
     Args:
-        model: file of `madad model export`.
+        model: file of `madad model export`, or the name of a model that comes with madad, such as atlas_z.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:

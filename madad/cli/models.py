@@ -42,12 +42,12 @@ def info(arguments: Arguments) -> None:
     """Print what a model file says of itself, or list the models that come with madad."""
     from madad.configuration import initial_weights
     from madad.core.io import model_archive
-    from madad.detection import model_description
+    from madad.detection import bundled_models, model_description
 
     if arguments.file is None:
-        print(model_description.listing(initial_weights.bundled()))
+        print(model_description.listing(bundled_models.paths(), initial_weights.bundled()))
         return
-    about = model_archive.read_start(arguments.file)
+    about = model_archive.read_start(bundled_models.find(arguments.file))
     print(json.dumps(about, indent=2, sort_keys=True) if arguments.json else model_description.describe(about))
 
 

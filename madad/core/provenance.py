@@ -189,6 +189,8 @@ def environment() -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str:
+    if not (ROOT / ".git").exists():  # an installed package, perhaps below a clone of something else
+        return ""
     try:
         done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -16,7 +16,7 @@ from madad.core.provenance import file_hash
 from madad.core.score_levels import ScoreLevels
 from madad.data import template
 from madad.data.template import Template
-from madad.detection import model_building, outside, seen_images
+from madad.detection import bundled_models, model_building, outside, seen_images
 from madad.detection.preparation import Image, Prepared, prepare
 from madad.detection.result import Result, Volumes
 from madad.evaluation.metrics.connected_components import components
@@ -120,7 +120,7 @@ def load(path: str | Path, device: str = "auto") -> Detector:
     """Return the detector in a model file.
 
     Args:
-        path: of `madad model export`.
+        path: of `madad model export`, or the name of a model that comes with madad.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
@@ -130,7 +130,8 @@ def load(path: str | Path, device: str = "auto") -> Detector:
 
     from madad.engine import devices
 
-    method, about = model_building.build(Path(path))
+    path = bundled_models.find(path)
+    method, about = model_building.build(path)
     for key, known in about["grid"]["files"].items():
         file = Path(about["grid"][key])
         if not file.is_file() or file_hash(file) != known:

@@ -24,17 +24,30 @@ def describe(about: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def listing(paths: Iterable[Path]) -> str:
-    """Return one line for each of the models that come with madad, for `initial_weights: bundled`."""
-    lines = []
-    for path in paths:
+def listing(applied: Iterable[Path], started: Iterable[Path]) -> str:
+    """Return one line for each of the models that come with madad.
+
+    Args:
+        applied: files of models that can be applied to scans.
+        started: files of weights for `initial_weights: bundled`.
+    """
+    lines = ["for scans (madad predict --model NAME):"]
+    for path in applied:
+        about = model_archive.read_about(path)
+        data = about["training_data"][0]
+        lines.append(
+            f"{path.stem}: {about['title']}, {about['modality']}, {about['grid']['spacing_mm']:g} mm, fitted on "
+            f"{data['train']['subjects']} subjects of {data['title']} ({about['licence']})"
+        )
+    lines.append("to start trainings from (initial_weights: bundled):")
+    for path in started:
         about = model_archive.read_start(path)
         data = about["training_data"][0]
         lines.append(
             f"{path.name}: {about['base']}, {about['modality']}, {about['weights']['steps']} steps on {data['name']} "
             f"({data['licence']}) in {_hours(about['made'])}, {about['date']}"
         )
-    return "\n".join(lines) or "no models come with this version of madad"
+    return "\n".join(lines)
 
 
 def _of_images(about: dict[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nibabel as nib
+import numpy as np
 
 from madad.core.errors import SubjectError, UserError
 from madad.core.io.manifest import Row, write_table
@@ -17,9 +18,10 @@ from madad.core.provenance import complete, write_json
 from madad.data import template
 from madad.data.preprocessing.steps import registration
 from madad.detection import overlay_picture, scan_finding
-from madad.detection.detector import Detector
+from madad.detection.detector import Detector, cleaned
 from madad.detection.result import Result
 from madad.detection.scan_finding import Scan
+from madad.reporting.page import scan_page
 
 BIDS_VERSION = "1.10.0"
 # Names that the standard does not know; with a slash behind it, the validator would object to the folder itself.
@@ -106,6 +108,22 @@ def write(result: Result, scan: Scan, out: Path, about: dict[str, Any]) -> None:
     write_json(folder / f"{scan.stem}_desc-{label}_scores.json", _scores(result, scan, about))
     figure = out / f"sub-{scan.entities['sub']}" / "figures" / f"{scan.stem}_desc-{label}_overlay.png"
     overlay_picture.draw(figure, result, f"{scan.stem}, {about['name']}: {about['intended_use']}")
+    _write_page(result, scan, figure.with_name(f"{scan.stem}_desc-{label}_viewer.html"), about)
+
+
+def _write_page(result: Result, scan: Scan, path: Path, about: dict[str, Any]) -> None:
+    """Write the page in which a person moves through the scan, in template space as the model saw it."""
+    own, cut = result.volumes, result.threshold
+    image, brain, raw = (np.ascontiguousarray(one.array.transpose(2, 1, 0)) for one in (own.image, own.brain, own.map))
+    scored, inside = cleaned(raw, brain > 0, about["postprocessing"])
+    scan_page.write(
+        scan_page.Scan(scan.stem, image, inside, scored, own.image.spacing_mm[::-1]),
+        path,
+        method=about["name"],
+        threshold=(cut["title"], cut["value"]) if cut else None,
+        smallest=int(about["postprocessing"]["min_component"]),
+        note=f"{about['title']}: {about['intended_use']}.",
+    )
 
 
 def _save(image: nib.Nifti1Image, path: Path) -> None:

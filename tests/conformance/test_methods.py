@@ -34,8 +34,6 @@ STEPS = (
     lambda number: number - 1,
 )
 NAMES = cards.names()
-# Methods that learn to answer as a trained part does.
-STUDENTS = ("reflect2",)
 ALL = [*NAMES, *cards.components()]
 TRAINED = [name for name in ALL if cards.load(name)["capabilities"]["trains"]]
 FITTED = [name for name in NAMES if cards.load(name)["capabilities"]["fits"]]
@@ -50,16 +48,7 @@ CHUNKED = [name for name in NAMES if "slices_per_pass" in cards.load(name)["para
 
 def build(name: str, seed: int = 0, **changes: object) -> torch.nn.Module:
     options = cards.tiny_whole(name)
-    prepare = answering if name in STUDENTS else lambda role, part: None
-    return registry.assemble({**options, "parameters": {**options["parameters"], **changes}}, seed, prepare).eval()
-
-
-def answering(role: str, part: torch.nn.Module) -> None:
-    """Give a part small weights, where an untrained one answers exactly 0 and there is nothing to learn from it."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        for weight in part.parameters():
-            torch.nn.init.normal_(weight, std=0.05)
+    return registry.assemble({**options, "parameters": {**options["parameters"], **changes}}, seed).eval()
 
 
 def generator(*, seed: int = 0) -> torch.Generator:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from pathlib import Path
 
 import nibabel as nib
@@ -48,6 +50,31 @@ def test_the_picture_shows_something(written: Path) -> None:
     with Image.open(written.parent / "figures/sub-01_desc-atlasz_overlay.png") as picture:
         pixels = np.asarray(picture.convert("RGB"))
     assert pixels.shape[1] > 800 and (pixels.std(axis=2) > 20).mean() > 0.003, "colours of the map and the outline"
+
+
+def test_the_page_holds_the_scan_and_loads_nothing(written: Path, result: Result) -> None:
+    page = (written.parent / "figures/sub-01_desc-atlasz_viewer.html").read_text()
+    assert "http" not in page and len(page) < 3_000_000
+    shown = json.loads(page.split('id="volumes">', 1)[1].split("</script>")[0])["sets"][0]
+    case, method = shown["cases"][0], shown["methods"][0]
+    levels = np.frombuffer(zlib.decompress(base64.b64decode(case["maps"][0]["raw"])), dtype=np.uint8)
+    assert method["cut"] * method["step"] == pytest.approx(6.0) and levels.size == np.prod(case["shape"])
+    assert (levels > method["cut"]).sum() >= result.template.mask.get_fdata().sum() > 0
+
+
+def test_scans_are_chosen_by_the_entities_of_their_names(tmp_path: Path) -> None:
+    for name in ("sub-01_acq-x_T1w", "sub-01_acq-y_T1w"):
+        path = tmp_path / "sub-01/anat" / f"{name}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    wanted = scan_finding.entities_wanted({"T1w": ["acquisition=x"], "FLAIR": []}, "T1w")
+    assert [scan.stem for scan in scan_finding.find([tmp_path], "T1w", (), wanted)] == ["sub-01_acq-x"]
+    with pytest.raises(UserError, match="_acq-z_T1w"):
+        scan_finding.find([tmp_path], "T1w", (), {"acq": "z"})
+    with pytest.raises(UserError, match="--filter-T2w: the model reads T1w"):
+        scan_finding.entities_wanted({"T2w": ["acq=x"]}, "T1w")
+    with pytest.raises(UserError, match="'x' is no entity"):
+        scan_finding.entities_wanted({"T1w": ["x"]}, "T1w")
 
 
 def stand_in(detector: Detector, result: Result, monkeypatch: pytest.MonkeyPatch) -> None:

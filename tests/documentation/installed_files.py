@@ -13,13 +13,28 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
+# Files of the workflow that a wheel holds in the package, in a folder of this name.
+COPY = "workflow_files"
+WORKFLOW = ("Snakefile", "config.yaml", "rules", "presets", "profiles", "schemas", "report", "envs", "examples", "studies")
+
+
 def missing(package: str) -> list[str]:
-    """Return the tracked files of a package that its installed copy lacks."""
+    """Return the tracked files of a package, and of its workflow, that its installed copy lacks."""
     installed = Path(importlib.util.find_spec(package).origin).parent
     assert ROOT / package != installed, f"{package} is imported from the checkout, not from an installed wheel"
-    listed = subprocess.run(["git", "ls-files", package], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
-    assert listed, f"git lists no file below {package}"
-    return [name for name in listed if not (installed.parent / name).is_file()]
+    return missing_from(installed.parent, package)
+
+
+def missing_from(site: Path, package: str) -> list[str]:
+    """Return the tracked files of a package, and of its workflow, that a folder of installed packages lacks."""
+    own, files = _tracked(package), _tracked(*WORKFLOW)
+    assert own and files, f"git lists no file below {package}"
+    absent = [name for name in own if not (site / name).is_file()]
+    return [*absent, *(name for name in files if not (site / package / COPY / name).is_file())]
+
+
+def _tracked(*names: str) -> list[str]:
+    return subprocess.run(["git", "ls-files", *names], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
 
 
 if __name__ == "__main__":

@@ -74,7 +74,11 @@ def step_of(maps: Maps, cases: Sequence[Case], cut: float) -> float:
     Args:
         cut: the threshold; NaN for none.
     """
-    volumes = [maps.anomaly_map(maps.row(SPLIT, case.name)) for case in cases]
+    return width_of_level([maps.anomaly_map(maps.row(SPLIT, case.name)) for case in cases], cut)
+
+
+def width_of_level(volumes: Sequence[np.ndarray], cut: float) -> float:
+    """Return the width of a level for some maps, such that a threshold (NaN for none) is a whole number of them."""
     tops = [float(np.percentile(volume[volume > 0], BRIGHTEST_SHARE)) for volume in volumes if (volume > 0).any()]
     step = max(tops, default=1.0) / LEVELS
     if not (math.isfinite(cut) and cut > 0):

@@ -92,7 +92,7 @@ class Viewer {
     pane.mask = mask;
     const score = (pane.level * pane.about.step).toPrecision(3);
     const raw = this.set.processed && this.choose.kind.value === "raw";
-    const named = pane.level === pane.about.cut && !raw ? ` (of the tables: ${pane.about.cutTitle})` : "";
+    const named = pane.level === pane.about.cut && !raw ? ` (${this.set.thresholdsOf ?? "of the tables"}: ${pane.about.cutTitle})` : "";
     const { number: lesions, noticed } = volumes.found(mask, this.lesions);
     const dice = volumes.dice(mask, this.lesion);
     const parts = [`threshold ${score}${named}`, `${number} component${number === 1 ? "" : "s"} above it`];
