@@ -40,7 +40,7 @@ def plan(raw: Options, folder: str, module: bool = False, results: str = "result
         results: path of the results; a module may have a prefix.
 
     Raises:
-        UserError: a folder that cannot be used, or every problem of the configuration in one list.
+        UserError: a folder that cannot be used, every problem of the configuration in one list, or a partial report of nothing.
     """
     if set("{}:") & set(folder):
         raise UserError(f"{folder}: Snakemake and Python fail below a folder with a brace or colon in its name; move it")
@@ -51,7 +51,13 @@ def plan(raw: Options, folder: str, module: bool = False, results: str = "result
     root = str(results).removesuffix("results")
     asked = settings.resolve(raw)
     config = divisions.adopt(asked, raw, root)
-    return Plan.of(config, root, tuple(divisions.kept(asked, config)))
+    planned = Plan.of(config, root, tuple(divisions.kept(asked, config)))
+    if config["partial"] and not planned.all_evaluations:
+        raise UserError(
+            "partial: none of these methods has finished on any test set, so there is nothing to report; run without partial=true, "
+            "or name the methods, cohorts and seeds of the run whose results these are"
+        )
+    return planned
 
 
 def set_environment(folder: str) -> None:

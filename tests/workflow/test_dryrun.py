@@ -64,10 +64,9 @@ def test_two_cohorts_and_seeds_multiply(project: Project) -> None:
     assert jobs["cohort"] == 2 and jobs["train"] == 2 * (2 + 1) and jobs["evaluate"] == 2 * 2 * (2 + 1)
 
 
-def test_partial_report_starts_nothing(project: Project) -> None:
-    assert not {"cohort", "preprocess", "pack", "bank", "train", "infer"} & set(
-        project.jobs(config=("preset=smoke", "partial=true"))
-    )
+def test_a_partial_report_of_nothing_is_refused(project: Project) -> None:
+    done = project.run("-n", config=("preset=smoke", "partial=true"))
+    assert done.returncode != 0 and "partial: none of these methods has finished" in done.stdout and "Traceback" not in done.stdout
 
 
 def test_unchosen_method_plans_nothing(project: Project) -> None:
