@@ -159,7 +159,7 @@ class Step(NamedTuple):
 def smoothed(anomaly_map: np.ndarray, brain: np.ndarray, spacing_mm: Sequence[float], highest: float) -> np.ndarray:
     """Return the ordinals of a map after a Gaussian in each axial slice that sees the brain alone; a constant stays constant.
 
-    The same smoothing for every method, because a little of it is worth more than the choice between many networks. Means of
+    The same smoothing for every method, because a little of it is worth as much as the choice between networks. Means of
     scores are new scores: they are counted as shares of the highest, rounded to float16 (`HALF`).
 
     Args:
