@@ -37,7 +37,7 @@ FLOOR_COLOURS = ("#5b5b5b", "#9a9a9a", "#bdbdbd")
 HEALTHY, LESION = PALETTE[0], PALETTE[1]
 GREY = "#6e6e6e"
 LIMITS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)  # where an axis of shares may end
-PAGE = 9.0  # inches; wider figures would be shrunk until their letters cannot be read
+PAGE = 7.0  # inches: two columns of a journal, in which a figure keeps the size of its letters
 
 sns.set_theme(
     context="paper",
@@ -46,12 +46,12 @@ sns.set_theme(
     rc={
         "figure.dpi": DPI,
         "figure.constrained_layout.use": True,
-        "font.size": 9,
-        "axes.titlesize": 10,
-        "axes.labelsize": 9,
-        "legend.fontsize": 8.5,
-        "xtick.labelsize": 8.5,
-        "ytick.labelsize": 8.5,
+        "font.size": 8,
+        "axes.titlesize": 8.5,
+        "axes.labelsize": 8,
+        "legend.fontsize": 7.5,
+        "xtick.labelsize": 7.5,
+        "ytick.labelsize": 7.5,
         "axes.titlelocation": "left",
         "axes.spines.top": False,
         "axes.spines.right": False,

@@ -62,10 +62,17 @@ def write_volumes(
             "minComponent": sizes.min_component,
             "levels": LEVELS,
             "methods": [_method(one, step) for one, step in zip(scored, steps, strict=True)],
+            "opens": best_two([store.attributes["method"] for store in maps], own),
             "cases": [_case(case, pack, scored, own, steps) for case in cases],
         }
     with complete(out) as partial:
         partial.write_text(json.dumps(shown, allow_nan=False), encoding="utf-8")
+
+
+def best_two(names: Sequence[str], own: Sequence[Numbers]) -> list[str]:
+    """Return the two methods with the highest mean AUPRC, with which the viewer opens; the first ones where there is none."""
+    means = [float(np.mean(list(one.auprc.values()))) if one.auprc else 0.0 for one in own]
+    return [names[place] for place in sorted(range(len(names)), key=lambda place: -means[place])[:2]]
 
 
 def step_of(maps: Maps, cases: Sequence[Case], cut: float) -> float:

@@ -13,8 +13,9 @@ import pytest
 
 from madad.core.io.hdf5 import Maps, Pack
 from madad.evaluation.results.long_table import read
+from madad.reporting.galleries.cases import Numbers
 from madad.reporting.galleries.scored_maps import threshold
-from madad.reporting.viewer.volumes import INSIDE, LEVELS, as_levels, step_of, write_volumes
+from madad.reporting.viewer.volumes import INSIDE, LEVELS, as_levels, best_two, step_of, write_volumes
 from tests.reporting.toy_results import METHODS, OPTIONS
 
 SCORING = {key: OPTIONS[key] for key in ("erosion", "median", "min_component")}
@@ -47,6 +48,11 @@ def test_every_method_is_there_with_the_threshold_of_the_tables(shown: dict, fil
         protocol, cut = threshold(table)
         assert protocol is not None and one["cutTitle"] == "validation"
         assert one["cut"] * one["step"] == pytest.approx(cut) and 0 < one["cut"] < LEVELS
+
+
+def test_it_opens_with_the_best_methods() -> None:
+    own = [Numbers({"a": value, "b": value}, {}, {}, {}, {}) for value in (0.2, 0.6, 0.4)]
+    assert best_two(["x", "y", "z"], own) == ["y", "z"] and best_two(["x"], [Numbers({}, {}, {}, {}, {})]) == ["x"]
 
 
 def test_dice_at_the_threshold_is_that_of_the_long_table(shown: dict, files: dict) -> None:

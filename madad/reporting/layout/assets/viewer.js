@@ -49,7 +49,7 @@ class Viewer {
     const names = this.set.methods.map((one) => one.name);
     this.panes.forEach((pane) => {
       this.fill(pane.method, names);
-      const wanted = names.indexOf(methods[pane.side]);
+      const wanted = names.indexOf(methods[pane.side] ?? this.set.opens[pane.side]);
       pane.method.selectedIndex = wanted >= 0 ? wanted : Math.min(pane.side, names.length - 1);
     });
     await this.load();
@@ -170,8 +170,6 @@ class Viewer {
   outline(canvas, plane, inside, colour) {
     const { height, width, place } = this.plane(plane);
     const pen = canvas.getContext("2d"), across = canvas.width / width, down = canvas.height / height;
-    pen.strokeStyle = colour;
-    pen.lineWidth = 1.5;
     pen.beginPath();
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
@@ -186,7 +184,11 @@ class Viewer {
         }
       }
     }
-    pen.stroke();
+    // black around it, or white would vanish on the bright end of the colours
+    for (const [style, thick] of [["#000000", 3.5], [colour, 1.5]]) {
+      Object.assign(pen, { strokeStyle: style, lineWidth: thick });
+      pen.stroke();
+    }
   }
 
   cross(canvas, plane, height, width) {
