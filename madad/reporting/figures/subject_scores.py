@@ -76,13 +76,13 @@ def _band(band: plt.Figure, block: tuple, part: pd.DataFrame, methods: list[str]
     reductions = [reduction for reduction in DRAWN if (part["protocol"] == reduction).any()]
     for axes, reduction in zip(band.subplots(1, len(reductions), squeeze=False, sharey=True)[0], reductions, strict=True):
         own = part[part["protocol"] == reduction]
-        axes.set_title(REDUCTIONS[reduction].capitalize(), fontsize=9)
+        axes.set_title(REDUCTIONS[reduction].capitalize(), fontsize=7.5)
         axes.set(yticks=range(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5))
         axes.tick_params(axis="y", length=0)
         axes.grid(False, axis="y")
         drawn = [_row(axes, place, own[own["method"] == method]) for place, method in enumerate(methods)]
         _scale(axes, np.concatenate(drawn))
-        axes.text(1.02, 1.02, "AUROC", transform=axes.transAxes, fontsize=8, va="bottom")
+        axes.text(1.02, 1.02, "AUROC", transform=axes.transAxes, fontsize=7, va="bottom")
         for place, method in enumerate(methods):
             value = aurocs.get((*block, method, reduction), np.nan)
             shown = f"{value:.2f}" if np.isfinite(value) else "–"

@@ -39,7 +39,7 @@ ABOVE_THRESHOLD = "white"
 WIDTH = 1.5  # inches of a picture in the gallery of one method
 BESIDE = 1.45  # inches for the text beside a case
 ABOVE = 1.02  # inches for titles
-MOST_COLUMNS = 7
+MOST_COLUMNS = 6
 HEAD = 0.76  # inches for titles above cases side by side
 
 

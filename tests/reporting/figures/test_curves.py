@@ -74,7 +74,12 @@ def test_training_has_one_legend_and_a_colour_a_seed(monkeypatch, tmp_path) -> N
             stem.with_suffix(".json").write_text(json.dumps({"identity": identity}))
             histories.append(stem.with_suffix(".csv"))
             trainings.append(stem.with_suffix(".json"))
-    figure = drawn(monkeypatch, "training", histories, trainings)
+    figures, table = seen.caught(monkeypatch), tmp_path / "numbers.csv"
+    curves.draw_training(histories, trainings, "x.png", "x.pdf", table)
+    figure = figures[0]
+    written = pd.read_csv(table)
+    assert list(written.columns[:6]) == ["method", "cohort", "modality", "seed", "step", "loss"] and len(written) == 3 * 6
+    assert set(zip(written["method"], written["seed"], strict=True)) == {(m, s) for m in ("ddpm", "vae3d") for s in (0, 1, 10)}
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "seed 0",
         "seed 1",
