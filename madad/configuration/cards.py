@@ -13,6 +13,8 @@ are the same for every method that trains (`madad/engine/options.yaml`); a card 
 (`madad/engine/pair_options.yaml`).
 `capabilities` states what a method can do (`CAPABILITIES`); those left out are false.
 `modalities` lists the sequences of a method that is made for some; without it a method runs with every sequence.
+`network_range` states what a method's networks are shown for intensities of 0 and 1, [0, 1] by default; the conformance suite
+checks it.
 `model_mb`, for the forecast of disk space, is the size of a model file at the defaults.
 `constraints` states which parameters must agree (`madad.configuration.card_constraints`).
 """
@@ -223,6 +225,7 @@ def _read(path: Path) -> dict:
                 f"{path}: parameters.{key}.stage: {schema['stage']!r} is not a stage; write {INFERENCE}, {TRAINING} or nothing"
             )
     card["modalities"] = card.get("modalities") or []
+    card["network_range"] = card.get("network_range", [0, 1])
     card["paper"] = card.get("paper", "")
     card["capabilities"] = {**dict.fromkeys(CAPABILITIES, False), **card["capabilities"]}
     card["training_data"] = {**SLICES, **card.get("training_data", {})}

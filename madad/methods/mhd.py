@@ -13,15 +13,16 @@ Deviations from the paper: see `deviations` in the card.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from madad.core.errors import UserError
 from madad.core.interfaces import Batch, Method
-from madad.models.diffusion.smoothing import gaussian_blur, separable_filter
+from madad.models.diffusion.smoothing import gaussian_blur
+from madad.models.diffusion.structural_similarity import check_window, dissimilarity, precise
 
 SIGMA = 1.0  # voxels, of the window of SSIM and of the smoothed weight
-RADIUS = 4  # voxels, where both end: int(3.5 SIGMA + 0.5)
 
 
 class MHD(nn.Module):
@@ -47,13 +48,8 @@ class MHD(nn.Module):
         """Return the weighted residual (S, H, W) of the mean reconstruction in the brain, averaged over the channels."""
         if reconstruction is None:
             raise ValueError("the map is made from drawn reconstructions")
-        # Float64, because sums and variances over thousands of voxels are subtracted here; Apple's devices have none.
-        precise = torch.float32 if volume.device.type == "mps" else torch.float64
-        if any(1 < side <= RADIUS for side in brain.shape):
-            raise UserError(
-                f"mhd: a volume of {tuple(brain.shape)} voxels; every side must be longer than {RADIUS}, see pipelines.spacing_mm"
-            )
-        pairs = zip(volume.to(precise).unbind(1), reconstruction.to(precise).unbind(2), strict=True)
+        check_window(brain.shape, SIGMA, "mhd")
+        pairs = zip(precise(volume).unbind(1), precise(reconstruction).unbind(2), strict=True)
         maps = [self.residual(draws.mean(0), x) * self._weight(x, draws, brain) for x, draws in pairs]
         return torch.stack(maps).mean(0).to(volume.dtype) * brain
 
@@ -103,29 +99,9 @@ def to_unit_range(volume: Tensor) -> Tensor:
     return (volume - volume.min()) / span.clamp(min=torch.finfo(volume.dtype).tiny)
 
 
-def smoothed(volume: Tensor) -> Tensor:
-    """Blur a volume (S, H, W) by a Gaussian of sigma 1 voxel, reflected at the border; sides are 1 or longer than 4 voxels."""
-    kernel = torch.exp(-((torch.arange(-RADIUS, RADIUS + 1, dtype=volume.dtype) / SIGMA) ** 2) / 2)
-    return separable_filter(volume, kernel / kernel.sum(), [axis for axis, side in enumerate(volume.shape) if side > 1])
-
-
-def dissimilarity(reconstruction: Tensor, x: Tensor) -> Tensor:
-    """Return 1 - SSIM of each voxel (S, H, W); Wang et al. 2004 (doi:10.1109/TIP.2003.819861), eq. 13, in 3D.
-
-    The window is a Gaussian of sigma 1 voxel on 9 x 9 x 9 voxels, reflected at the border; the range of the data is the
-    larger of the two volumes'. Equal to MONAI's, whose convolutions in float32 a GPU may round to ten bits.
-    """
-    largest = max(float(volume.max() - volume.min()) for volume in (reconstruction, x)) or 1.0
-    c_1, c_2 = (0.01 * largest) ** 2, (0.03 * largest) ** 2
-    mu, nu = smoothed(reconstruction), smoothed(x)
-    variances = (smoothed(reconstruction**2) - mu**2) + (smoothed(x**2) - nu**2)
-    covariance = smoothed(reconstruction * x) - mu * nu
-    return 1 - (2 * mu * nu + c_1) * (2 * covariance + c_2) / ((mu**2 + nu**2 + c_1) * (variances + c_2))
-
-
 SQUARED_DISTANCES = {"full": full_covariance, "diagonal": diagonal_covariance, "mean": None}
 RESIDUALS = {
-    "ssim": dissimilarity,
+    "ssim": partial(dissimilarity, sigma=SIGMA),
     "l1": lambda reconstruction, x: (x - reconstruction).abs(),
     "l2": lambda reconstruction, x: (x - reconstruction).square(),
 }

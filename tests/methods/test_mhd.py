@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from madad.configuration import cards
 from madad.core.errors import UserError
 from madad.methods import registry
-from madad.methods.mhd import MHD, diagonal_covariance, dissimilarity, full_covariance, smoothed, to_unit_range
+from madad.methods.mhd import MHD, RESIDUALS, diagonal_covariance, full_covariance, to_unit_range
+from madad.models.diffusion.structural_similarity import smoothed
 
 SLICES, SIDE, DRAWS = 7, 16, 5
+dissimilarity = RESIDUALS["ssim"]
 RIDGE = 1e-2
 
 
@@ -148,8 +150,8 @@ def test_a_single_slice_is_compared_in_2d() -> None:
 def test_window_is_nine_voxels_wide() -> None:
     impulse = torch.zeros(19, 19, 19, dtype=torch.float64)
     impulse[9, 9, 9] = 1
-    assert (smoothed(impulse) > 0).sum() == 9**3
-    assert smoothed(impulse).sum().item() == pytest.approx(1)
+    assert (smoothed(impulse, 1.0) > 0).sum() == 9**3
+    assert smoothed(impulse, 1.0).sum().item() == pytest.approx(1)
     similar = dissimilarity(impulse, torch.zeros_like(impulse)) == 0
     assert (~similar).sum() == 9**3
 

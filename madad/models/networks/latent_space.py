@@ -53,6 +53,17 @@ class LatentSpace(nn.Module):
             images = functional.pad(images, (0, 0, 0, 0, 0, -images.shape[2] % self.multiple))
         return in_passes(lambda part: self.autoencoder.encode(part)[0], self.slices_per_pass, images).float()
 
+    @torch.no_grad()
+    def draw(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw latents (B, L, …) float32 of images (B, C, H, W) from their posterior.
+
+        Raises:
+            UserError: a size that the networks cannot halve.
+        """
+        self._check(images)
+        mean, sigma = self.autoencoder.encode(images)
+        return (mean + sigma * torch.randn(mean.shape, generator=generator).to(mean)).float()
+
     def encode_volume(self, volume: Tensor) -> Tensor:
         """Return the latents of a volume (S, C, H, W): (S, L, h, w) in 2D, (1, L, s, h, w) in 3D."""
         return self.encode(as_images(volume, self.spatial_dims))

@@ -146,6 +146,15 @@ class ResNetEncoder(ResNet):
         """The stages that are kept, finest first; each is a sequence of residual blocks."""
         return [getattr(self, f"layer{stage + 1}") for stage in range(len(self.channels))]
 
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """Return the features (B, C_i, H_i, W_i) of every stage, finest first, of images (B, 1, H, W); strides 4, 8, 16, 32."""
+        h = self.maxpool(self.act(self.bn1(self.conv1(images))))
+        pyramid = []
+        for stage in self.stages:
+            h = stage(h)
+            pyramid.append(h)
+        return pyramid
+
 
 def transfer(source: ResNetEncoder, target: ResNetEncoder) -> int:
     """Copy all weights and batch statistics except those of the last linear layer.

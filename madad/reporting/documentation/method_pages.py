@@ -18,6 +18,7 @@ KINDS = {
     "weights": "needs weights learnt from photographs",
     "web": "needs weights learnt from the web",
     "labels": "needs image labels",
+    "pairs": "needs several registered sequences of every subject",
     "other": "asks another question",
     "later": "not written yet",
 }

@@ -32,6 +32,14 @@ def dense_pyramid(network: ResNetEncoder, images: torch.Tensor) -> list[torch.Te
     return features
 
 
+def test_the_dense_pyramid_is_the_sparse_one_with_everything_visible() -> None:
+    network, (images, visible) = encoder().eval(), masked()
+    with torch.no_grad():
+        found, everything = network.pyramid(images), sparse_pyramid(network, images, torch.ones_like(visible))
+    assert [tuple(stage.shape[1:]) for stage in found] == [(4, 24, 24), (8, 12, 12), (16, 6, 6), (32, 3, 3)]
+    assert all(torch.allclose(dense, sparse, atol=1e-5) for dense, sparse in zip(found, everything, strict=True))
+
+
 @pytest.mark.parametrize(
     ("grid", "ratio", "kept"), [((3, 3), 0.65, 3), ((2, 2), 0.65, 1), ((6, 6), 0.65, 13), ((1, 2), 0.01, 1), ((2, 1), 0.99, 1)]
 )
