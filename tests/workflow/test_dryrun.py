@@ -66,7 +66,9 @@ def test_two_cohorts_and_seeds_multiply(project: Project) -> None:
 
 def test_a_partial_report_of_nothing_is_refused(project: Project) -> None:
     done = project.run("-n", config=("preset=smoke", "partial=true"))
-    assert done.returncode != 0 and "partial: none of these methods has finished" in done.stdout and "Traceback" not in done.stdout
+    assert (
+        done.returncode != 0 and "partial: none of these methods has finished" in done.stdout and "Traceback" not in done.stdout
+    )
 
 
 def test_unchosen_method_plans_nothing(project: Project) -> None:
