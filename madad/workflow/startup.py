@@ -54,8 +54,8 @@ def plan(raw: Options, folder: str, module: bool = False, results: str = "result
     planned = Plan.of(config, root, tuple(divisions.kept(asked, config)))
     if config["partial"] and not planned.all_evaluations:
         raise UserError(
-            "partial: none of these methods has finished on any test set, so there is nothing to report; run without partial=true, "
-            "or name the methods, cohorts and seeds of the run whose results these are"
+            "partial: none of these methods has finished on any test set, so there is nothing to report; run without "
+            "partial=true, or name the methods, cohorts and seeds of the run whose results these are"
         )
     return planned
 
