@@ -20,7 +20,7 @@ def find(model: str | Path) -> Path:
     """Return the file that a path or a name means.
 
     Args:
-        model: a file, or the name of a bundled model, or its beginning, such as `atlas_z`.
+        model: a file, or the name of a bundled model or of its method, such as `atlas_z`.
 
     Raises:
         UserError: a name of no model, or of several.
@@ -28,7 +28,7 @@ def find(model: str | Path) -> Path:
     path, name = Path(model), str(model)
     if path.exists() or path.suffix == ".zip" or path.name != name:
         return path
-    known = [one for one in paths() if name == one.stem or one.stem.startswith(f"{name}_")]
+    known = [one for one in paths() if name in (one.stem, model_archive.read_start(one)["name"])]
     if len(known) == 1:
         return known[0]
     stems = [one.stem for one in paths()]

@@ -37,7 +37,7 @@ def listing(applied: Iterable[Path], started: Iterable[Path]) -> str:
         data = about["training_data"][0]
         lines.append(
             f"{path.stem}: {about['title']}, {about['modality']}, {about['grid']['spacing_mm']:g} mm, fitted on "
-            f"{data['train']['subjects']} subjects of {data['title']} ({about['licence']})"
+            f"{data['train']['subjects']} subjects of {data['name']} ({about['licence']})"
         )
     lines.append("to start trainings from (initial_weights: bundled):")
     for path in started:

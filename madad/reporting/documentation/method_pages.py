@@ -32,7 +32,7 @@ TRACKS = {
 STAGE_MARKS = {"inference": " *Inference.*", "training": " *Training.*"}
 HEAD = """# Methods
 
-<!-- Written by `python -m madad cards --out docs/methods.md` from the cards; edit those. -->
+<!-- Written by `python -m madad stage cards --out docs/methods.md` from the cards; edit those. -->
 
 Every method of this project, with the settings of its paper. Presets and configurations change them: `method_options` in
 `config.yaml`. Values of the pipeline itself are in `results/provenance.json` of each run.
