@@ -64,9 +64,16 @@ def rebuilt(path: Path, others: Sequence[Path]) -> nn.Module:
             raise UserError(f"{path}: the model of its {role} is not among the bundled ones; bundle both from the same results")
         load_weights(part, _float(known[fingerprint]))
 
-    method = registry.assemble(about["build"], int(about["seed"]), prepare)
+    method = registry.assemble(with_new_settings(about["build"], about["modality"]), int(about["seed"]), prepare)
     InitialWeights(_float(path), {"file": path.name}).load(method)
     return method
+
+
+def with_new_settings(options: dict[str, Any], modality: str) -> dict[str, Any]:
+    """Return what a method is built from, with the defaults of settings that its card did not have when it was bundled."""
+    parts = {role: {**part, **with_new_settings(part, modality)} for role, part in options["parts"].items()}
+    complete = cards.resolve(options["base"], options["parameters"], {}, modality)["parameters"]
+    return {**options, "parameters": complete, "parts": parts}
 
 
 def _float(path: Path) -> dict[str, Tensor]:

@@ -54,7 +54,8 @@ def assembled(name: str) -> nn.Module:
     def prepare(role: str, part: nn.Module) -> None:
         part.load_state_dict(stored("kl_autoencoder_soop_FLAIR"))
 
-    method = registry.assemble(model_archive.read_start(MODELS[name])["build"], 0, prepare)
+    about = model_archive.read_start(MODELS[name])
+    method = registry.assemble(bundle_check.with_new_settings(about["build"], about["modality"]), 0, prepare)
     missing, strange = method.load_state_dict(stored(name), strict=False)
     assert not strange and all(".autoencoder." in f".{key}" for key in missing)
     return method.eval()

@@ -267,7 +267,13 @@ def build(cls, item, test_timesteps, **more):
     c = item.config
     keys = ("base_channels", "channel_multipliers", "blocks_per_level", "norm_groups", "scale_shift")
     law = dict(
-        noise_kind="simplex", noise_shared=True, noise_octaves=6, noise_persistence=0.8, noise_scale=1.0, slices_per_pass=2
+        noise_kind="simplex",
+        noise_shared=True,
+        noise_octaves=6,
+        noise_persistence=0.8,
+        noise_scale=1.0,
+        tail="both",
+        slices_per_pass=2,
     )
     model = cls(
         **{key: c[key] for key in keys},

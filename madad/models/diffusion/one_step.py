@@ -38,8 +38,8 @@ class OneStepDiffusion(nn.Module):
         noise_octaves: octaves of simplex and pyramid noise.
         noise_persistence: amplitude of an octave relative to the one before it.
         noise_scale: factor on the noise.
-        slices_per_pass: slices that go through the network together; affects memory, not the result.
         tail: side of the residual that counts, see `madad.models.diffusion.residuals.residual`; both, as published.
+        slices_per_pass: slices that go through the network together; affects memory, not the result.
         sizes: sizes of the U-Net.
 
     Attributes:
@@ -67,8 +67,8 @@ class OneStepDiffusion(nn.Module):
         noise_octaves: int,
         noise_persistence: float,
         noise_scale: float,
+        tail: str,
         slices_per_pass: int,
-        tail: str = "both",
         **sizes: Unpack[UNetSizes],
     ) -> None:
         super().__init__()
