@@ -26,7 +26,7 @@ SCORES = {
     "dae_soop_FLAIR": 0.3882,
     "ddpm_soop_FLAIR": 0.2745,
     "mad_ad_soop_FLAIR": 0.1465,
-    "mddpm_soop_FLAIR": 0.2477,
+    "mddpm_soop_FLAIR": 0.2916,
     "pddpm_soop_FLAIR": 0.2483,
 }
 TOLERANCE = 0.02
