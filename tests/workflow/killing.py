@@ -23,12 +23,12 @@ from tests.workflow.conftest import Project
 
 # What runs while a stage does, as its command line shows it.
 STAGES = {
-    "preprocessing": r"madad preprocess",
-    "training": r"madad train",
-    "inference": r"madad infer",
-    "evaluation": r"madad evaluate",
+    "preprocessing": r"madad stage preprocess ",
+    "training": r"madad stage train ",
+    "inference": r"madad stage infer ",
+    "evaluation": r"madad stage evaluate ",
     # what looks at the data alone runs early, beside everything else
-    "reporting": r"\.snakemake/scripts/\w+\.(?!quality|verdicts|normalisation|samples)\w+\.py|madad provenance",
+    "reporting": r"madad stage (provenance|deliver --log results/logs/(?!quality|normalisation|samples|cohorts))",
 }
 # Times and memory differ between any two runs: columns, keys and rows of these names,
 TIMED = re.compile(r"seconds|_per_s$|peak_memory|^Time \(|^Peak memory|^Training \(")

@@ -32,7 +32,7 @@ def test_calibration_reaches_the_evaluation(project: Project) -> None:
     choose(project, ["intensity"])
     (project.folder / "mine.yaml").write_text(TWO)
     done = project.run("-n", "--printshellcmds", "--configfile", "mine.yaml")
-    calls = [line for line in done.stdout.splitlines() if "madad evaluate" in line]
+    calls = [line for line in done.stdout.splitlines() if "madad stage evaluate" in line]
     other = [line for line in calls if "--cohort second" in line and "--testset phantom " in line]
     own = [line for line in calls if "--cohort second" in line and "--testset second-implanted" in line]
     run = "results/runs/second/FLAIR/intensity/seed0"

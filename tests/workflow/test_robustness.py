@@ -40,7 +40,7 @@ def test_thresholds_come_from_the_test_set_as_it_was(corrupted: Project) -> None
     target = "results/runs/phantom/FLAIR/ddpm/seed0/eval/phantom-implanted-corrupted/metrics.tsv"
     done = corrupted.run("-n", "-p", target, "--configfile", "mine.yaml")
     assert done.returncode == 0, done.stdout
-    commands = [line for line in done.stdout.splitlines() if "madad evaluate" in line]
+    commands = [line for line in done.stdout.splitlines() if "madad stage evaluate" in line]
     command = next(line for line in commands if "--testset phantom-implanted-corrupted" in line)
     folder = "results/runs/phantom/FLAIR/ddpm/seed0/eval"
     assert f"--thresholds {folder}/phantom-implanted/metrics.tsv" in command

@@ -14,9 +14,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_study_plans(project: Project, name: str) -> None:
-    (project.folder / "places.yaml").write_text(yaml.safe_dump(places(STUDIES[name], project.folder / "data")))
-    shutil.copytree(FOLDER, project.folder / FOLDER.name)
+def test_study_plans(clone: Project, name: str) -> None:
+    (clone.folder / "places.yaml").write_text(yaml.safe_dump(places(STUDIES[name], clone.folder / "data")))
+    shutil.copytree(FOLDER, clone.folder / FOLDER.name)
     files = [str(file.relative_to(ROOT)) for file in STUDIES[name]]
-    jobs = project.jobs("--configfile", *files, "places.yaml", config=("partial=false",))
+    jobs = clone.jobs("--configfile", *files, "places.yaml", config=("partial=false",))
     assert jobs["evaluate"] == jobs["infer"] > 0 and jobs["ledger"] == 1

@@ -132,8 +132,7 @@ def test_a_mask_that_is_not_opened_is_no_evidence_against_a_table(bids_root: Roo
     root = bids_root(*t1w("01"), participants="participant_id\tgroup\nsub-01\tcontrol\n")
     mask = write_image(root / MASKS[0], 1)
     nib.save(nib.Nifti1Image(np.full((6, 7, 8), filled, np.uint8), np.eye(4)), mask)
-    config = settings.resolve(
-        {"cohorts": study(root), "train_on": ["study"], "test_on": ["study"], "modalities": ["T1w"], "preset": "smoke"}
-    )
+    own = {"cohorts": study(root), "train_on": ["study"], "test_on": ["study"], "modalities": ["T1w"], "methods": ["atlas_z"]}
+    config = settings.resolve({**own, "preset": "smoke"})
     found = {depth: understanding.understand(config, depth)["study"]["groups"] for depth in ("names", "files")}
     assert found["files"][seen] == ["sub-01"] and found["names"]["healthy"] == ["sub-01"]
