@@ -33,6 +33,7 @@ rule cohort:
         summary="results/cohorts/{cohort}/summary.json",
     log:
         "results/logs/cohort/{cohort}.log",
+    priority: 30
     conda:
         "../envs/core.yaml"
     threads: lambda wildcards: cohorts.threads(PLAN, wildcards.cohort)

@@ -17,6 +17,7 @@ from madad.workflow.plan import Plan
 
 # Processes that build phantoms side by side; any other data set is only read or unpacked.
 PHANTOM_THREADS = 16
+PHANTOMS_A_PROCESS = 20
 
 
 def inputs(plan: Plan, cohort: str) -> list[str]:
@@ -94,8 +95,11 @@ def code(plan: Plan, cohort: str) -> str:
 
 
 def threads(plan: Plan, cohort: str) -> int:
-    """Return the number of processes that list a cohort."""
-    return PHANTOM_THREADS if plan.config["cohorts"][cohort]["kind"] == "phantom" else 1
+    """Return the number of processes that list a cohort, or make it: a few phantoms do not wait until several cores are free."""
+    options = plan.config["cohorts"][cohort]
+    if options["kind"] != "phantom":
+        return 1
+    return min(PHANTOM_THREADS, 1 + (options["healthy"] + options["patients"]) // PHANTOMS_A_PROCESS)
 
 
 def download_options(plan: Plan, cohort: str) -> str:

@@ -181,5 +181,7 @@ def test_code_is_that_of_the_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not {"madad.data.cohorts.phantom", "madad.data.cohorts.ixi"} & found
 
 
-def test_only_phantoms_use_many_processes(tmp_path: Path) -> None:
-    assert cohorts.threads(planned(), "phantom") > 1 == cohorts.threads(study(tmp_path), "study")
+def test_only_many_phantoms_use_several_processes(tmp_path: Path) -> None:
+    many = planned(cohorts={"phantom": {"kind": "phantom", "healthy": 400, "patients": 120}})
+    assert cohorts.threads(many, "phantom") == cohorts.PHANTOM_THREADS
+    assert cohorts.threads(planned(), "phantom") == cohorts.threads(study(tmp_path), "study") == 1

@@ -20,5 +20,13 @@ def test_evaluations_fit_beside_a_training_and_come_first() -> None:
         rules = {rule.name: rule for rule in loaded._workflow.rules}
     assert {rules[name].resources["_cores"].value for name in SCORING} == {1}
     priority = {name: rule.priority for name, rule in rules.items()}
-    assert priority["pack"] > priority["infer"] == priority["evaluate"] > priority["train"] > priority["headline"]
+    assert (
+        priority["cohort"]
+        == priority["preprocess"]
+        == priority["pack"]
+        > priority["infer"]
+        == priority["evaluate"]
+        > priority["train"]
+        > priority["headline"]
+    )
     assert {priority[name] for name in SCORING} == {priority["calibrate"]}

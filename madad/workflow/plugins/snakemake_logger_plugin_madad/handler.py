@@ -59,7 +59,7 @@ class LogHandler(LogHandlerBase):
 
     def _info(self, told: Mapping[str, Any]) -> None:
         wildcards = dict(told.get("wildcards") or {})
-        words = [told["rule_name"], *(str(wildcards[name]) for name in TOLD if name in wildcards)]
+        words = dict.fromkeys([told["rule_name"], *(str(wildcards[name]) for name in TOLD if name in wildcards)])
         logs = [str(log) for log in told.get("log") or []]
         self.progress.running[told["jobid"]] = Job(told["rule_name"], " ".join(words), logs, time.monotonic())
 
