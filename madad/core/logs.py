@@ -29,6 +29,13 @@ def warn(message: str) -> None:
     say(f"{WARNING}{message}")
 
 
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it: `45 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def progress(items: Iterable[T], description: str, total: int | None = None, start: int = 0) -> Iterator[T]:
     """Yield the items and show the progress: a bar on a terminal, an occasional line in a log file.
 

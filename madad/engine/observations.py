@@ -28,7 +28,7 @@ class Observations:
         Args:
             group: of the subject, such as healthy or patient.
             anomaly_map: (S, H, W).
-            observed: numbers that the method tells of it, by name.
+            observed: numbers that the method reports about it, by name.
         """
         self._scans += 1
         self._empty += not anomaly_map.any()

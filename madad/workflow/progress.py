@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from madad.core.logs import duration
+
 # Seconds of a job in the default run on one core, where they are not those of a table.
 SECONDS = {
     "preprocess": 60.0,
@@ -91,10 +93,10 @@ class Progress:
     def line(self, now: float) -> str:
         """Return the line of progress."""
         left = self.seconds_left(now)
-        time_left = "" if left is None else f", about {in_words(left)} left"
+        time_left = "" if left is None else f", about {duration(left)} left"
         names = ", ".join(job.name for job in list(self.running.values())[:4])
         more = f" and {len(self.running) - 4} more" if len(self.running) > 4 else ""
-        return f"{self.done} of {self.total} jobs, {in_words(now - self.started)}{time_left}; running: {names or 'nothing'}{more}"
+        return f"{self.done} of {self.total} jobs, {duration(now - self.started)}{time_left}; running: {names or 'nothing'}{more}"
 
 
 def reason(logs: list[str]) -> str:
@@ -106,11 +108,3 @@ def reason(logs: list[str]) -> str:
             if said:
                 return said[-1]
     return "it said nothing; out of memory, or stopped from outside?"
-
-
-def in_words(seconds: float) -> str:
-    """Return a time as people say it: `40 s`, `12 min`, `3 h 5 min`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -23,7 +23,7 @@ CACHES = {"MPLCONFIGDIR": "matplotlib", "NUMBA_CACHE_DIR": "numba"}
 # next clone, and run again; a prefix for all commands, or PYTHONPATH itself, would reach the rules of a Snakefile that uses this
 # workflow as a module.
 PROGRAM = 'env PYTHONPATH="$MADAD_PATH" python -m madad stage'
-# What `madad run -n` sets, to be told what a run would say before its first job.
+# What `madad run -n` sets, so that a dry run also prints what a run says before its first job.
 FORECAST = "MADAD_FORECAST"
 # Rules by which one cohort is read: another one that cannot be read does not stop them.
 READING = {"all", "download", "cohort"}

@@ -1,4 +1,4 @@
-"""The method with scikit-learn in docs/add_a_method.md passes the conformance tests as it stands there."""
+"""The method with scikit-learn in docs/add_a_method.md passes the conformance tests as it is printed there."""
 
 from __future__ import annotations
 

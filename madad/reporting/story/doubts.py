@@ -10,6 +10,7 @@ import pandas as pd
 
 from madad.configuration.settings import IMPLANTED, base_of
 from madad.core.io.manifest import Row
+from madad.core.logs import duration
 from madad.evaluation.results.collected import block_title
 from madad.evaluation.statistics.variance import FEWEST_SUBJECTS
 from madad.reporting.story.sentences import Tone
@@ -153,10 +154,3 @@ def of_partial(missing: Sequence[Mapping[str, str]], reasons: Sequence[str]) -> 
         rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
         found.append(Doubt("Partial report", f"{what}: {'; '.join(names[:LISTED])}{rest}. Reason: {reason}", "bad"))
     return found
-
-
-def duration(seconds: float) -> str:
-    """Return a time in the unit that suits it: `45 s`, `12 min`, `3.5 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

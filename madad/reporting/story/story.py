@@ -14,6 +14,7 @@ import pandas as pd
 
 from madad.configuration.schema import Options
 from madad.core.io.manifest import Row
+from madad.core.logs import duration
 from madad.core.provenance import complete
 from madad.evaluation.results.collected import read_metrics, read_trainings, select
 from madad.evaluation.results.metric_table import SECONDS
@@ -173,7 +174,7 @@ def _trained_on(cohort: str, images: Sequence[Row]) -> str:
 def _time(trainings: pd.DataFrame, metrics: pd.DataFrame) -> str:
     learning = float(pd.to_numeric(trainings.get("seconds", pd.Series(dtype=float)), errors="coerce").sum())
     applying = float(select(metrics, SECONDS, INFERENCE)["value"].sum())
-    return f"training {doubts.duration(learning)}, anomaly maps {doubts.duration(applying)}"
+    return f"training {duration(learning)}, anomaly maps {duration(applying)}"
 
 
 def _title(facts: Facts, tracks: Mapping[str, str]) -> str:
