@@ -87,6 +87,12 @@ class Plan:
         """Magnitude of the highest score."""
         return float(np.abs(self.code.levels).max())
 
+    @property
+    def lowest(self) -> float:
+        """The lowest score; 0, which is always listed, counts only where nothing else is."""
+        scores = self.code.levels[self.code.levels != 0]
+        return float(scores.min()) if scores.size else 0.0
+
 
 @dataclass
 class Measured:
@@ -140,7 +146,7 @@ def measure(job: Job, plan: Plan) -> Measured:
     known = None
     if measured.has_lesion and not plan.alone:
         steps = single_steps(ordinals, head, plan.chain)
-        steps[SMOOTHED] = Step(head, smoothed(anomaly_map, head, plan.grid.spacing_mm, plan.highest))
+        steps[SMOOTHED] = Step(head, smoothed(anomaly_map, head, plan.grid.spacing_mm, plan.highest, plan.lowest))
         _add_steps(measured, record, steps, lesion, box)
         same = published and (published.erosion, published.median) == (plan.chain.erosion, plan.chain.median)
         known = steps["chain"].ordinals if same else None

@@ -156,24 +156,28 @@ class Step(NamedTuple):
     ordinals: np.ndarray
 
 
-def smoothed(anomaly_map: np.ndarray, brain: np.ndarray, spacing_mm: Sequence[float], highest: float) -> np.ndarray:
+def smoothed(
+    anomaly_map: np.ndarray, brain: np.ndarray, spacing_mm: Sequence[float], highest: float, lowest: float = 0.0
+) -> np.ndarray:
     """Return the ordinals of a map after a Gaussian in each axial slice that sees the brain alone; a constant stays constant.
 
     The same smoothing for every method, because a little of it is worth as much as the choice between networks. Means of
-    scores are new scores: they are counted as shares of the highest, rounded to float16 (`HALF`).
+    scores are new scores: they are counted from the lowest, as shares of the way to the highest, rounded to float16
+    (`HALF`): an offset of all maps changes nothing.
 
     Args:
         anomaly_map: (S, H, W) finite.
         brain: (S, H, W) bool.
         spacing_mm: of a voxel along (S, H, W).
         highest: magnitude of the highest score in all maps of the test set.
+        lowest: score that they are counted from.
 
     Returns:
         (S, H, W) uint16, `ZERO` outside the brain.
     """
     sigma = [0.0, *(SMOOTHING_MM / side for side in spacing_mm[1:])]
     weight = ndimage.gaussian_filter(brain.astype(np.float32), sigma)
-    scaled = np.where(brain, anomaly_map, 0).astype(np.float32) / np.float32(highest or 1)
+    scaled = (np.where(brain, anomaly_map - lowest, 0) / ((highest - lowest) or 1)).astype(np.float32)
     mean = ndimage.gaussian_filter(scaled, sigma) / np.maximum(weight, np.finfo(np.float32).tiny)
     return coded(mean, brain)
 

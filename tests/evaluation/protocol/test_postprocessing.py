@@ -184,3 +184,10 @@ def test_smoothing_keeps_the_order_of_scores_of_any_scale() -> None:
     noise = np.random.default_rng(0).random(brain.shape)
     small, large = (smoothed(noise * scale, brain, (2.0, 2.0, 2.0), scale) for scale in (1e-7, 1e7))
     assert np.array_equal(small, large)
+
+
+def test_an_offset_of_all_scores_changes_no_smoothed_rank() -> None:
+    brain = np.ones((1, 8, 8), dtype=bool)
+    noise = np.random.default_rng(0).random(brain.shape)
+    own, moved = (smoothed(noise + by, brain, (2.0, 2.0, 2.0), 1.0 + by, by) for by in (0.0, 1000.0))
+    assert np.abs(to_scores(own) - to_scores(moved)).max() < 1e-3
