@@ -147,17 +147,24 @@ class SelfAttention(nn.Module):
         self.head_channels = min(max_head_channels, channels)
         self.norm = nn.GroupNorm(norm_groups, channels, eps=norm_epsilon)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
-        self.out = zero(nn.Conv1d(channels, channels, 1))
+        self.out = nn.Conv1d(channels, channels, 1)
+        zero(self.out)
 
     def forward(self, x: Tensor, *signals: Tensor | None) -> Tensor:
         """Map (B, C, H, W) or (B, C, S, H, W) to the same shape; the signals are not used."""
-        pixels = x.flatten(2)
-        # The channels are split into q, k and v first and into heads after that.
+        pixels = self.norm(x).flatten(2).transpose(1, 2)  # (B, N, C)
+        # The channels are split into q, k and v first and into heads after that. With the channels last, the parts of q, k and v
+        # lie one after another in memory, which the fast kernels of attention ask for on every device.
         q, k, v = (
-            part.unflatten(1, (-1, self.head_channels)).transpose(2, 3) for part in self.qkv(self.norm(pixels)).chunk(3, dim=1)
+            part.unflatten(2, (-1, self.head_channels)).transpose(1, 2) for part in _pointwise(self.qkv, pixels).chunk(3, 2)
         )
-        attended = functional.scaled_dot_product_attention(q, k, v).transpose(2, 3).flatten(1, 2)
-        return (pixels + self.out(attended)).view_as(x)
+        attended = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        return x + _pointwise(self.out, attended).transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+def _pointwise(layer: nn.Conv1d, pixels: Tensor) -> Tensor:
+    """Apply a convolution of width 1 to pixels with the channels last, (B, N, C) to (B, N, C')."""
+    return functional.linear(pixels, layer.weight.squeeze(2), layer.bias)
 
 
 def sinusoids(t: Tensor, channels: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from madad.core.errors import UserError
 from madad.models.networks.unet import SelfAttention, UNet, sinusoids
@@ -109,3 +110,32 @@ def test_widths_that_do_not_go_together(options: dict, key: str) -> None:
 def test_image_that_cannot_be_halved(shape: tuple[int, ...], sizes: str) -> None:
     with pytest.raises(UserError, match=f"{sizes} .* multiples of 4; change pipelines.spacing_mm"):
         tiny()(torch.zeros(shape), torch.zeros(1, dtype=torch.long))
+
+
+class _Called(TorchDispatchMode):
+    """Record the names of all operators that run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.names.add(function.overloadpacket.__name__)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("shape", [(2, 32, 6, 4), (2, 32, 4, 3, 2)])
+@pytest.mark.parametrize("head", [8, 32])
+def test_attention_is_that_of_its_formula_and_takes_the_fast_kernel(shape: tuple[int, ...], head: int) -> None:
+    torch.manual_seed(0)
+    layer = SelfAttention(32, 8, max_head_channels=head)
+    torch.nn.init.normal_(layer.out.weight, std=0.1)
+    x = torch.randn(shape)
+    with _Called() as called:
+        found = layer(x)
+    assert "_scaled_dot_product_flash_attention_for_cpu" in called.names
+    pixels = x.flatten(2)
+    q, k, v = (part.unflatten(1, (-1, head)) for part in layer.qkv(layer.norm(pixels)).chunk(3, dim=1))  # (B, heads, c, N)
+    weights = (q.transpose(2, 3) @ k / head**0.5).softmax(dim=3)
+    expected = pixels + layer.out((v @ weights.transpose(2, 3)).flatten(1, 2))
+    torch.testing.assert_close(found, expected.view_as(x), rtol=1e-5, atol=1e-6)
