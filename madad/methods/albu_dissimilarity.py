@@ -13,10 +13,11 @@ Deviations from the paper: see `deviations` in the card.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from madad.core.interfaces import Batch, Encoding
+from madad.core.interfaces import Encoding
+from madad.models.untrained import Untrained
 
 DISTANCES = {
     "euclidean": lambda a, b: (a - b).norm(dim=1),
@@ -24,7 +25,7 @@ DISTANCES = {
 }
 
 
-class AlbuDissimilarity(nn.Module):
+class AlbuDissimilarity(Untrained):
     """Score head on autoencoders; hyper-parameters as in the card."""
 
     def __init__(self, *, model: Encoding, judge: Encoding | None, distance: str) -> None:
@@ -32,10 +33,6 @@ class AlbuDissimilarity(nn.Module):
         self.model = model
         self.judge = judge
         self.distance = DISTANCES[distance]
-
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: nothing is learnt beyond the autoencoders."""
-        return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor | None:
         """Return the model's pseudo-healthy volume (S, 1, H, W)."""

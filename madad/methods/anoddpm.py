@@ -11,28 +11,24 @@ Deviations from the paper: see `deviations` in the card.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from madad.core.interfaces import Batch
-from madad.models.diffusion import noise_chain
 from madad.models.diffusion.forward import from_signed, to_signed
+from madad.models.diffusion.noise_chain import ChainMethod
 
 
-class AnoDDPM(nn.Module):
-    """Chain of a trained predictor; hyper-parameters as in the card."""
+class AnoDDPM(ChainMethod):
+    """Chain of a trained predictor; hyper-parameters as in the card.
 
-    def __init__(
-        self, *, predictor: noise_chain.Predictor, test_timestep: int, sampling_steps: int, slices_per_pass: int
-    ) -> None:
-        super().__init__()
-        self.predictor = predictor
-        key = "anoddpm.parameters: test_timestep and sampling_steps"
-        self.chain = noise_chain.build(predictor, test_timestep, sampling_steps, key, slices_per_pass, largest_variance=True)
+    Args:
+        shared: the hyper-parameters of `ChainMethod`.
+    """
 
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: the predictor is a trained part."""
-        return {"loss": batch["image"].new_zeros(())}
+    def __init__(self, **shared: Any) -> None:
+        super().__init__("anoddpm", **shared, largest_variance=True)
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Return the end of the chain (S, 1, H, W) in [0, 1]."""

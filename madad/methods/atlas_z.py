@@ -19,10 +19,11 @@ from collections.abc import Iterable
 
 import torch
 from scipy.ndimage import gaussian_filter
-from torch import Tensor, nn
+from torch import Tensor
 
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
+from madad.models.untrained import Untrained
 
 TAILS = {
     "bright": lambda z: z.clamp(min=0),
@@ -31,7 +32,7 @@ TAILS = {
 }
 
 
-class AtlasZ(nn.Module):
+class AtlasZ(Untrained):
     """Voxelwise mean and variance; hyper-parameters as in the card."""
 
     def __init__(self, *, tail: str, sd_floor: float, smoothing: float) -> None:
@@ -55,10 +56,6 @@ class AtlasZ(nn.Module):
             mean = mean + deviation / count
             squares = squares + deviation * (x - mean)
         self.mean, self.variance = mean.float(), (squares / max(count - 1, 1)).float()
-
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: `fit` learns in closed form."""
-        return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Return the mean healthy volume (S, 1, H, W), whatever the volume.

@@ -14,49 +14,45 @@ Deviations from the paper: see `deviations` in the card.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from madad.core.interfaces import Batch
 from madad.models.diffusion import noise_chain
 from madad.models.diffusion.forward import from_signed, to_signed
+from madad.models.diffusion.noise_chain import ChainMethod
 from madad.models.diffusion.repaint import repainted
 from madad.models.networks.perceptual import Perception, perceptual_distance
 
 RESIDUAL_QUANTILE = 0.95
 
 
-class AutoDDPM(nn.Module):
-    """Two chains of a trained predictor; hyper-parameters as in the card."""
+class AutoDDPM(ChainMethod):
+    """Two chains of a trained predictor; hyper-parameters as in the card.
+
+    Args:
+        shared: the hyper-parameters of `ChainMethod`.
+    """
 
     def __init__(
         self,
         *,
-        predictor: noise_chain.Predictor,
         perception: Perception | None,
-        test_timestep: int,
-        sampling_steps: int,
         inpaint_timestep: int,
         inpaint_steps: int,
         resamplings: int,
         mask_quantile: float,
-        slices_per_pass: int,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        self.predictor, self.perception = predictor, perception
-        key = "autoddpm.parameters: {} and {}".format
-        first, second = key("test_timestep", "sampling_steps"), key("inpaint_timestep", "inpaint_steps")
-        self.chain = noise_chain.build(predictor, test_timestep, sampling_steps, first, slices_per_pass)
-        self.painting = noise_chain.build(predictor, inpaint_timestep, inpaint_steps, second, slices_per_pass)
+        super().__init__("autoddpm", **shared, largest_variance=False)
+        self.perception = perception
+        key = "autoddpm.parameters: inpaint_timestep and inpaint_steps"
+        self.painting = noise_chain.build(self.predictor, inpaint_timestep, inpaint_steps, key, self.slices_per_pass)
         self.resamplings = resamplings
         self.mask_quantile = mask_quantile
-        self.slices_per_pass = slices_per_pass
         self.painted: tuple[Tensor, Tensor] | None = None
-
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: the predictor is a trained part."""
-        return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Return the painted slices (S, 1, H, W) in [0, 1], and keep the soft masks for the map that follows."""

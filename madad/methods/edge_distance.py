@@ -13,21 +13,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
-from torch import Tensor, nn
+from torch import Tensor
 
-from madad.core.interfaces import Batch
+from madad.models.untrained import Untrained
 
 
-class EdgeDistance(nn.Module):
+class EdgeDistance(Untrained):
     """Distance to the border; hyper-parameters as in the card."""
 
     def __init__(self, *, direction: str) -> None:
         super().__init__()
         self.direction = direction
-
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: there is nothing to learn."""
-        return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
         """Return None: there is no reconstruction."""

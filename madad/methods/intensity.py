@@ -16,9 +16,9 @@ Deviations from the paper: see `deviations` in the card.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from madad.core.interfaces import Batch
+from madad.models.untrained import Untrained
 
 TAILS = {
     "bright": lambda u: u,
@@ -27,7 +27,7 @@ TAILS = {
 }
 
 
-class Intensity(nn.Module):
+class Intensity(Untrained):
     """Equalised intensity; hyper-parameters as in the card."""
 
     whole_scale = True
@@ -35,10 +35,6 @@ class Intensity(nn.Module):
     def __init__(self, *, tail: str) -> None:
         super().__init__()
         self.tail = TAILS[tail]
-
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: there is nothing to learn."""
-        return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
         """Return None: there is no reconstruction."""

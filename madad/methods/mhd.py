@@ -16,33 +16,29 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from madad.core.interfaces import Batch, Method
+from madad.core.interfaces import Method
 from madad.models.diffusion.smoothing import gaussian_blur
 from madad.models.diffusion.structural_similarity import check_window, dissimilarity, precise
+from madad.models.untrained import Head
 
 SIGMA = 1.0  # voxels, of the window of SSIM and of the smoothed weight
 
 
-class MHD(nn.Module):
+class MHD(Head):
     """Map of a method's random reconstructions; hyper-parameters as in the card."""
 
     def __init__(self, *, model: Method, draws: int, ridge: float, covariance: str, residual: str) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self.draws = draws
         self.ridge = ridge
         self.squared_distance = SQUARED_DISTANCES[covariance]
         self.residual = RESIDUALS[residual]
 
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: there is nothing to learn."""
-        return {"loss": batch["image"].new_zeros(())}
-
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Return the pseudo-healthy volumes (N, S, C, H, W) of a volume (S, C, H, W), one after another from the generator."""
-        return torch.cat([self._drawn(volume, generator) for _ in range(self.draws)])
+        return torch.cat([self.drawn(volume, generator) for _ in range(self.draws)])
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
         """Return the weighted residual (S, H, W) of the mean reconstruction in the brain, averaged over the channels."""
@@ -52,13 +48,6 @@ class MHD(nn.Module):
         pairs = zip(precise(volume).unbind(1), precise(reconstruction).unbind(2), strict=True)
         maps = [self.residual(draws.mean(0), x) * self._weight(x, draws, brain) for x, draws in pairs]
         return torch.stack(maps).mean(0).to(volume.dtype) * brain
-
-    def _drawn(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Reconstruct once; return (N, S, C, H, W), where N is 1 unless the model itself draws several."""
-        drawn = self.model.reconstruct(volume, generator)
-        if drawn is None:
-            raise ValueError("the model makes no reconstruction")
-        return drawn.reshape(-1, *volume.shape)
 
     def _weight(self, x: Tensor, draws: Tensor, brain: Tensor) -> Tensor:
         """Return the weight w (S, H, W) of a channel x (S, H, W) and its draws (N, S, H, W)."""

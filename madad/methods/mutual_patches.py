@@ -17,18 +17,19 @@ from collections.abc import Iterable
 from itertools import product
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
 from madad.models.networks.perceptual import Perception
 from madad.models.networks.tokens import WINDOWS, Tokens, averaged, brain_tokens
+from madad.models.untrained import Untrained
 
 SMALLEST_SD = 1e-3  # relative to the largest of the numbers of a token
 
 
-class MutualPatches(nn.Module):
+class MutualPatches(Untrained):
     """Tokens of healthy brains; hyper-parameters as in the card.
 
     Attributes:
@@ -63,10 +64,6 @@ class MutualPatches(nn.Module):
         self.sd = sd.clamp_min(SMALLEST_SD * float(sd.max())) if sd.max() > 0 else torch.ones_like(sd)
         self.bank = (bank / self.sd.view(1, -1, 1, 1, 1)).flatten(2)
         self.usual = None
-
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: `fit` keeps healthy brains."""
-        return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
         """Return None: patches are compared, and there is no pseudo-healthy volume."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from madad.core.interfaces import Batch
@@ -25,9 +25,10 @@ from madad.models.networks.cell_features import CellFeatures, brain_cells, take
 from madad.models.networks.nearest import nearest_distance, spread_out
 from madad.models.networks.perceptual import Perception
 from madad.models.networks.tensor_layout import in_passes
+from madad.models.untrained import Untrained
 
 
-class PatchCore(nn.Module):
+class PatchCore(Untrained):
     """A bank of features; hyper-parameters as in the card."""
 
     bank: Tensor
@@ -66,10 +67,6 @@ class PatchCore(nn.Module):
         kept = [self._rows(batch)[part] for batch, part in zip(data, drawn.split(counts), strict=True)]
         candidates = (torch.cat(kept).float() - self.features.mean) / self.features.sd
         self.bank = candidates[spread_out(candidates, self.bank_size, generator)]
-
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: `fit` chooses the bank."""
-        return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
         """Return None: features are compared, and there is no pseudo-healthy volume."""

@@ -10,20 +10,16 @@ A lower reference of this project. Davis & Goadrich 2006, ICML, doi:10.1145/1143
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from madad.core.interfaces import Batch
+from madad.models.untrained import Untrained
 
 
-class Random(nn.Module):
+class Random(Untrained):
     """Uniform noise; no hyper-parameters."""
 
     def __init__(self) -> None:
         super().__init__()
-
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: there is nothing to learn."""
-        return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
         """Return None: there is no reconstruction."""

@@ -19,11 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from madad.core.interfaces import Batch, Method
+from madad.models.untrained import Untrained
 
 LEVELS = 1001  # of the healthy scores of each method
 
 
-class RankMean(nn.Module):
+class RankMean(Untrained):
     """Several trained methods and their healthy scores; hyper-parameters as in the card.
 
     Attributes:
@@ -52,10 +53,6 @@ class RankMean(nn.Module):
             total += torch.stack([quantiles(scores[brain]) for scores in maps]).cpu()
             count += 1
         self.healthy = total / max(count, 1)
-
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: the methods are trained parts."""
-        return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
         """Return None: the methods' reconstructions stay within."""

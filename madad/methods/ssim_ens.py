@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from madad.core.interfaces import Batch, Method
+from madad.core.interfaces import Method
 from madad.models.diffusion.structural_similarity import check_window, dissimilarity, precise
+from madad.models.untrained import Head
 
 # of dissimilarities D_k = 1 - S_k (K, S, H, W): exp(-S_k) is exp(D_k) up to a factor that all share
 WEIGHTINGS = {
@@ -28,25 +29,17 @@ WEIGHTINGS = {
 }
 
 
-class SSIMEnsemble(nn.Module):
+class SSIMEnsemble(Head):
     """Scores of a method's reconstructions; hyper-parameters as in the card."""
 
     def __init__(self, *, model: Method, sigmas: Sequence[float], weighting: str) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self.sigmas = sigmas
         self.combine = WEIGHTINGS[weighting]
 
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: there is nothing to learn."""
-        return {"loss": batch["image"].new_zeros(())}
-
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the model's pseudo-healthy volume (S, 1, H, W), or its draws (N, S, 1, H, W)."""
-        drawn = self.model.reconstruct(volume, generator)
-        if drawn is None:
-            raise ValueError("the model makes no reconstruction")
-        return drawn
+        """Return the model's pseudo-healthy volumes (N, S, 1, H, W); N is 1 unless it draws several."""
+        return self.drawn(volume, generator)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
         """Return the weighted dissimilarity (S, H, W) in the brain, averaged over the channels; arXiv 2403.14262, section 2."""

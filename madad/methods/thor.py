@@ -14,13 +14,14 @@ Deviations from the paper: see `deviations` in the card.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from madad.core.interfaces import Batch
-from madad.models.diffusion import noise_chain
 from madad.models.diffusion.forward import from_signed, to_signed
+from madad.models.diffusion.noise_chain import ChainMethod
 from madad.models.diffusion.smoothing import gaussian_blur
 from madad.models.networks.perceptual import Perception, perceptual_distance
 
@@ -28,35 +29,30 @@ PUBLISHED_SIDE = 128
 LARGEST_SCORE = 0.999
 
 
-class THOR(nn.Module):
-    """A chain that is harmonised with the image; hyper-parameters as in the card."""
+class THOR(ChainMethod):
+    """A chain that is harmonised with the image; hyper-parameters as in the card.
+
+    Args:
+        shared: the hyper-parameters of `ChainMethod`.
+    """
 
     def __init__(
         self,
         *,
-        predictor: noise_chain.Predictor,
         perception: Perception | None,
         test_timestep: int,
-        sampling_steps: int,
         harmonise_at: list[int],
         compare_every: int,
         window: int,
         smoothing: float,
-        slices_per_pass: int,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        self.predictor, self.perception = predictor, perception
-        key = "thor.parameters: test_timestep and sampling_steps"
-        self.chain = noise_chain.build(predictor, test_timestep, sampling_steps, key, slices_per_pass)
+        super().__init__("thor", test_timestep=test_timestep, **shared, largest_variance=False)
+        self.perception = perception
         self.harmonised = {self.chain.nearest(level) for level in harmonise_at}
         self.compared = {self.chain.nearest(level) for level in range(test_timestep, 0, -compare_every)} | self.harmonised | {0}
         self.window, self.smoothing = window, smoothing
-        self.slices_per_pass = slices_per_pass
         self.walked: tuple[Tensor, Tensor] | None = None
-
-    def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return 0: the predictor is a trained part."""
-        return {"loss": batch["image"].new_zeros(())}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Return the end of the chain (S, 1, H, W) in [0, 1], and keep the scores of its steps for the map that follows."""

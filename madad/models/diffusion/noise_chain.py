@@ -19,6 +19,7 @@ from madad.models.diffusion import ancestral, sampling
 from madad.models.diffusion.forward import add_noise
 from madad.models.diffusion.noise import NoiseLaw
 from madad.models.networks.tensor_layout import in_passes
+from madad.models.untrained import Untrained
 
 
 class Predictor(Protocol):
@@ -107,3 +108,35 @@ def build(
     (index,) = sampling.level_indices([start], len(predictor.alphas_cumprod), key)
     timesteps = ancestral.respaced(index, steps, key)
     return NoiseChain(predictor, ancestral.chain(predictor.alphas_cumprod, timesteps), largest_variance, slices_per_pass)
+
+
+class ChainMethod(Untrained):
+    """The base class of methods that walk back from a noise level with a trained predictor.
+
+    Args:
+        method: its name, for error messages.
+        predictor: the trained part.
+        test_timestep: level at which the chain begins, counted from 1.
+        sampling_steps: to a clean image; 0 for every level.
+        slices_per_pass: see `NoiseChain`, as for `largest_variance`.
+
+    Attributes:
+        chain: the way back.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        /,
+        *,
+        predictor: Predictor,
+        test_timestep: int,
+        sampling_steps: int,
+        slices_per_pass: int,
+        largest_variance: bool,
+    ) -> None:
+        super().__init__()
+        self.predictor = predictor
+        key = f"{method}.parameters: test_timestep and sampling_steps"
+        self.chain = build(predictor, test_timestep, sampling_steps, key, slices_per_pass, largest_variance=largest_variance)
+        self.slices_per_pass = slices_per_pass
