@@ -7,16 +7,19 @@ CONFIG ?=
 
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+SITE_TOOLS := $(VENV)/.site-tools
 SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" snakemake
 
-.PHONY: run smoke test check docs wheel report clean help
+.PHONY: run smoke test check docs links wheel report clean help
 
 help:
 	@echo "make run     install, run the pipeline with config.yaml, write report.html"
 	@echo "make smoke   the same with the smallest sizes (preset=smoke): some minutes"
 	@echo "make test    install, run the test suite"
 	@echo "make check   install, run linters (ruff, import-linter, ty, snakefmt, snakemake --lint)"
-	@echo "make docs    install, check the links of the documentation and the pages that are generated"
+	@echo "make docs    install, check the generated pages, build the site into build/site; tutorials are executed the first time"
+	@echo "             (MADAD_TUTORIALS=off shows them without results)"
+	@echo "make links   look up the external links of the documentation"
 	@echo "make wheel   build the wheel, install it into a fresh environment, run it in an empty folder"
 	@echo "make report  write report.html from the results at hand"
 	@echo "options:     CORES=2  VENV=.venv  PYTHON=python3  CONFIG='preset=smoke'"
@@ -48,8 +51,16 @@ check: $(INSTALLED)
 	$(BIN)/snakefmt --check Snakefile rules
 	$(SNAKEMAKE) --lint
 
-docs: $(INSTALLED)
-	$(BIN)/python -m pytest tests/documentation tests/reporting/documentation tests/evaluation/results/test_metric_table.py
+$(SITE_TOOLS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
+docs: $(SITE_TOOLS)
+	$(BIN)/python -m pytest -m "not slow" tests/documentation tests/reporting/documentation tests/evaluation/results/test_metric_table.py
+	PATH="$(abspath $(BIN)):$$PATH" sphinx-build -q -W --keep-going -d build/doctrees docs build/site
+
+links: $(SITE_TOOLS)
+	PATH="$(abspath $(BIN)):$$PATH" MADAD_TUTORIALS=off sphinx-build -q -b linkcheck -d build/doctrees-links docs build/links
 
 wheel:
 	rm -rf build dist $(VENV)-wheel

@@ -1,4 +1,4 @@
-"""Measure the effect of deviations that remain from the papers' released code, for docs/fidelity.md.
+"""Measure the effect of deviations that remain from the papers' released code, for docs/reference/fidelity.md.
 
     python -m benchmarks.deviations [--images FOLDER]
 

@@ -1,7 +1,7 @@
 """Everything that a script or a notebook needs of madad; nothing deeper is promised to stay as it is.
 
 Importing this module loads neither torch nor ANTs; `load`, `preprocess` and `implant` load what they need when they are called.
-Images are NIfTI files or images of nibabel, and come back as images of nibabel. docs/library.md shows how they are used.
+Images are NIfTI files or images of nibabel, and come back as images of nibabel. docs/how-to/library.md shows how they are used.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def preprocess(
         skull_strip: auto, template, bet, hd-bet, synthstrip, given (needs `brain`) or none.
         brain: brain mask on the grid of the image.
         intensity: a normalisation that learns nothing from other images: percentile, zscore, equalisation or maximum.
-        pipeline: options of a pipeline, such as spacing_mm, registration or bias_field; see docs/preprocessing.md.
+        pipeline: options of a pipeline, such as spacing_mm, registration or bias_field; see docs/how-to/preprocessing.md.
 
     Raises:
         SubjectError: the scan cannot be used.
@@ -163,7 +163,7 @@ def implant(
     seed: int = 0,
     lesion_masks: str | Path | None = None,
 ) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
-    """Return a healthy image with a synthetic lesion (docs/fluid.md), and its exact mask.
+    """Return a healthy image with a synthetic lesion (docs/explanation/fluid.md), and its exact mask.
 
     Args:
         image: in ICBM152 space, in [0, 1] and 0 outside the brain, as `preprocess` returns it.

@@ -32,5 +32,5 @@ def new(arguments: Arguments) -> None:
         print(path)
     print(
         f"In your configuration: method_folders: [{arguments.folder}], methods: [intensity, {arguments.name}]. "
-        "docs/add_a_method.md explains both files."
+        "docs/how-to/add_a_method.md explains both files."
     )

@@ -73,7 +73,7 @@ class Cohort(Section):
     """One cohort: where its images come from, how its subjects are split, and how it is preprocessed."""
 
     kind: str = Field(description="what reads or makes it: phantom, soop, bids, ixi, brats, atlas, mslub, wmh, msd")
-    root: Text = without_default("folder of the data set; not for phantom and soop (docs/data.md shows its layout)")
+    root: Text = without_default("folder of the data set; not for phantom and soop (docs/reference/data.md shows its layout)")
     download: bool = Field(False, description="download the data set to results/downloads instead of reading a root (kind ixi)")
     mirror: Text | None = Field(None, description="address of a folder with the same files as the data set's own site")
     variant: Literal["preprocessed", "raw", None] = Field(
@@ -91,7 +91,7 @@ class Cohort(Section):
         description="command for hd-bet or synthstrip, such as 'apptainer run /images/synthstrip.sif'; null: its usual name",
     )
     dataset: Dataset = Field(
-        None, description="public data set that the cohort is, to compare with published numbers (docs/published_numbers.md)"
+        None, description="public data set that the cohort is, for published numbers (docs/how-to/published_numbers.md)"
     )
     group: Literal["auto", "healthy", "patient", "by_mask"] = Field(
         "auto",
@@ -286,7 +286,7 @@ class Limits(Section):
 
 
 class Quality(Section):
-    """Which preprocessed images are used, see docs/quality.md."""
+    """Which preprocessed images are used, see docs/how-to/quality.md."""
 
     limits: Limits = Field(default_factory=Limits, description="limits of every measure")
     outlier_z: OrNone[Positive] = Field(

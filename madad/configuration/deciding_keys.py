@@ -1,6 +1,7 @@
 """Which keys of the configuration decide what: the first rules that run again when a key changes; what reads their files follows.
 
-docs/reruns.md is generated from this table, and a test changes every key of the configuration and compares the rules with it.
+docs/reference/reruns.md is generated from this table, and a test changes every key of the configuration and compares the rules
+with it.
 """
 
 from __future__ import annotations

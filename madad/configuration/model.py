@@ -67,10 +67,12 @@ class Evaluation(Section):
     )
     min_component: OrNone[Natural] = Field(0, description="smallest component that is kept, voxels; 0 or null for all")
     empty_masks: Literal["madad", "metrics_reloaded", "panoptica_brats", "panoptica_isles", "panoptica_binary_ms"] = Field(
-        "madad", description="whose values metrics have where a prediction or a reference is empty; docs/evaluation.md lists them"
+        "madad",
+        description="whose values metrics have where a prediction or a reference is empty; see docs/reference/evaluation.md",
     )
     slices: Distinct[Literal["mid_slice", "middle_slices", "largest_slice", "every_slice"]] = Field(
-        default=[], description="slices that are also scored alone, as in papers on 2D methods; docs/evaluation.md lists them"
+        default=[],
+        description="slices that are also scored alone, as in papers on 2D methods; docs/reference/evaluation.md lists them",
     )
     bootstrap: Annotated[Integer, Field(ge=100)] = Field(2000, description="resamples for 95 % intervals")
 
@@ -130,12 +132,14 @@ class Config(Section):
         "none",
         description="weights that trainings start from: none for random ones, bundled for those that come with madad, or by name "
         "of a method or part none, bundled or a model file; names that are left out have the value of others, or else that of "
-        "the preset (docs/model_files.md)",
+        "the preset (docs/how-to/model_files.md)",
     )
     anomalies: Anomalies = Field(
         default_factory=Anomalies, description="the generator of synthetic lesions, for banks and implanted test sets"
     )
-    quality: Quality = Field(default_factory=Quality, description="which preprocessed images are used, see docs/quality.md")
+    quality: Quality = Field(
+        default_factory=Quality, description="which preprocessed images are used, see docs/how-to/quality.md"
+    )
     implanted: Implanted = Field(default_factory=Implanted, description="test sets with synthetic lesions in healthy subjects")
     corrupted: Corrupted = Field(
         default_factory=Corrupted,

@@ -36,7 +36,7 @@ class Detector:
     """A trained model; call it with a scan.
 
     Attributes:
-        about: what its file says of it, see docs/model_files.md.
+        about: what its file says of it, see docs/how-to/model_files.md.
     """
 
     def __init__(self, method: nn.Module, about: dict[str, Any], device: torch.device) -> None:

@@ -46,7 +46,7 @@ class MADAD(nn.Module):
 
     unobserved: ClassVar[dict[str, str]] = {
         "flagged_share": "no cell looks like noise to the network, so that nothing is restored; the map is 0 everywhere, or with "
-        "`residual: paper` the error of the autoencoder alone (docs/soop.md)"
+        "`residual: paper` the error of the autoencoder alone (docs/explanation/soop.md)"
     }
 
     def __init__(

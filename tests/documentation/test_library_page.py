@@ -1,4 +1,4 @@
-"""The examples of docs/library.md run as they stand, on a small model and a scan with a lesion."""
+"""The examples of docs/how-to/library.md run as they stand, on a small model and a scan with a lesion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from madad.detection import model_export
 from tests.detection import finished_run, scans
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "library.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/how-to/library.md"
 
 
 @pytest.mark.slow

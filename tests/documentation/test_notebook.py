@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "docs/notebooks/implanted_lesion.ipynb"
+NOTEBOOK = Path(__file__).resolve().parents[2] / "docs/how-to/implanted_lesion.ipynb"
 HEAD, BRAIN = "sub-IXI012/anat/sub-IXI012_T1w.nii.gz", "derivatives/brainmask/sub-IXI012/anat/sub-IXI012_desc-brain_mask.nii.gz"
 
 

@@ -1,4 +1,4 @@
-"""Measure how far this package is from the authors' released code, and write docs/fidelity.md.
+"""Measure how far this package is from the authors' released code, and write docs/reference/fidelity.md.
 
 The command is `python -m tests.golden.fidelity_page`.
 
@@ -14,26 +14,14 @@ from pathlib import Path
 import torch
 import yaml
 
+from madad.reporting.documentation.evidence import SYSTEMS
 from tests.golden.check import CHECKS, Item, compare
 
 HERE = Path(__file__).resolve().parent
 ARRAYS = HERE / "arrays"
 OBSERVED = HERE / "observed.json"
-PAGE = HERE.parents[1] / "docs" / "fidelity.md"
-SYSTEMS = {
-    "ddpm": "DDPM",
-    "pddpm": "pDDPM",
-    "mddpm": "mDDPM",
-    "cddpm": "cDDPM",
-    "spark": "SparK",
-    "mad_ad": "MAD-AD",
-    "mhd": "MHD",
-    "scoring": "Published scoring",
-    "fluid": "Fluid-driven lesions",
-    "ldm": "LDM of the CondDiff paper",
-    "conddiff": "CondDiff",
-}
-STALE = "docs/fidelity.md is stale: run python -m tests.golden.fidelity_page"
+PAGE = HERE.parents[1] / "docs/reference/fidelity.md"
+STALE = "docs/reference/fidelity.md is stale: run python -m tests.golden.fidelity_page"
 HEAD = """# Fidelity to the papers' released code
 
 <!-- Written by `python -m tests.golden.fidelity_page` from tests/golden; a test says when it is stale. -->
@@ -49,8 +37,8 @@ equal. Changes to the authors' code that made a network small, such as fewer gro
 DIFFERENCES = """
 ## Differences that remain
 
-What is different on purpose, with its effect as far as it was measured. The cards ([methods.md](methods.md)) list every
-deviation of a method; those of the synthetic lesions are in [fluid.md](fluid.md).
+What is different on purpose, with its effect as far as it was measured. The cards ([methods](methods/index.md)) list every
+deviation of a method; those of the synthetic lesions are in [synthetic lesions](../explanation/fluid.md).
 
 | system | difference | measured effect | why it stays |
 |---|---|---|---|

@@ -1,4 +1,4 @@
-"""docs/fidelity.md tells what the golden tests find."""
+"""docs/reference/fidelity.md tells what the golden tests find."""
 
 from __future__ import annotations
 

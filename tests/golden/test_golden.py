@@ -1,6 +1,7 @@
 """Compare this package with what the authors' released code computed from the same inputs and weights.
 
-The data lie in `tests/golden/arrays`; MADAD_TEST_GOLDEN names another folder of the same form. docs/fidelity.md shows the errors.
+The data lie in `tests/golden/arrays`; MADAD_TEST_GOLDEN names another folder of the same form. docs/reference/fidelity.md shows
+the errors.
 """
 
 from __future__ import annotations

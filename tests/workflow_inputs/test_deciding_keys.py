@@ -271,6 +271,6 @@ def test_every_row_of_the_table_has_a_key() -> None:
 
 
 def test_the_page_is_that_of_the_table() -> None:
-    assert deciding_keys.table(list(KEYS)) in (ROOT / "docs/reruns.md").read_text(), (
-        "run: python -m madad stage reruns --out docs/reruns.md"
+    assert deciding_keys.table(list(KEYS)) in (ROOT / "docs/reference/reruns.md").read_text(), (
+        "run: python -m madad stage reruns --out docs/reference/reruns.md"
     )

@@ -100,21 +100,21 @@ def deliver(arguments: Arguments) -> None:
 
 
 def cards(arguments: Arguments) -> None:
-    """Write docs/methods.md, the page of every method with its settings and deviations."""
+    """Write docs/reference/methods/index.md, the page of every method with its settings and deviations."""
     from madad.reporting.documentation import method_pages
 
     method_pages.write(arguments.out)
 
 
 def metrics(arguments: Arguments) -> None:
-    """Write the tables of metrics and protocols into docs/evaluation.md."""
+    """Write the tables of metrics and protocols into docs/reference/evaluation.md."""
     from madad.evaluation.results import documentation
 
     documentation.write(arguments.out)
 
 
 def reruns(arguments: Arguments) -> None:
-    """Write the table of keys and the rules that they make run again into docs/reruns.md."""
+    """Write the table of keys and the rules that they make run again into docs/reference/reruns.md."""
     from madad.configuration import deciding_keys, model_keys
 
     deciding_keys.write(arguments.out, list(model_keys.keys()))

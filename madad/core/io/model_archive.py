@@ -2,7 +2,8 @@
 
 Nothing in it is executed when it is read: no pickle, no expression, and of the archive two members by name. `model.json` holds
 what `madad.methods.registry` builds the method from, and everything that has to happen to an image before and after it
-(docs/model_files.md lists the keys). A file of weights to start trainings from (`madad model bundle`) says nothing of images.
+(docs/how-to/model_files.md lists the keys). A file of weights to start trainings from (`madad model bundle`) says nothing of
+images.
 """
 
 from __future__ import annotations

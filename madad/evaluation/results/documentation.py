@@ -1,4 +1,4 @@
-"""Write the tables of metrics and protocols into docs/evaluation.md, between marks that the page holds."""
+"""Write the tables of metrics and protocols into docs/reference/evaluation.md, between marks that the page holds."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def page(text: str) -> str:
     for name, table in (("metrics", metrics_table()), ("protocols", protocols_table())):
         parts = re.split(rf"(<!-- {name}:[^>]*-->\n)", text)
         if len(parts) != 3 or END not in parts[2]:
-            raise UserError(f"docs/evaluation.md: needs one place for the table of {name}, from <!-- {name}: … --> to {END}")
+            raise UserError(
+                f"docs/reference/evaluation.md: needs one place for the table of {name}, from <!-- {name}: … --> to {END}"
+            )
         before, mark, after = parts
         text = before + mark + table + END + after.split(END, 1)[1]
     return text
@@ -71,7 +73,7 @@ def write(out: Path) -> None:
         UserError: the page is missing or has no place for a table.
     """
     if not Path(out).exists():
-        raise UserError(f"{out}: does not exist; give docs/evaluation.md, whose tables are written anew")
+        raise UserError(f"{out}: does not exist; give docs/reference/evaluation.md, whose tables are written anew")
     text = page(Path(out).read_text(encoding="utf-8"))
     with complete(out) as partial:
         partial.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
 """The metrics of the long table: one row each, in the order of the rows that are written.
 
 To add a metric, write its function in `madad.evaluation.metrics` and one row here: the evaluation computes it, the summary shows
-it under the protocols of `summarised`, and `python -m madad stage metrics --out docs/evaluation.md` lists it there.
+it under the protocols of `summarised`, and `python -m madad stage metrics --out docs/reference/evaluation.md` lists it there.
 """
 
 from __future__ import annotations

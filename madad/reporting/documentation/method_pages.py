@@ -1,4 +1,4 @@
-"""The page that lists every method, written from the cards, and the systems of the literature that are not run."""
+"""The pages of the methods, written from the cards: one for each, and an index with the systems that are not run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import yaml
 from madad.configuration import cards
 from madad.core.errors import UserError
 from madad.core.provenance import complete
+from madad.reporting.documentation import evidence
 
 NOT_RUN = Path(__file__).parent / "not_run.yaml"
 KINDS = {
@@ -30,39 +31,64 @@ TRACKS = {
     "supervised": "masks of lesions",
 }
 STAGE_MARKS = {"inference": " *Inference.*", "training": " *Training.*"}
-HEAD = """# Methods
+WRITTEN = "<!-- Written by `python -m madad stage cards --out docs/reference/methods` from the cards; edit those. -->"
+HEAD = f"""# Methods
 
-<!-- Written by `python -m madad stage cards --out docs/methods.md` from the cards; edit those. -->
+{WRITTEN}
 
-Every method of this project, with the settings of its paper. Presets and configurations change them: `method_options` in
-`config.yaml`. Values of the pipeline itself are in `results/provenance.json` of each run.
+Every method of this project has a page with the settings of its paper. Presets and configurations change them: `method_options`
+in `config.yaml`. Values of the pipeline itself are in `results/provenance.json` of each run.
 
 The training of a method does not depend on its settings marked *inference*: when one changes, the same weights are applied anew,
 and variants that differ in nothing else share one training. What stands on the method as a part is trained again all the same.
 Settings marked *training* decide how weights are learned and not what they mean: a training may start from weights that were
-learned with other values ([model_files.md](model_files.md)).
+learned with other values ([model files](../../how-to/model_files.md)).
 """
 
 
-def write(path: Path) -> None:
-    """Write the page."""
-    with complete(path) as partial:
-        partial.write_text(page(), encoding="utf-8")
+def write(folder: Path) -> None:
+    """Write the index and a page for every method into a folder, and remove pages of methods that no longer exist.
+
+    Raises:
+        UserError: the folder is a file, or holds pages that are not of methods.
+    """
+    every, folder = pages(), Path(folder)
+    if folder.is_file():
+        raise UserError(f"{folder}: is a file; give the folder for the pages, such as docs/reference/methods")
+    folder.mkdir(parents=True, exist_ok=True)
+    stale = [path for path in folder.glob("*.md") if path.name not in every]
+    if foreign := [path.name for path in stale if WRITTEN not in path.read_text(encoding="utf-8")]:
+        raise UserError(f"{folder}: holds {', '.join(sorted(foreign))}, which this command did not write; give another folder")
+    for path in stale:
+        path.unlink()
+    for name, text in every.items():
+        with complete(folder / name) as partial:
+            partial.write_text(text, encoding="utf-8")
 
 
-def page() -> str:
-    """Return the whole page as Markdown."""
+def pages() -> dict[str, str]:
+    """Return the text of every page, as Markdown, by the name of its file."""
+    return {"index.md": _joined(_index())} | {f"{name}.md": page(name) for name in cards.own_names()}
+
+
+def page(name: str) -> str:
+    """Return the page of one method, as Markdown."""
+    return _joined(_page(name))
+
+
+def _index() -> Iterator[str]:
     names, parts = [name for name in cards.own_names() if name not in cards.components()], cards.components()
-    blocks = [
-        HEAD,
-        "\n".join(_overview(names)),
-        "Tracks, by what the training sees:\n\n" + "\n".join(f"* `{track}`: {meaning}" for track, meaning in TRACKS.items()),
-        *(block for name in names for block in _section(name)),
-        "# Parts that methods stand on",
-        *(block for name in parts for block in _section(name)),
-        "# Systems that are not run, and why",
-        "\n".join(_not_run()),
-    ]
+    yield HEAD
+    yield "\n".join(_overview(names))
+    yield "Tracks, by what the training sees:\n\n" + "\n".join(f"* `{track}`: {meaning}" for track, meaning in TRACKS.items())
+    yield "## Parts that methods stand on"
+    yield "\n".join(f"* [`{name}`]({name}.md): {_text(cards.load(name)['title'])}" for name in parts)
+    yield "## Systems that are not run, and why"
+    yield "\n".join(_not_run())
+    yield "```{toctree}\n:hidden:\n\n" + "\n".join([*names, *parts]) + "\n```"
+
+
+def _joined(blocks: Iterator[str]) -> str:
     return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
 
 
@@ -85,23 +111,33 @@ def _overview(names: tuple[str, ...] | list[str]) -> Iterator[str]:
         card = cards.load(name)
         size = str(card.get("model_mb") or "") if card["capabilities"]["trains"] else ""
         steps = str(card["training"]["steps"]["default"]) if card["capabilities"]["trains"] else ""
-        yield _row(
-            f"[`{name}`](#{_anchor(name)})", card["year"], card["track"], _shown(card), _parts(card), steps, size, card["title"]
-        )
+        yield _row(f"[`{name}`]({name}.md)", card["year"], card["track"], _shown(card), _parts(card), steps, size, card["title"])
 
 
-def _section(name: str) -> Iterator[str]:
-    """Return the part about one method: what it is, whose, what it asks for, its settings and its deviations from the paper."""
+def _page(name: str) -> Iterator[str]:
+    """Yield the parts of a page: what a method is, settings, deviations from the paper, fidelity and published numbers."""
     card = cards.load(name)
-    yield f"## {name}"
+    yield f"# {name}\n\n{WRITTEN}"
     yield f"**{card['title']}.** {card['summary']}"
+    if shown := evidence.picture(name):
+        yield f"![Slices of patients, the reference, and the maps of {name}]({shown.as_posix()})"
+        yield f"*{evidence.CAPTION}*"
     yield "\n".join(_facts(card))
     if card["parameters"]:
+        yield "## Settings"
         yield "\n".join(_settings("setting", card["parameters"], card["parameters"]))
     if own := _own_options(name):
+        yield "## Training"
         yield "\n".join(_settings("training option", card["training"], own))
     if card["deviations"]:
-        yield "What differs from the paper:\n\n" + "\n".join(f"* {_text(line)}" for line in card["deviations"])
+        yield "## What differs from the paper"
+        yield "\n".join(f"* {_text(line)}" for line in card["deviations"])
+    yield "## Fidelity"
+    yield evidence.fidelity(name)
+    if known := list(evidence.published(name)):
+        yield "## Published numbers"
+        yield evidence.LEGEND
+        yield "\n".join([*_rows(("paper", "its row", "what was measured", "number")), *(_row(*line) for line in known)])
 
 
 def _facts(card: dict) -> Iterator[str]:
@@ -183,7 +219,3 @@ def _row(*cells: object) -> str:
 def _text(value: object) -> str:
     """Return a text as one line, whatever the breaks in the card."""
     return " ".join(str(value).split())
-
-
-def _anchor(name: str) -> str:
-    return name.replace(" ", "-").lower()

@@ -1,4 +1,4 @@
-"""The pages docs/papers/<paper>.md: a paper's tables beside ours, cell by cell, with what every empty cell waits for.
+"""The pages docs/reference/papers/<paper>.md: a paper's tables beside ours, cell by cell, with what every empty cell waits for.
 
     python -m madad.reporting.documentation.paper_pages [results/tables/ledger.csv …]
 
@@ -17,7 +17,7 @@ from madad.core.provenance import ROOT, complete
 from madad.reporting.reproduction import pages, papers
 from madad.reporting.reproduction.waiting import waits_for
 
-FOLDER = ROOT / "docs" / "papers"
+FOLDER = ROOT / "docs/reference/papers"
 # The papers that have a study of their own, by the name of its file.
 STUDIES = {"MAD-AD": "mad_ad", "mDDPM": "mddpm", "cDDPM": "cddpm", "MHD": "cddpm", "pDDPM": "pddpm", "CondDiff": "conddiff"}
 WRITTEN = (
@@ -30,6 +30,13 @@ LEGEND = (
     "for. Values of a run on these data are put in by `python -m madad.reporting.documentation.paper_pages "
     "results/tables/ledger.csv`; `results/tables/ledger.html` has them with everything else that is known of the run."
 )
+INDEX = f"""# Papers, cell by cell
+
+{WRITTEN}
+
+The tables of the papers that have a study of their own, with what every empty cell waits for.
+[Published numbers](../../how-to/published_numbers.md) says how a run's values come to stand beside them.
+"""
 # Line of a ledger by paper, table, row and column.
 Key = tuple[str, ...]
 COLUMN = ("dataset", "subset", "modality", "metric")
@@ -50,9 +57,14 @@ def write(folder: Path = FOLDER, ledgers: Sequence[Path] = ()) -> None:
 
 def every(ours: Mapping[Key, Options]) -> dict[str, str]:
     """Return the text of every page by the name of its file."""
-    return {
-        f"{paper['name'].lower().replace('-', '_')}.md": page(paper, ours) for paper in papers.load() if paper["name"] in STUDIES
-    }
+    made = {page_name(paper): page(paper, ours) for paper in papers.load() if paper["name"] in STUDIES}
+    names = "\n".join(sorted(name.removesuffix(".md") for name in made))
+    return made | {"index.md": f"{INDEX}\n```{{toctree}}\n{names}\n```\n"}
+
+
+def page_name(paper: Options) -> str:
+    """Return the name of the file that has the page of a paper."""
+    return f"{paper['name'].lower().replace('-', '_')}.md"
 
 
 def read(ledgers: Sequence[Path]) -> dict[Key, Options]:
@@ -75,7 +87,7 @@ def page(paper: Options, ours: Mapping[Key, Options]) -> str:
         WRITTEN,
         f"{authors}*{paper['title']}*. {paper['venue']}, {paper['year']} ({paper['identifier']}).",
         f"What of it is at hand: {paper['coverage']}",
-        f"Its study is [studies/{study}.yaml](../../studies/{study}.yaml), which says what it needs:",
+        f"Its study is [studies/{study}.yaml](../../../studies/{study}.yaml), which says what it needs:",
         "```\n"
         f"snakemake --cores 16 --configfile studies/{study}.yaml\n"
         f"snakemake --cores 2 --configfile studies/{study}.yaml studies/small/{study}.yaml   # the same rules, synthetic heads\n"

@@ -1,4 +1,4 @@
-"""What the metrics and protocols of the report are: the sentences of docs/evaluation.md, to be read inside the page."""
+"""What the metrics and protocols of the report are: the sentences of docs/reference/evaluation.md, to be read inside the page."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def chapters(sheets: Sequence[Sheet], results: Results, congruences: Congruences
 def layout(sheet: Sheet, results: Results, congruences: Congruences) -> Layout:
     """Return a published table with ours beside every column that we can measure, and our other test sets to the right."""
     table, kinds = sheet.table, sheet.kinds()
-    published = f"published{_mark(table['certainty'])}"
+    published = f"published{certainty_mark(table['certainty'])}"
     head = [(column_name(column), [published, "ours"] if _measured(column) else [published]) for column in table["columns"]]
     flat = [Column(title if below == published else below) for title, pair in head for below in pair]
     for testset, modality in results.others(sheet):
@@ -152,7 +152,9 @@ def _row(sheet: Sheet, place: int, method: Trained | None, results: Results, con
     for number_of, column in enumerate(sheet.table["columns"]):
         digits = digits_of(sheet.table, number_of)
         number, spread = papers.split(row["values"][number_of])
-        own = _mark(row["certainty"]) if row.get("certainty", sheet.table["certainty"]) != sheet.table["certainty"] else ""
+        own = (
+            certainty_mark(row["certainty"]) if row.get("certainty", sheet.table["certainty"]) != sheet.table["certainty"] else ""
+        )
         cells.append(_published(number, spread, digits, own, congruences.claim(sheet, column, number_of, place)))
         if _measured(column):
             found = [results.of(column, row, method, *place) for place in results.serving(column)] if method else []
@@ -238,7 +240,8 @@ def _note(column: Options) -> str:
     return by_key()[column["measure"] or column["nearest"]].note
 
 
-def _mark(certainty: str) -> str:
+def certainty_mark(certainty: str) -> str:
+    """Return the mark of a number that was not read in the text of its paper."""
     return f" [{certainty}]" if certainty != "text" else ""
 
 

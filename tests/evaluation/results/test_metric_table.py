@@ -114,8 +114,10 @@ def test_a_protocol_is_one_function_and_one_row(tmp_path: Path, rows_are_put_bac
 
 
 def test_page_is_up_to_date() -> None:
-    page = Path(__file__).parents[3] / "docs" / "evaluation.md"
-    assert page.read_text() == documentation.page(page.read_text()), "run: python -m madad stage metrics --out docs/evaluation.md"
+    page = Path(__file__).parents[3] / "docs/reference/evaluation.md"
+    assert page.read_text() == documentation.page(page.read_text()), (
+        "run: python -m madad stage metrics --out docs/reference/evaluation.md"
+    )
 
 
 def test_a_bar_in_a_note_does_not_end_its_cell() -> None:

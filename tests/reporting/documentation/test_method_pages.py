@@ -1,4 +1,4 @@
-"""The page of all methods: complete, and the one in the repository."""
+"""The pages of the methods: complete, and those in the repository."""
 
 from __future__ import annotations
 
@@ -11,32 +11,38 @@ import yaml
 from madad.cli import main as cli
 from madad.configuration import cards
 from madad.core.errors import UserError
-from madad.reporting.documentation import method_pages
+from madad.reporting.documentation import evidence, method_pages
+from madad.reporting.reproduction import papers
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
-def page() -> str:
-    return method_pages.page()
+def pages() -> dict[str, str]:
+    return method_pages.pages()
 
 
-def section(page: str, name: str) -> str:
-    return page.split(f"\n## {name}\n")[1].split("\n## ")[0].split("\n# ")[0]
+def test_committed_pages_are_the_generated_ones(pages: dict[str, str]) -> None:
+    committed = {path.name: path.read_text() for path in (ROOT / "docs/reference/methods").glob("*.md")}
+    assert committed == pages, "run: python -m madad stage cards --out docs/reference/methods"
 
 
-def test_committed_page_is_the_generated_one(page: str) -> None:
-    assert (ROOT / "docs" / "methods.md").read_text() == page, "run: python -m madad stage cards --out docs/methods.md"
+def test_verb_writes_the_pages_and_removes_those_of_no_method(pages: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "gone.md").write_text(method_pages.WRITTEN)
+    assert cli.main(["stage", "cards", "--out", str(tmp_path)]) == 0
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == pages
 
 
-def test_verb_writes_the_page(page: str, tmp_path: Path) -> None:
-    assert cli.main(["stage", "cards", "--out", str(tmp_path / "methods.md")]) == 0
-    assert (tmp_path / "methods.md").read_text() == page
+def test_foreign_pages_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.md").write_text("# Mine")
+    with pytest.raises(UserError, match=r"mine\.md"):
+        method_pages.write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.md"]
 
 
 @pytest.mark.parametrize("name", cards.own_names())
-def test_section_tells_what_the_card_says(page: str, name: str) -> None:
-    card, told = cards.load(name), section(page, name)
+def test_page_tells_what_the_card_says(pages: dict[str, str], name: str) -> None:
+    card, told = cards.load(name), pages[f"{name}.md"]
     flat = " ".join(told.split())
     for key, schema in card["parameters"].items():
         assert f"| `{key}` | `" in told and " ".join(schema["description"].split()).replace("|", "\\|") in flat
@@ -46,29 +52,28 @@ def test_section_tells_what_the_card_says(page: str, name: str) -> None:
     assert links == ({card["doi"]} if card["doi"] else set())
 
 
-def test_only_own_training_options_are_told(page: str) -> None:
-    told = section(page, "ddpm")
+def test_only_own_training_options_are_told(pages: dict[str, str]) -> None:
+    told = pages["ddpm.md"]
     assert (
-        "| `steps` | `19000` |" in told
-        and "`checkpoint_every_s`" not in told
-        and "training option" not in section(page, "intensity")
+        "| `steps` | `19000` |" in told and "`checkpoint_every_s`" not in told and "training option" not in pages["intensity.md"]
     )
 
 
-def test_default_of_a_sequence_is_told(page: str) -> None:
-    assert "| `tail` | `both`; FLAIR: `bright`; T2w: `bright`; T1w: `dark` |" in section(page, "intensity")
+def test_default_of_a_sequence_is_told(pages: dict[str, str]) -> None:
+    assert "| `tail` | `both`; FLAIR: `bright`; T2w: `bright`; T1w: `dark` |" in pages["intensity.md"]
 
 
-def test_every_table_has_rows_of_equal_length(page: str) -> None:
+@pytest.mark.parametrize("name", ["index", *cards.own_names()])
+def test_every_table_has_rows_of_equal_length(pages: dict[str, str], name: str) -> None:
     width = None
-    for line in page.splitlines():
+    for line in pages[f"{name}.md"].splitlines():
         cells = line.replace("\\|", "").count("|") if line.startswith("|") else None
         assert cells is None or width is None or cells == width, line
         width = cells
 
 
-def test_systems_that_are_not_run_have_no_card(page: str) -> None:
-    told = page.split("# Systems that are not run, and why")[1]
+def test_systems_that_are_not_run_have_no_card(pages: dict[str, str]) -> None:
+    told = pages["index.md"].split("# Systems that are not run, and why")[1]
     assert all(entry["name"] in told and entry["reason"] for entry in method_pages.systems())
     assert not {entry["name"].lower() for entry in method_pages.systems()} & set(cards.names())
 
@@ -79,3 +84,17 @@ def test_system_of_an_unknown_kind_is_refused(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(method_pages, "NOT_RUN", tmp_path / "not_run.yaml")
     with pytest.raises(UserError, match="no_such_kind"):
         method_pages.systems()
+
+
+def test_published_numbers_are_those_of_the_papers(pages: dict[str, str]) -> None:
+    rows = [row for paper in papers.load() for table in paper["tables"] for row in table["rows"] if row["card"] == "mddpm"]
+    count = sum(value is not None for row in rows for value in row["values"])
+    told = pages["mddpm.md"].split("## Published numbers")[1]
+    assert told.count("\n| ") - 1 == count > 12 and "58.12 ± 1.56" in told
+    assert "## Published numbers" not in pages["random.md"]
+
+
+def test_fidelity_links_lead_to_headings(pages: dict[str, str]) -> None:
+    headings = {line[3:] for line in (ROOT / "docs/reference/fidelity.md").read_text().splitlines() if line.startswith("## ")}
+    assert set(evidence.SYSTEMS.values()) <= headings
+    assert "(../fidelity.md#mad-ad)" in pages["mad_ad.md"] and "No output of released code" in pages["ae.md"]
