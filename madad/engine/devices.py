@@ -6,6 +6,7 @@ which the system releases when the process ends, however it ends.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import resource
@@ -25,6 +26,10 @@ from madad.core.errors import UserError
 from madad.core.logs import say
 
 WAIT_S = 5.0
+
+# The two limits of glibc's allocator (malloc.h) above which freed memory goes back to the system at once, and what they are set to.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES = 2**30
 
 # Used instead of "auto" for a job that needs no GPU of its own.
 SHARED = "shared"
@@ -99,6 +104,19 @@ def lock_one(names: Sequence[str], folder: Path | None = None) -> Generator[int]
             say(f"all {len(names)} GPUs are leased to other jobs; waiting for one")
             reported = True
         time.sleep(WAIT_S)
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep the memory of freed tensors on the CPU for the next ones; return whether the C library can.
+
+    By default glibc gives every large block back to the system, which clears it page by page when it is asked for again: at every
+    step of a training. The limits belong to the process, so that only jobs that compute and then end call this.
+    """
+    try:
+        set_limit = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library, which has limits of its own
+        return False
+    return all([set_limit(limit, KEPT_BYTES) for limit in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD)])
 
 
 def uses_bfloat16(wanted: str, device: torch.device) -> bool:

@@ -42,6 +42,7 @@ def infer(method: nn.Module, *, model: Path, packs: list[Path], identity: dict, 
     Raises:
         UserError: the model has another method, parameters, modality or grid, or a map is not finite.
     """
+    devices.keep_freed_memory()
     with ExitStack() as stack:
         chosen = stack.enter_context(devices.lease(device))
         opened = [stack.enter_context(Pack(path)) for path in packs]

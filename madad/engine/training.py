@@ -87,6 +87,7 @@ def train(
             training that diverged.
         SystemExit: 143 after SIGTERM and 130 after SIGINT, after the checkpoint is written.
     """
+    devices.keep_freed_memory()
     with exclusive(Path(checkpoints)), devices.lease(device) as chosen, Interruption() as interruption:
         data, validation = read_images(train_pack, chosen, kind), read_images(validation_pack, chosen, kind, "checkpoint")
         record = Record.of(method, options, identity, parts, seed, data, validation, initial.about if initial else None)

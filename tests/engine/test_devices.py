@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +76,27 @@ def test_killed_job_frees_its_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_peak_memory_is_plausible() -> None:
     assert 10 < devices.peak_memory_mb(torch.device("cpu")) < 1e6
+
+
+FAULTS = """
+import resource, torch
+from madad.engine import devices
+if {keep} and not devices.keep_freed_memory():
+    raise SystemExit("unknown C library")
+for _ in range(3):
+    torch.ones(2**24)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    torch.ones(2**24)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about the allocator of glibc")
+def test_freed_memory_is_kept() -> None:
+    """Blocks of 64 MB, 20 times: each is some thousand page faults, unless the process keeps them."""
+    again, kept = (
+        int(subprocess.run([sys.executable, "-c", FAULTS.format(keep=keep)], capture_output=True, check=True, text=True).stdout)
+        for keep in (False, True)
+    )
+    assert kept < 100 < again
