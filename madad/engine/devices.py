@@ -27,7 +27,7 @@ from madad.core.logs import say
 
 WAIT_S = 5.0
 
-# The two limits of glibc's allocator (malloc.h) above which freed memory goes back to the system at once, and what they are set to.
+# Limits of glibc's allocator (malloc.h) above which freed memory goes back to the system at once, and what they are set to.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 2**30
 

@@ -83,7 +83,7 @@ import resource, torch
 from madad.engine import devices
 if {keep} and not devices.keep_freed_memory():
     raise SystemExit("unknown C library")
-for _ in range(3):
+for _ in range(12):
     torch.ones(2**24)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
