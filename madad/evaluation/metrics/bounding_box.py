@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 
 def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...]:
@@ -11,7 +10,13 @@ def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...]:
 
     The box is empty when the mask is.
     """
-    if not mask.any():
-        return (slice(0, 0),) * mask.ndim
-    box = ndimage.find_objects(mask.view(np.uint8))
-    return tuple(slice(max(0, side.start - margin), side.stop + margin) for side in box[0])
+    box, rest = [], mask
+    for _ in range(mask.ndim):
+        taken = np.flatnonzero(rest.reshape(len(rest), -1).any(axis=1))
+        if not taken.size:
+            return (slice(0, 0),) * mask.ndim
+        first, last = int(taken[0]), int(taken[-1])
+        box.append(slice(max(0, first - margin), last + 1 + margin))
+        # what is left of the other axes
+        rest = rest[first : last + 1].any(axis=0)
+    return tuple(box)

@@ -19,22 +19,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
 from madad.core.errors import UserError
 from madad.evaluation.metrics.connected_components import components
-from madad.evaluation.metrics.ordinal_scores import BINS, HALF, ZERO, ScoreCode, to_ordinals
+from madad.evaluation.metrics.ordinal_scores import HALF, ZERO, ScoreCode, to_ordinals
+from madad.evaluation.protocol.rank_filter import medians_at
 
 # The published sizes: 3 voxels, 5 voxels and 7 voxels of 2 mm.
 EROSION_MM, MEDIAN_MM, COMPONENT_MM3 = 6.0, 10.0, 56.0
 # Standard deviation of the smoothing that is shown beside them: one voxel of 2 mm.
 SMOOTHING_MM = 2.0
 _CROSS = ndimage.generate_binary_structure(2, 1)[None]
-# Windows that are sorted at once: enough to be vectorised, few enough for the cache.
-_WINDOWS = 2048
-# Sorts last, and so never is the median of what lies inside.
-_OUTSIDE = np.uint16(BINS - 1)
 
 
 @dataclass(frozen=True)
@@ -225,10 +221,7 @@ def median_inside(
     if known:
         wanted = inside & ndimage.maximum_filter(known[1].view(np.uint8), side).view(bool)
         medians = np.where(inside, known[0], ZERO).astype(np.uint16)
-    share = ndimage.uniform_filter(inside.astype(np.float32), side, mode="constant")
-    ranks = (np.rint(share[wanted] * side**3).astype(int) - 1) // 2
-    filled = np.pad(np.where(inside, volume, _OUTSIDE).astype(np.uint16), side // 2, constant_values=_OUTSIDE)
-    medians[wanted] = _ranked_at(np.argwhere(wanted), ranks, filled, side)
+    medians[wanted] = medians_at(wanted, np.pad(volume, side // 2), np.pad(inside, side // 2), side)
     return medians
 
 
@@ -236,7 +229,7 @@ def median(volume: np.ndarray, inside: np.ndarray, side: int, known: np.ndarray 
     """Return the median over a cube around each voxel, reflected at the border.
 
     Equal to `scipy.ndimage.median_filter(volume, side)`, and many times faster: where most of the cube is background its
-    median is background, so few voxels are computed, and the partition of short integers is vectorised.
+    median is background, so few voxels are computed.
 
     Args:
         volume: (S, H, W) uint16, the ordinal of 0 outside `inside`.
@@ -250,42 +243,9 @@ def median(volume: np.ndarray, inside: np.ndarray, side: int, known: np.ndarray 
         whole = ndimage.minimum_filter(inside.view(np.uint8), side, mode="constant").view(bool)
         medians[whole] = known[whole]
         mostly_inside &= ~whole
-    places = np.argwhere(mostly_inside)
     padded = np.pad(volume, side // 2, mode="symmetric")
-    medians[mostly_inside] = _ranked_at(places, np.full(len(places), side**3 // 2), padded, side)
+    medians[mostly_inside] = medians_at(mostly_inside, padded, np.ones(padded.shape, dtype=bool), side)
     return medians
-
-
-def _ranked_at(places: np.ndarray, ranks: np.ndarray, padded: np.ndarray, side: int) -> np.ndarray:
-    """Return the value with a rank of the cube around each place.
-
-    Args:
-        places: (N, 3) of the volume without its margin.
-        ranks: (N,) from 0.
-        padded: uint16 volume with a margin of half a cube.
-        side: of the cube.
-
-    Returns:
-        (N,) uint16.
-    """
-    if not len(places):
-        return np.empty(0, dtype=np.uint16)
-    # one item for the voxels of a row of the cube, so that a cube is gathered from side² items, not from side³
-    rows = np.ascontiguousarray(sliding_window_view(padded, side, axis=2)).view(f"V{2 * side}")[..., 0]
-    steps = np.ravel_multi_index(np.indices((side, side, 1)).reshape(3, -1), rows.shape)
-    corners = places @ np.array([rows.shape[1] * rows.shape[2], rows.shape[2], 1])
-    ranked, cubes = np.empty(len(places), dtype=np.uint16), np.empty((_WINDOWS, side**2), dtype=rows.dtype)
-    order = np.argsort(ranks, kind="stable")
-    starts = np.flatnonzero(np.diff(ranks[order], prepend=-1))
-    for rank, group in zip(ranks[order][starts], np.split(order, starts)[1:], strict=True):
-        for start in range(0, group.size, _WINDOWS):
-            chunk = group[start : start + _WINDOWS]
-            gathered = cubes[: chunk.size]
-            np.take(rows, corners[chunk][:, None] + steps, out=gathered, mode="clip")
-            values = gathered.view(np.uint16)
-            values.partition(rank, axis=1)
-            ranked[chunk] = values[:, rank]
-    return ranked
 
 
 def remove_small(prediction: np.ndarray, min_component: int) -> np.ndarray:

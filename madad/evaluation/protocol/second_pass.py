@@ -224,11 +224,12 @@ class _Sample:
     def _step_dice(self, name: str, ordinal: int) -> float:
         """Return the Dice over the voxels that a step leaves with a score."""
         inside, values = self.record.steps[NO_STEP if name == COMPONENTS else name]
-        prediction = inside.copy()
-        prediction[inside] = values.astype(np.int32) > ordinal
+        above = values > ordinal if ordinal >= 0 else np.ones(values.size, dtype=bool)
         if name in (COMPONENTS, CHAIN):
-            prediction = remove_small(prediction, self.plan.chain_component)
-        return voxel_values(confusion(prediction[inside], self.record.lesion[inside]), self.plan.convention)[DICE.name]
+            prediction = inside.copy()
+            prediction[inside] = above
+            above = remove_small(prediction, self.plan.chain_component)[inside]
+        return voxel_values(confusion(above, self.record.lesion[inside]), self.plan.convention)[DICE.name]
 
     def published_rows(self) -> list[Row]:
         """Return the Dice under the paper's own protocol."""
