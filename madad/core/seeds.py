@@ -32,7 +32,7 @@ def numpy_generator(*coordinates: int | str) -> np.random.Generator:
 def torch_generator(*coordinates: int | str) -> torch.Generator:
     """Return a torch generator for the given coordinates.
 
-    It is on the CPU whatever the device, so that runs on a CPU and on a GPU draw the same numbers.
+    It is on the CPU whatever the device; `madad.core.draws` makes of it what is needed on the device.
     """
     import torch  # slow to import; stages without torch use the rest of this module
 

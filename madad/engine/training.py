@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -16,6 +17,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch, Pair, Trainable
 from madad.core.logs import progress, say, warn
@@ -29,6 +31,7 @@ from madad.engine.initial_weights import InitialWeights
 from madad.engine.one_pass_fitting import fitted
 from madad.engine.outputs import Outcome, Record, write_outputs
 from madad.engine.signals import Interruption
+from madad.engine.step_losses import StepLosses
 from madad.engine.training_data import Images, check_depth, read_images
 
 # Puts synthetic lesions into images: (image, brain, generator) to the pairs.
@@ -42,8 +45,6 @@ OPTIMISERS = {
     "adam_for_gans": partial(torch.optim.Adam, betas=(0.0, 0.9)),
 }
 VALIDATION_IMAGES = 128
-# A loss that starts at 0 is compared with this.
-LEAST = 1e-6
 
 
 def train(
@@ -89,7 +90,8 @@ def train(
     """
     devices.keep_freed_memory()
     with exclusive(Path(checkpoints)), devices.lease(device) as chosen, Interruption() as interruption:
-        data, validation = read_images(train_pack, chosen, kind), read_images(validation_pack, chosen, kind, "checkpoint")
+        memory = chosen if pairs is None else torch.device("cpu")
+        data, validation = read_images(train_pack, memory, kind), read_images(validation_pack, memory, kind, "checkpoint")
         record = Record.of(method, options, identity, parts, seed, data, validation, initial.about if initial else None)
         if hasattr(method, "fit"):
             _check(data, validation, train_pack, validation_pack)
@@ -115,7 +117,7 @@ class Training:
         step: number of steps done.
         history: one row per validation, the first before the first step where the weights are trained already.
         best: step, validation loss and weights of the best model so far.
-        start: size of the first training loss.
+        losses: those of the steps since the last validation.
         seconds: time spent, including that before interruptions.
     """
 
@@ -131,6 +133,8 @@ class Training:
     ) -> None:
         self.options, self.seed, self.device = options, seed, device
         self.data, self.validation, self.pairs = data, validation, pairs
+        # lesions are drawn and inserted on the host, which does so while the device is busy with the step before
+        self.drawing = device if pairs is None else torch.device("cpu")
         self.half = devices.uses_bfloat16(options["precision"], device)
         self.method = devices.move(method, device).train()
         self.weights = [weight for weight in method.parameters() if weight.requires_grad]
@@ -140,8 +144,7 @@ class Training:
         for part in _frozen(method):
             part.eval()
         self.average = averaged(method, options["ema_decay"]).eval()
-        self.step, self.seconds, self.losses = 0, 0.0, []
-        self.start = 0.0
+        self.step, self.seconds, self.losses = 0, 0.0, StepLosses(options)
         self.history: list[dict] = []
         self.best: dict = {"step": 0, "validation_loss": math.inf, "weights": {}}
 
@@ -162,8 +165,11 @@ class Training:
         for step in progress(range(self.step + 1, steps + 1), "training", steps, self.step):
             self.step = step
             self._advance()
+            validates = self.step % self.options["validate_every"] == 0 or self.step == steps
+            if validates:
+                self.losses.read()  # before the clock is read: only now has the device finished
             self.seconds = before + time.monotonic() - begun
-            if self.step % self.options["validate_every"] == 0 or self.step == steps:
+            if validates:
                 self._validate()
             due = time.monotonic() - saved >= self.options["checkpoint_every_s"]
             if interruption.exit_code is not None or (due and self.step < steps):
@@ -174,7 +180,7 @@ class Training:
                 raise SystemExit(interruption.exit_code)
         if self.history:
             last, best = self.history[-1]["loss"], self.best["validation_loss"]
-            check_outcome(last, best, self.start, self.options)
+            check_outcome(last, best, self.losses.start, self.options)
 
     @property
     def outcome(self) -> Outcome:
@@ -183,14 +189,11 @@ class Training:
 
     def _advance(self) -> None:
         """Do one optimiser step, which depends only on the weights, the seed and the number of the step."""
-        batch = self.data.draw(self.options["batch_size"], self.device, self.seed, "slices", self.step)
+        batch = self.data.draw(self.options["batch_size"], self.drawing, self.seed, "slices", self.step)
         batch = self._with_lesions(batch, self.seed, "pairs", self.step)
         torch.manual_seed(seed_from(self.seed, "layers", self.step))  # dropout has no generator of its own
         loss = self._loss(self.method, batch, torch_generator(self.seed, "loss", self.step))
-        value = loss.item()
-        check_loss(value, "loss", self.step, self.options)
-        self.start = self.start or max(abs(value), LEAST)
-        self.losses.append(value)
+        self.losses.add(self.step, loss)
         loss.backward()
         if self.options["gradient_clip"] > 0:
             nn.utils.clip_grad_norm_(self.weights, self.options["gradient_clip"])
@@ -200,32 +203,30 @@ class Training:
 
     def _loss(self, method: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the loss of a batch, in mixed precision where the options and the device ask for it."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+        with torch.autocast(self.device.type, torch.bfloat16) if self.half else nullcontext():
             return cast(Trainable, method).training_loss(batch, generator)["loss"]
 
     def _with_lesions(self, batch: Batch, *coordinates: int | str) -> Batch:
         """Return the batch, with synthetic lesions drawn from the coordinates if the method learns from pairs."""
         if self.pairs is None:
             return batch
-        return {**batch, **self.pairs(batch["image"], batch["brain"], torch_generator(*coordinates))}
+        pairs = self.pairs(batch["image"], batch["brain"], torch_generator(*coordinates))
+        return cast(Batch, {name: draws.sent(images, self.device) for name, images in {**batch, **pairs}.items()})
 
     def _validate(self) -> None:
         """Add a row to the history and keep the weights if they are the best so far."""
-        loss = self._validation_loss()
+        mean, loss = self.losses.mean(self.step), self._validation_loss()
         before = self.history[-1] if self.history else {"step": 0, "seconds": 0.0}
         slices = (self.step - before["step"]) * self.options["batch_size"]
         self.history.append(
             {
                 "step": self.step,
-                "loss": math.fsum(self.losses) / len(self.losses) if self.losses else math.nan,  # before the first step
+                "loss": mean,
                 "validation_loss": loss,
                 "seconds": self.seconds,
                 "slices_per_s": slices / max(self.seconds - before["seconds"], 1e-9),
             }
         )
-        if self.losses:
-            check_loss(self.history[-1]["loss"], "mean loss", self.step, self.options, self.start)
-        self.losses = []
         if len(self.validation):
             check_loss(loss, "validation loss", self.step, self.options)
         # Without validation data the loss is NaN and the latest weights are kept.
@@ -241,22 +242,23 @@ class Training:
         rows = self.validation.spread(VALIDATION_IMAGES)
         total = 0.0
         for number, part in enumerate(rows.split(self.options["batch_size"])):
-            batch = self._with_lesions(self.validation.batch(part, self.device), "validation pairs", number)
+            batch = self._with_lesions(self.validation.batch(part, self.drawing), "validation pairs", number)
             loss = self._loss(self.average.module, batch, torch_generator("validation", number))  # of a copy of the method
             total += loss.item() * len(part)
         return total / len(rows)
 
     def _state(self) -> dict:
+        self.losses.read()
         return {
             "method": self.method.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
-            "losses": self.losses,
+            "losses": self.losses.values,
             "history": self.history,
             "best": self.best,
-            "start": self.start,
+            "start": self.losses.start,
         }
 
     def _resume(self, folder: Path, fingerprint: str) -> None:
@@ -266,8 +268,9 @@ class Training:
         self.method.load_state_dict(state["method"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        for key in ("step", "seconds", "losses", "history", "best", "start"):
+        for key in ("step", "seconds", "history", "best"):
             setattr(self, key, state[key])
+        self.losses.values, self.losses.start = state["losses"], state["start"]
         say(f"resumes after step {self.step} of {self.options['steps']}")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.core.intensity_scale import seen
 from madad.core.interfaces import Batch
@@ -50,8 +51,8 @@ class Images:
 
     def batch(self, indices: torch.Tensor, device: torch.device) -> Batch:
         """Return the images of the given indices on the device."""
-        rows = indices.to(self.image.device)
-        return {"image": self.image[rows].to(device), "brain": self.brain[rows].to(device)}
+        rows = draws.sent(indices, self.image.device)
+        return {"image": draws.sent(self.image[rows], device), "brain": draws.sent(self.brain[rows], device)}
 
     def draw(self, count: int, device: torch.device, *coordinates: int | str) -> Batch:
         """Return random images that depend only on the coordinates."""

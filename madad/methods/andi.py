@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.core.interfaces import Batch
 from madad.models.diffusion import ancestral, v_prediction
 from madad.models.diffusion.forward import add_noise, draw_timesteps, to_signed
@@ -65,7 +66,7 @@ class ANDi(nn.Module):
         t = draw_timesteps(len(x_0), table, generator)
         noise = self.noise_law(x_0, generator)
         x_t = add_noise(x_0, noise, t, table)
-        error = v_prediction.noise_of(self.unet(x_t, t.to(x_0.device)), x_t, t, table) - noise
+        error = v_prediction.noise_of(self.unet(x_t, draws.sent(t, x_0.device)), x_t, t, table) - noise
         return {"loss": error.square().mean()}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:
@@ -80,7 +81,7 @@ class ANDi(nn.Module):
         for index in self.test_indices:
             t = torch.full((len(x_0),), index)
             x_t = add_noise(x_0, self.test_noise_law(x_0, generator), t, table)
-            v = in_passes(self.unet, self.slices_per_pass, x_t, t.to(x_0.device))
+            v = in_passes(self.unet, self.slices_per_pass, x_t, draws.sent(t, x_0.device))
             estimate = v_prediction.x_0_of(v, x_t, t, table).clamp(-1, 1)
             # the means share their term in x_t
             logarithms += (float(steps.weight_x_0[index]) * (estimate - x_0)).square().clamp_min(SMALLEST).log()

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from madad.core import draws
 from madad.core.interfaces import Batch
 from madad.models.diffusion import ancestral
 from madad.models.diffusion.latent import LatentDiffusion
@@ -42,7 +43,7 @@ class CLDM(LatentDiffusion):
         """Return the hybrid loss on latents of healthy images, guided by those with lesions, (B, 1, H, W) or (B, 1, S, H, W)."""
         z_0, z_p = self.latents.encode(batch["healthy"]), self.latents.encode(batch["image"])
         z_t, noise, t = self.add_random_noise(z_0, generator)
-        answer = self.unet(torch.cat([z_t, z_p], dim=1), t.to(z_0.device))
+        answer = self.unet(torch.cat([z_t, z_p], dim=1), draws.sent(t, z_0.device))
         return ancestral.hybrid_loss(answer, z_0, z_t, noise, t, self.chain)
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:

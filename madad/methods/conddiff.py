@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
 from madad.models.diffusion import ancestral
@@ -64,7 +65,7 @@ class CondDiff(LatentDiffusion):
         """Return the hybrid loss on latents of healthy images, guided by those with lesions, (B, 1, H, W) or (B, 1, S, H, W)."""
         z_0, z_p = self.latents.encode(batch["healthy"]), self.latents.encode(batch["image"])
         z_t, noise, t = self.add_random_noise(z_0, generator)
-        answer = self.unet(z_t, t.to(z_0.device), self._condition(z_p))
+        answer = self.unet(z_t, draws.sent(t, z_0.device), self._condition(z_p))
         return ancestral.hybrid_loss(answer, z_0, z_t, noise, t, self.chain)
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:

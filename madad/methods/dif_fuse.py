@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from madad.core import draws
 from madad.core.interfaces import Batch
 from madad.models.diffusion import ancestral, sampling, schedules
 from madad.models.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
@@ -65,7 +66,7 @@ class DifFuse(nn.Module):
         answers = self.classifier(batch["image"]).float().squeeze(1)
         x_0 = to_signed(batch["healthy"])
         t, noise = draw_timesteps(len(x_0), self.alphas_cumprod, generator), ancestral.gaussian_like(x_0, generator)
-        predicted = self.unet(add_noise(x_0, noise, t, self.alphas_cumprod), t.to(x_0.device)).float()
+        predicted = self.unet(add_noise(x_0, noise, t, self.alphas_cumprod), draws.sent(t, x_0.device)).float()
         losses = {
             "label": functional.binary_cross_entropy_with_logits(answers, labels),
             "noise": functional.mse_loss(predicted, noise),

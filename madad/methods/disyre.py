@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
 from madad.models.diffusion import schedules
@@ -51,7 +52,7 @@ class DISYRE(nn.Module):
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the squared error of the healthy slices (B, 1, H, W), background included; released code."""
         image, healthy = batch["image"], batch["healthy"]
-        severity = torch.rand(len(image), generator=generator).to(image) * batch["lesion"].flatten(1).any(dim=1)
+        severity = draws.like(torch.rand(len(image), generator=generator), image) * batch["lesion"].flatten(1).any(dim=1)
         shown = torch.lerp(healthy, image, severity.view(-1, 1, 1, 1))
         error = self.unet(shown, self.level_of(severity)) - healthy
         return {"loss": error.square().mean()}
@@ -73,7 +74,7 @@ class DISYRE(nn.Module):
 
     def level_of(self, severity: Tensor) -> Tensor:
         """Return the index of the level with the nearest severity, for each of (B,)."""
-        table = torch.from_numpy(self.severities.copy()).to(severity)
+        table = draws.like(torch.from_numpy(self.severities.copy()), severity)
         return (table - severity[:, None]).abs().argmin(dim=1)
 
     def _predict(self, images: Tensor, level: int) -> Tensor:

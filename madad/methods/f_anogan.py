@@ -17,6 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
 from madad.models.diffusion.residuals import residual
@@ -73,8 +74,8 @@ class FAnoGAN(nn.Module):
         self.steps += 1
         if self.steps > self.encoder_start:
             return self._encoder_loss(x)
-        z = torch.randn(len(x), self.latent_size, generator=generator).to(x)
-        shares = torch.rand(len(x), generator=generator).to(x)
+        z = draws.like(torch.randn(len(x), self.latent_size, generator=generator), x)
+        shares = draws.like(torch.rand(len(x), generator=generator), x)
         if self.steps % (self.critic_steps + 1) == 0:
             return {"loss": -frozen(self.critic)(self.generator(z, x.shape[2:])).mean()}
         with torch.no_grad():

@@ -17,6 +17,7 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.core.interfaces import Batch
 from madad.models.diffusion.ancestral import gaussian_like
 from madad.models.diffusion.forward import to_signed
@@ -48,7 +49,7 @@ class FlowMismatch(nn.Module):
     def training_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return |v(x_t, t) - (x - n)|^2 of slices (B, 1, H, W), background included; arXiv 2605.23070."""
         x = to_signed(batch["image"])
-        t = torch.rand(len(x), generator=generator).to(x)
+        t = draws.like(torch.rand(len(x), generator=generator), x)
         return {"loss": self.mismatch(x, gaussian_like(x, generator), t).mean()}
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.core.interfaces import Batch
 from madad.models.diffusion.residuals import shift_robust_residual
 from madad.models.networks.plain_unet import PlainUNet
@@ -61,8 +62,8 @@ class Inpainting(nn.Module):
         """Return the weighted error of the healthy images, (B, 1, H, W) or (B, 1, S, H, W); UNA, `k` as above."""
         image, brain, healthy = batch["image"], batch["brain"], batch["healthy"]
         shown = torch.rand(len(image), generator=generator) < self.remapped_share
-        curves = torch.rand(len(image), CURVE_POINTS, generator=generator).to(image)
-        shown = shown.to(image.device).view(-1, *[1] * (image.ndim - 1)) & brain
+        curves = draws.like(torch.rand(len(image), CURVE_POINTS, generator=generator), image)
+        shown = draws.sent(shown, image.device).view(-1, *[1] * (image.ndim - 1)) & brain
         error = self._predict(torch.where(shown, remap(image, curves), image)) - healthy
         weight = 1 + self.lesion_weight * batch["lesion"].float()
         losses = {"intensity": (weight * error.abs()).mean(), "gradient": gradient_error(error, weight)}

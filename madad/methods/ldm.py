@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from madad.core import draws
 from madad.core.interfaces import Batch
 from madad.models.diffusion import ancestral
 from madad.models.diffusion.latent import LatentDiffusion
@@ -43,7 +44,7 @@ class LDM(LatentDiffusion):
         """Return the hybrid loss on latents of healthy images, (B, 1, H, W) or (B, 1, S, H, W)."""
         z_0 = self.latents.encode(batch["image"])
         z_t, noise, t = self.add_random_noise(z_0, generator)
-        answer = self.unet(z_t, t.to(z_0.device))
+        answer = self.unet(z_t, draws.sent(t, z_0.device))
         return ancestral.hybrid_loss(answer, z_0, z_t, noise, t, self.chain)
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.core.interfaces import Autoencoder, Batch
 from madad.models.diffusion import schedules
@@ -107,9 +108,9 @@ class MADAD(nn.Module):
         z_0 = self._draw_latents(batch["image"], generator)
         keep = self._draw_mask(batch["brain"], generator)
         t = torch.randint(len(self.alphas_cumprod), (len(z_0),), generator=generator)
-        noise = torch.randn(z_0.shape, generator=generator).to(z_0)
+        noise = draws.normal_like(z_0, generator)
         z_t = torch.where(keep, z_0, add_noise(z_0, noise, t, self.alphas_cumprod))
-        clean, logits = self.unet(z_t, t.to(z_0.device))
+        clean, logits = self.unet(z_t, draws.sent(t, z_0.device))
         restoring, masking = functional.mse_loss(clean, z_0), self.mask_loss(logits, keep.to(logits))
         return {"loss": restoring + self.mask_weight * masking, "restoring": restoring, "masking": masking}
 
@@ -143,14 +144,15 @@ class MADAD(nn.Module):
         """Draw latents (B, C, h, w) from their posterior."""
         self._check_sides(images)
         mean, sigma = self.autoencoder.encode(eight_bit(images))
-        return mean + sigma * torch.randn(mean.shape, generator=generator).to(mean)
+        return mean + sigma * draws.normal_like(mean, generator)
 
     def _draw_mask(self, brain: Tensor, generator: torch.Generator) -> Tensor:
         """Draw where cells (B, 1, h, w) stay clean; patches have one shape per batch and another share per slice."""
         allowed = diffusible(brain, self.autoencoder.downsampling, self.brain_block, self.min_brain_share)
         patch = draw_patch(self.patch_sizes, self.patch_probabilities, generator)
         shares = self.max_diffused_share * torch.rand(len(brain), generator=generator)
-        return keep_patches(shares, (allowed.shape[2], allowed.shape[3]), patch, generator).to(brain.device) | ~allowed
+        kept = keep_patches(shares, (allowed.shape[2], allowed.shape[3]), patch, generator)
+        return draws.sent(kept, brain.device) | ~allowed
 
     def _clean(self, encoded: Tensor, generator: torch.Generator) -> Tensor:
         """Return latents (S, C, h, w) after the chain; whatever was never taken for noise is as it was."""

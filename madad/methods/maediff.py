@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from madad.core import draws
 from madad.core.interfaces import Batch
 from madad.models.diffusion import boxes, sampling
 from madad.models.diffusion.forward import to_signed
@@ -64,11 +65,11 @@ class MAEDiff(OneStepDiffusion):
         """Return the errors in one box and at the hidden squares of each slice (B, 1, H, W); ours, after arXiv 2401.10561."""
         x_0 = to_signed(batch["image"])
         cover = self.cover(x_0)
-        box = cover[torch.randint(len(cover), (len(x_0),), generator=generator).to(cover.device)]
+        box = cover[draws.sent(torch.randint(len(cover), (len(x_0),), generator=generator), cover.device)]
         x_t, t = self.add_random_noise(x_0, generator)
         shown = torch.where(box, x_t, x_0)
         visible = untouched(box, self.tokens.side)
-        visible &= (torch.rand(visible.shape, generator=generator) >= self.hidden_share).to(visible.device)
+        visible &= draws.sent(torch.rand(visible.shape, generator=generator) >= self.hidden_share, visible.device)
         features, guess = self.tokens(shown, visible, t)
         hidden = functional.interpolate((~visible).float(), scale_factor=self.tokens.side)
         losses = {
@@ -81,7 +82,7 @@ class MAEDiff(OneStepDiffusion):
         """Return the overlapping boxes as masks (N, 1, H, W) bool on the device of the images (B, 1, H, W)."""
         height, width = images.shape[-2:]
         corners = overlapping(height, width, self.patch_fraction, self.stride_fraction)
-        return boxes.masks(corners, height, width).to(images.device)
+        return boxes.masks(draws.sent(corners, images.device), height, width)
 
     def estimate(self, x_0: Tensor, noise: Tensor, t: int) -> Tensor:
         """Predict the clean slices (S, 1, H, W) in one pass for every box, overlaps averaged."""

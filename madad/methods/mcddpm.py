@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from madad.core import draws
 from madad.core.interfaces import Batch
 from madad.models.diffusion.boxes import Boxes
 from madad.models.diffusion.forward import add_noise, to_signed
@@ -66,7 +67,7 @@ class MCDDPM(OneStepDiffusion):
         """Predict the clean slices (S, 1, H, W) box by box, all boxes with the same noise."""
         levels = torch.full((len(x_0),), t)
         x_t = add_noise(x_0, noise.expand_as(x_0), levels, self.alphas_cumprod)
-        cover, levels = self.boxes.cover(x_0), levels.to(x_0.device)
+        cover, levels = self.boxes.cover(x_0), draws.sent(levels, x_0.device)
         passes = (in_passes(self._denoise, self.slices_per_pass, x_t, torch.where(box, x_t, x_0), levels) for box in cover)
         return self.boxes.stitch(passes, cover)
 

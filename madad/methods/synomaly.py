@@ -19,6 +19,7 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.core.interfaces import Batch
 from madad.models.diffusion import ancestral, schedules
 from madad.models.diffusion.ancestral import gaussian_like
@@ -70,7 +71,7 @@ class Synomaly(nn.Module):
         t = draw_timesteps(len(x_0), self.alphas_cumprod, generator)
         noise = self.noise_law(x_0, batch["brain"], generator)
         x_t = add_noise(x_0, noise, t, self.alphas_cumprod)
-        epsilon = self.unet(x_t, t.to(x_0.device)).float()
+        epsilon = self.unet(x_t, draws.sent(t, x_0.device)).float()
         losses = {"error": (epsilon - noise).square().mean()}
         if self.bound_weight:
             answer = torch.cat([epsilon, torch.ones_like(epsilon)], dim=1)  # of the two variances the larger, beta_t
@@ -102,6 +103,6 @@ class Synomaly(nn.Module):
         """Predict x_0' of x (S, 1, H, W) by Ho et al. 2020, eq. 15, from Gaussian noise at the level of the test."""
         t = torch.full((len(x),), self.test_index)
         x_t = add_noise(x, gaussian_like(x, generator), t, self.alphas_cumprod)
-        epsilon = in_passes(self.unet, self.slices_per_pass, x_t, t.to(x.device))
+        epsilon = in_passes(self.unet, self.slices_per_pass, x_t, draws.sent(t, x.device))
         alpha_bar = float(self.alphas_cumprod[self.test_index])
         return ((x_t - (1 - alpha_bar) ** 0.5 * epsilon) / alpha_bar**0.5).clamp(-1, 1)

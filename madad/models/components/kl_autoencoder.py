@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
 from madad.models.diffusion.forward import from_signed, to_signed
@@ -102,6 +103,7 @@ class KLAutoencoder(nn.Module):
         self.register_buffer("validated", torch.tensor(0))
         self.register_buffer("latent_moments", torch.tensor([0.0, 1.0]))
         self.register_buffer("errors", torch.tensor([0.0, 1.0]))
+        self._accepted = -1
 
     @property
     def scale(self) -> Tensor:
@@ -122,7 +124,7 @@ class KLAutoencoder(nn.Module):
         """
         x = to_signed(batch["image"])
         mean, sigma = self._posterior(x)
-        z = mean + sigma * torch.randn(mean.shape, generator=generator).to(mean)
+        z = mean + sigma * draws.normal_like(mean, generator)
         reconstruction = self.network.decode(z)
         losses = {"reconstruction": self.reconstruction_loss(reconstruction, x), "kl": kl_divergence(mean, sigma)}
         likelihood = losses["reconstruction"]
@@ -152,6 +154,15 @@ class KLAutoencoder(nn.Module):
         Raises:
             UserError: the autoencoder was trained and its error is too large, or the images cannot be halved that often.
         """
+        self._check_error()
+        mean, sigma = self._posterior(to_signed(images))
+        return mean * self.scale, sigma * self.scale
+
+    def _check_error(self) -> None:
+        """Refuse an autoencoder that has not learned; the error is read once, not at every step of a method on its latents."""
+        measured = self.errors._version  # torch counts the changes of a tensor
+        if measured == self._accepted:
+            return
         if not self.relative_error <= self.max_relative_error:  # nor if it is not a number
             raise UserError(
                 f"kl_autoencoder: reconstructs healthy brains with {self.relative_error:.2f} of the error of a flat brain, "
@@ -159,8 +170,7 @@ class KLAutoencoder(nn.Module):
                 "longer (training.steps), make it wider (base_channels) or let it halve the resolution less often "
                 "(channel_multipliers), all under method_options.kl_autoencoder"
             )
-        mean, sigma = self._posterior(to_signed(images))
-        return mean * self.scale, sigma * self.scale
+        self._accepted = measured
 
     def decode(self, latents: Tensor) -> Tensor:
         """Decode scaled latents; see `madad.core.interfaces.Autoencoder`."""

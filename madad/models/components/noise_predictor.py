@@ -17,6 +17,7 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.core.interfaces import Batch
 from madad.models.diffusion import schedules
 from madad.models.diffusion.forward import add_noise, draw_timesteps, to_signed
@@ -48,7 +49,7 @@ class NoisePredictor(nn.Module):
         x_0 = to_signed(batch["image"])
         t = draw_timesteps(len(x_0), self.alphas_cumprod, generator)
         noise = self.noise_law(x_0, generator)
-        predicted = self.predict(add_noise(x_0, noise, t, self.alphas_cumprod), t.to(x_0.device))
+        predicted = self.predict(add_noise(x_0, noise, t, self.alphas_cumprod), draws.sent(t, x_0.device))
         return {"loss": (predicted - noise).square().mean()}
 
     def predict(self, x_t: Tensor, t: Tensor) -> Tensor:

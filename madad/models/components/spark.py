@@ -17,6 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
 from madad.models.networks.resnet import ResNetEncoder
@@ -50,7 +51,7 @@ class SparK(nn.Module):
             UserError: the slices cannot be cut into patches.
         """
         x_0 = batch["image"]
-        visible = draw_visible(len(x_0), self._grid(x_0), self.mask_ratio, generator).to(x_0.device)
+        visible = draws.sent(draw_visible(len(x_0), self._grid(x_0), self.mask_ratio, generator), x_0.device)
         error = (self._paint(x_0, visible) - x_0) ** 2
         return {"loss": error[~on_grid_of(x_0, visible)].mean()}
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.models.diffusion.forward import add_noise
 
@@ -141,9 +142,9 @@ def bound_term(answer: Tensor, x_0: Tensor, x_t: Tensor, t: Tensor, levels: Chai
     mean, log_variance = previous(answer, x_t, t, levels)
     true_mean = _column(levels.weight_x_0, t, x_t) * x_0 + _column(levels.weight_x_t, t, x_t) * x_t
     divergence = _divergence(true_mean, _column(levels.log_smallest, t, x_t), mean, log_variance)
-    last = (t == 0).to(x_t.device)
+    last = t == 0
     surprise = _surprise(x_0, mean, log_variance) if last.any() else divergence
-    return torch.where(last, surprise.flatten(1).mean(1), divergence.flatten(1).mean(1)) / math.log(2)
+    return torch.where(draws.sent(last, x_t.device), surprise.flatten(1).mean(1), divergence.flatten(1).mean(1)) / math.log(2)
 
 
 def previous(answer: Tensor, x_t: Tensor, t: Tensor, levels: Chain) -> tuple[Tensor, Tensor]:
@@ -162,7 +163,7 @@ def previous(answer: Tensor, x_t: Tensor, t: Tensor, levels: Chain) -> tuple[Ten
 
 def gaussian_like(images: Tensor, generator: torch.Generator) -> Tensor:
     """Draw standard normal noise on the CPU, in the shape and type and on the device of the images."""
-    return torch.randn(images.shape, generator=generator).to(images)
+    return draws.normal_like(images, generator)
 
 
 def _divergence(mean: Tensor, log_variance: Tensor, other_mean: Tensor, other_log_variance: Tensor) -> Tensor:
@@ -188,5 +189,5 @@ def _normal_cdf(x: Tensor) -> Tensor:
 
 
 def _column(table: np.ndarray, t: Tensor, images: Tensor) -> Tensor:
-    column = torch.from_numpy(table[t.cpu().numpy()]).to(device=images.device, dtype=images.dtype)
+    column = draws.like(torch.from_numpy(table[t.cpu().numpy()]), images)
     return column.view(-1, *[1] * (images.ndim - 1))

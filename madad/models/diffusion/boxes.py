@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from madad.core import draws
 from madad.models.diffusion import sampling
 from madad.models.diffusion.sampling import Denoise
 
@@ -40,12 +41,12 @@ class Boxes:
         else:
             boxes = grid(height, width, self.patch_fraction)
             boxes = boxes[torch.randint(len(boxes), (len(images),), generator=generator)]
-        return masks(boxes, height, width).to(images.device)
+        return masks(draws.sent(boxes, images.device), height, width)
 
     def cover(self, images: Tensor) -> Tensor:
         """Return the boxes that cover the images (B, C, H, W) at test, as masks (N, 1, H, W) bool on their device."""
         height, width = images.shape[-2:]
-        return masks(grid(height, width, self.patch_fraction), height, width).to(images.device)
+        return masks(draws.sent(grid(height, width, self.patch_fraction), images.device), height, width)
 
     def stitch(self, patches: Iterable[Tensor], cover: Tensor) -> Tensor:
         """Stitch one image from the estimates of all boxes of `cover`."""
@@ -91,7 +92,7 @@ def anywhere(count: int, height: int, width: int, patch_fraction: float, generat
 def masks(boxes: Tensor, height: int, width: int) -> Tensor:
     """Return boxes (N, 4) as masks (N, 1, H, W) bool."""
     top, left, bottom, right = boxes[..., None].unbind(1)
-    row, column = torch.arange(height), torch.arange(width)
+    row, column = (torch.arange(side, device=boxes.device) for side in (height, width))
     inside_rows, inside_columns = (row >= top) & (row < bottom), (column >= left) & (column < right)
     return (inside_rows[:, :, None] & inside_columns[:, None, :]).unsqueeze(1)
 

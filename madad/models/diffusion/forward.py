@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from madad.core import draws
+
 
 def add_noise(x_0: Tensor, noise: Tensor, t: Tensor, alphas_cumprod: np.ndarray) -> Tensor:
     """Return x_t = sqrt(alpha-bar_t) x_0 + sqrt(1 - alpha-bar_t) n; Ho et al. 2020 (arXiv 2006.11239), eq. 4.
@@ -39,5 +41,5 @@ def from_signed(image: Tensor) -> Tensor:
 
 
 def _like(values: np.ndarray, image: Tensor) -> Tensor:
-    column = torch.from_numpy(values).to(device=image.device, dtype=image.dtype)
+    column = draws.like(torch.from_numpy(values), image)
     return column.view(-1, *[1] * (image.ndim - 1))

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from madad.core import draws
 from madad.models.diffusion.gated import ddim_coefficients
 
 PredictNoise = Callable[[Tensor, int], Tensor]
@@ -72,6 +73,6 @@ def fused(
         clean = (x - math.sqrt(1 - alpha_bar) * predict(x, t)) / math.sqrt(alpha_bar)
         drawn = on_state * x + on_clean * clean
         if sigma > 0:
-            drawn = drawn + sigma * torch.randn(x.shape, generator=generator).to(x)
+            drawn = drawn + sigma * draws.normal_like(x, generator)
         x = torch.where(region, drawn, states[index])
     return x

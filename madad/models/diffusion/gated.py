@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from madad.configuration.card_constraints import strides, unevenly_spaced
+from madad.core import draws
 from madad.core.errors import UserError
 
 # (z_t, t) to the clean z and the probability of each cell being clean already, (B, 1, h, w)
@@ -86,7 +87,7 @@ def gated_ddim(
         clean, keep = _in_passes(denoise, z, t, batch_size)
         updated = on_state * z + on_clean * clean
         if sigma > 0:
-            updated = updated + sigma * torch.randn(z.shape, generator=generator).to(z)
+            updated = updated + sigma * draws.normal_like(z, generator)
         noisy = (keep < CLEAN) | (noisy & sticky)
         z = torch.where(noisy, updated, z)
     return z

@@ -14,6 +14,8 @@ import torch
 from scipy.optimize import curve_fit
 from torch import Tensor
 
+from madad.core import draws
+
 PUBLISHED_SIDE = 240
 SIDES = (4, 8, 16)  # of the squares, in voxels
 COUNTS = {8: (5, 9), 16: (3, 9)}
@@ -43,7 +45,7 @@ def high_pass(images: Tensor, radius: float) -> Tensor:
     Returns:
         (B, C, H, W), mean about 0; neither clipped nor scaled.
     """
-    low = torch.fft.ifftshift(low_frequencies(images.shape[2:], radius)).to(images.device)
+    low = draws.sent(torch.fft.ifftshift(low_frequencies(images.shape[2:], radius)), images.device)
     spectrum = torch.fft.fft2(images.float())
     phase = torch.polar(torch.ones_like(spectrum.real), spectrum.angle())
     return torch.fft.ifft2(torch.where(low, phase, spectrum)).real.to(images.dtype)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from madad.core import draws
+
 PUBLISHED_SIDE = 96
 MARGIN = 5  # voxels between patches and the bounding box of the brain
 # Patches of the "ratio" geometry: of the published length they have five times the area of the brain, enough to hide 90 % of it.
@@ -55,11 +57,11 @@ class Masking:
             rectangles = draw_rectangles(brain, MOST_PATCHES, self.length, 0, generator)
             low, high = self.ratio
             share = low + (high - low) * torch.rand(len(brain), generator=generator)
-            return union(rectangles, smallest_number(rectangles, brain, share.to(brain.device)))
+            return union(rectangles, smallest_number(rectangles, brain, draws.sent(share, brain.device)))
         margin = scaled(MARGIN, brain)
         rectangles = draw_rectangles(brain, self.patches, self.length, margin, generator)
         number = torch.randint(self.patches + 1, (len(brain),), generator=generator)
-        return union(rectangles, number.to(brain.device))
+        return union(rectangles, draws.sent(number, brain.device))
 
     def draw_filtered(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Return the images (B, C, H, W) with only their low or high frequencies, one half-width for each."""
@@ -68,7 +70,7 @@ class Masking:
         half_width = torch.randint(smallest, largest + 1, (count,), generator=generator)
         coin = torch.randint(2, (count,), generator=generator) == 1
         low = {"random": coin, "low": torch.ones_like(coin), "high": torch.zeros_like(coin)}[self.frequencies]
-        return filtered(images, half_width.to(images.device), low.to(images.device))
+        return filtered(images, draws.sent(half_width, images.device), draws.sent(low, images.device))
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def draw_rectangles(brain: Tensor, number: int, length: float, margin: int, gene
     filled = brain.any(dim=3)[:, 0], brain.any(dim=2)[:, 0]
     # the small number keeps 0.18 * 50 at 9 in float32
     longest = (length * filled[1].sum(dim=1, keepdim=True) + 1e-4).long()
-    uniform = torch.rand((len(brain), number, 4), generator=generator).to(brain.device)
+    uniform = draws.sent(torch.rand((len(brain), number, 4), generator=generator), brain.device)
     sides = [_integers(longest // 2, longest, u) for u in uniform[..., :2].unbind(-1)]
     starts, fits = [], torch.ones_like(longest, dtype=torch.bool)
     for inside, u in zip(filled, uniform[..., 2:].unbind(-1), strict=True):

@@ -1,6 +1,6 @@
 """Laws of the noise that corrupts an image: one axis of a diffusion model or a denoising autoencoder.
 
-All are drawn on the CPU from a generator, so that every device sees the same fields.
+All follow from a generator on the CPU; elsewhere the same laws are drawn on the device that computes (`madad.core.draws`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ from opensimplex import internals
 from torch import Tensor
 from torch.nn import functional
 
+from madad.core import draws
+from madad.models.diffusion import simplex as simplex_on_device
+from madad.models.diffusion.simplex import FINEST_WAVELENGTH
+
+CPU = torch.device("cpu")
 KINDS = ("simplex", "gaussian", "coarse", "pyramid")
 # The largest wavelength of the simplex noise is two thirds of the image: 64 voxels at 96, as published.
 WAVELENGTH_SHARE = 2 / 3
-FINEST_WAVELENGTH = 2
 # Kascenas et al. draw 16 x 16 numbers for a 128 x 128 image.
 COARSE_FACTOR = 8
 ROUNDING = 1e-9
@@ -51,6 +55,7 @@ class NoiseLaw:
             persistence=self.persistence,
             scale=self.scale,
             resolution=self.resolution,
+            device=images.device,
         )
         return field.to(images).expand_as(images)
 
@@ -64,6 +69,7 @@ def draw(
     persistence: float,
     scale: float,
     resolution: int | None = None,
+    device: torch.device = CPU,
 ) -> Tensor:
     """Draw noise of a law by name.
 
@@ -78,18 +84,19 @@ def draw(
         resolution: points along the longer side of the image on which the coarsest component of the noise is drawn: of coarse
             noise its only one, of pyramid and simplex noise that of the lowest frequency. Gaussian noise has none. None for
             each law's own default.
+        device: that draws.
 
     Returns:
-        (B, C, H, W) float32 on the CPU.
+        (B, C, H, W) float32 on the device.
     """
     if kind == "simplex":
-        field = simplex(shape, generator, octaves=octaves, persistence=persistence, resolution=resolution)
+        field = simplex(shape, generator, octaves=octaves, persistence=persistence, resolution=resolution, device=device)
     elif kind == "gaussian":
-        field = torch.randn(shape, generator=generator)
+        field = draws.normal(shape, generator, device)
     elif kind == "coarse":
-        field = coarse(shape, generator, resolution)
+        field = coarse(shape, generator, resolution, device)
     elif kind == "pyramid":
-        field = pyramid(shape, generator, octaves=octaves, persistence=persistence, resolution=resolution)
+        field = pyramid(shape, generator, octaves=octaves, persistence=persistence, resolution=resolution, device=device)
     else:
         raise ValueError(f"noise {kind!r} is not one of {KINDS}")
     return field * scale
@@ -102,6 +109,7 @@ def simplex(
     octaves: int = 6,
     persistence: float = 0.8,
     resolution: int | None = None,
+    device: torch.device = CPU,
 ) -> Tensor:
     """Draw fractal OpenSimplex noise: n(x, y) = sum_k persistence^k S(x 2^k / w, y 2^k / w).
 
@@ -115,7 +123,10 @@ def simplex(
     count, channels, height, width = shape
     wavelength = max(height, width) / resolution if resolution else largest_wavelength(height, width)
     seeds = torch.randint(2**62, (count * channels,), generator=generator).tolist()
-    fields = np.stack([_fractal(seed, height, width, max(FINEST_WAVELENGTH, wavelength), octaves, persistence) for seed in seeds])
+    law = (height, width, max(FINEST_WAVELENGTH, wavelength), octaves, persistence)
+    if device.type != "cpu":
+        return simplex_on_device.fields(seeds, *law, device).view(shape)
+    fields = np.stack([_fractal(seed, *law) for seed in seeds])
     return torch.from_numpy(fields.astype(np.float32)).view(shape)
 
 
@@ -124,7 +135,9 @@ def largest_wavelength(height: int, width: int) -> int:
     return max(FINEST_WAVELENGTH, 2 ** round(math.log2(max(height, width) * WAVELENGTH_SHARE)))
 
 
-def coarse(shape: tuple[int, int, int, int], generator: torch.Generator, resolution: int | None = None) -> Tensor:
+def coarse(
+    shape: tuple[int, int, int, int], generator: torch.Generator, resolution: int | None = None, device: torch.device = CPU
+) -> Tensor:
     """Draw Gaussian numbers on a grid 8 times coarser, or of a given resolution; interpolate bilinearly and roll at random.
 
     Source: Kascenas et al. 2022 (MIDL; PMLR 172:653), section 3, with unit variance on the coarse grid.
@@ -132,7 +145,7 @@ def coarse(shape: tuple[int, int, int, int], generator: torch.Generator, resolut
     count, channels, height, width = shape
     factor = max(1.0, max(height, width) / resolution) if resolution else COARSE_FACTOR
     grid = [max(1, int(side / factor + ROUNDING)) for side in (height, width)]
-    field = torch.randn((count, channels, *grid), generator=generator)
+    field = draws.sent(torch.randn((count, channels, *grid), generator=generator), device)
     field = functional.interpolate(field, size=(height, width), mode="bilinear", align_corners=False)
     shifts = torch.randint(max(height, width), (count, 2), generator=generator).tolist()
     return torch.stack([torch.roll(image, shift, dims=(1, 2)) for image, shift in zip(field, shifts, strict=True)])
@@ -145,18 +158,19 @@ def pyramid(
     octaves: int = 6,
     persistence: float = 0.8,
     resolution: int | None = None,
+    device: torch.device = CPU,
 ) -> Tensor:
     """Sum Gaussian fields at halved resolutions, the k-th with weight persistence^k, and scale to unit variance.
 
     Source: the multi-resolution noise of Frotscher et al. 2023 (ANDi, arXiv 2312.01904), where the weight is 0.9^k.
     """
     height, width = shape[2:]
-    field = torch.randn(shape, generator=generator)
+    field = draws.normal(shape, generator, device)
     for k in range(1, octaves):
         size = (height >> k, width >> k)
         if min(size) < 1 or max(size) < (resolution or 1):
             break
-        level = torch.randn((*shape[:2], *size), generator=generator)
+        level = draws.normal((*shape[:2], *size), generator, device)
         field = field + persistence**k * functional.interpolate(level, size=(height, width), mode="bilinear", align_corners=False)
     return field / field.std()
 

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.models.diffusion import sampling, schedules
 from madad.models.diffusion.forward import add_noise, draw_timesteps, from_signed, to_signed
 from madad.models.diffusion.losses import LOSSES
@@ -82,7 +83,7 @@ class OneStepDiffusion(nn.Module):
     def add_random_noise(self, x_0: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw a noise level for each image (B, C, H, W) and noise it; return x_t and t (B,), both on the device of x_0."""
         t = draw_timesteps(len(x_0), self.alphas_cumprod, generator)
-        return add_noise(x_0, self.noise_law(x_0, generator), t, self.alphas_cumprod), t.to(x_0.device)
+        return add_noise(x_0, self.noise_law(x_0, generator), t, self.alphas_cumprod), draws.sent(t, x_0.device)
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from madad.core import draws
 from madad.core.interfaces import Batch
 from madad.models.diffusion.smoothing import gaussian_blur
 from madad.models.diffusion.walks import Walks
@@ -59,7 +60,7 @@ class RectifiedFlow(nn.Module):
 
     def flow_loss(self, y_0: Tensor, y_1: Tensor, generator: torch.Generator) -> Tensor:
         """Return the mean of |v(y_t, t) - (y_1 - y_0)|^2, y_t = y_0 + t (y_1 - y_0), t ~ U(0, 1); arXiv 2209.03003, eq. 1."""
-        t = torch.rand(len(y_0), generator=generator).to(y_0)
+        t = draws.like(torch.rand(len(y_0), generator=generator), y_0)
         y_t = torch.lerp(y_0, y_1, t.view(-1, 1, 1, 1))
         return (velocity(self.unet, y_t, t) - (y_1 - y_0)).square().mean()
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.models.diffusion.forward import add_noise
 
@@ -61,7 +62,7 @@ def one_step(
     for images, n in zip(x_0.split(batch_size), noise.split(batch_size), strict=True):
         steps = torch.full((len(images),), t, dtype=torch.long)
         x_t = torch.where(region, add_noise(images, n, steps, alphas_cumprod), images)
-        pieces.append(denoise(x_t, steps.to(images.device)))
+        pieces.append(denoise(x_t, draws.sent(steps, images.device)))
     return torch.cat(pieces)
 
 

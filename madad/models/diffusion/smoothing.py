@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from madad.core import draws
+
 TRUNCATE = 4.0  # standard deviations at which the kernel ends, as in SciPy
 
 
@@ -38,9 +40,9 @@ def separable_filter(image: Tensor, kernel: Tensor, axes: Sequence[int], edge: b
         axes: of the image, those along which it is filtered.
         edge: whether the mirror lies outside the edge voxel, which is then repeated, and not at its centre.
     """
-    radius, weights = len(kernel) // 2, kernel.to(image).view(1, 1, -1)
+    radius, weights = len(kernel) // 2, draws.like(kernel, image).view(1, 1, -1)
     for axis in axes:
-        lines = image.index_select(axis, _mirrored(image.shape[axis], radius, edge).to(image.device)).movedim(axis, -1)
+        lines = image.index_select(axis, draws.sent(_mirrored(image.shape[axis], radius, edge), image.device)).movedim(axis, -1)
         filtered = functional.conv1d(lines.reshape(-1, 1, lines.shape[-1]), weights)
         image = filtered.view(*lines.shape[:-1], -1).movedim(-1, axis)
     return image

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from madad.core import draws
+
 # Signal-to-noise ratios at both ends of the schedule, as logarithms (released code of arXiv 2512.01534).
 LARGEST_LOG_SNR = 15.0
 
@@ -60,5 +62,5 @@ def noise_of(v: Tensor, x_t: Tensor, t: Tensor, alphas_cumprod: np.ndarray) -> T
 
 def _shares(x_t: Tensor, t: Tensor, alphas_cumprod: np.ndarray) -> list[Tensor]:
     alpha_bar = alphas_cumprod[t.cpu().numpy()]
-    columns = (torch.from_numpy(share).to(x_t) for share in (np.sqrt(alpha_bar), np.sqrt(1 - alpha_bar)))
+    columns = (draws.like(torch.from_numpy(share), x_t) for share in (np.sqrt(alpha_bar), np.sqrt(1 - alpha_bar)))
     return [column.view(-1, *[1] * (x_t.ndim - 1)) for column in columns]

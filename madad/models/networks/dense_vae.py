@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.models.networks.conv_autoencoder import PADDED, Decoder, DenseBottleneck, Encoder, Norm, Strides
 
 
@@ -67,7 +68,7 @@ class DenseVAE(nn.Module):
 
 def sample(mean: Tensor, log_variance: Tensor, generator: torch.Generator) -> Tensor:
     """Return z = mu + sigma * epsilon; Kingma & Welling 2014, section 2.4."""
-    noise = torch.randn(mean.shape, generator=generator).to(mean)
+    noise = draws.normal_like(mean, generator)
     return mean + (0.5 * log_variance).exp() * noise
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.core.interfaces import Autoencoder
 from madad.models.networks.tensor_layout import as_images, as_volume, check_reach, in_passes
@@ -62,7 +63,7 @@ class LatentSpace(nn.Module):
         """
         self._check(images)
         mean, sigma = self.autoencoder.encode(images)
-        return (mean + sigma * torch.randn(mean.shape, generator=generator).to(mean)).float()
+        return (mean + sigma * draws.normal_like(mean, generator)).float()
 
     def encode_volume(self, volume: Tensor) -> Tensor:
         """Return the latents of a volume (S, C, H, W): (S, L, h, w) in 2D, (1, L, s, h, w) in 3D."""

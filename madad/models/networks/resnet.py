@@ -14,6 +14,8 @@ import torch
 from monai.networks.nets.resnet import ResNet, ResNetBlock, ResNetBottleneck
 from torch import Tensor, nn
 
+from madad.core import draws
+
 LAST_LAYER = "fc."
 DROP_PATH = 0.05  # of Tian et al. 2023 and Behrendt et al. 2025, released codes
 
@@ -34,7 +36,7 @@ class DropPath(nn.Module):
         if not self.training or self.p == 0:
             return branch
         kept = torch.rand(len(branch), *[1] * (branch.ndim - 1)) >= self.p
-        return branch * (kept / (1 - self.p)).to(branch)
+        return branch * draws.like(kept / (1 - self.p), branch)
 
 
 class BasicBlock(ResNetBlock):

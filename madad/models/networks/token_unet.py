@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from madad.core import draws
 from madad.core.errors import UserError
 from madad.models.networks.blocks import zero
 from madad.models.networks.sequence import positions
@@ -59,7 +60,7 @@ class MaskedTokens(nn.Module):
         self.check(images)
         grid = visible.shape[2:]
         seen = visible.flatten(1)
-        place = positions_2d(*grid, self.channels).to(images)
+        place = draws.like(positions_2d(*grid, self.channels), images)
         embedded = self.embed(images).flatten(2).transpose(1, 2)
         tokens = embedded + place + self.embed_time(sinusoids(t, self.channels)).unsqueeze(1)
         # where no square is visible, attention runs over the hidden ones: over none it is not defined
