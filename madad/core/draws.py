@@ -1,14 +1,17 @@
 """Random tensors on the device that computes, and small host tensors sent there, without the host waiting for the device.
 
-On the CPU the numbers are those of the generator that is passed in. Elsewhere the generator gives a key, and the numbers are
-those of Philox 4x32-10, a hash of key and position (Salmon et al. 2011, doi:10.1145/2063384.2063405), so that they depend neither
-on the model of the device nor on how its kernels divide their work.
+The numbers are those of the generator that is passed in, on the CPU, so that maps are made with the same noise everywhere. In a
+training step on another device (`on_device`) the generator gives a key alone, and the numbers are those of Philox 4x32-10, a hash
+of key and position (Salmon et al. 2011, doi:10.1145/2063384.2063405), so that they depend neither on the model of the device nor
+on how its kernels divide their work.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -21,6 +24,25 @@ MASK = 0xFFFFFFFF
 STAGED_BYTES = 2**16
 # float32 holds integers of 24 bits exactly
 DROPPED_BITS, UNIT = 8, 2.0**-24
+
+
+# Whether numbers are drawn by the device that computes.
+_on_device = ContextVar("on_device", default=False)
+
+
+@contextmanager
+def on_device() -> Generator[None]:
+    """Let the device that computes draw large tensors, as in a training."""
+    before = _on_device.set(True)
+    try:
+        yield
+    finally:
+        _on_device.reset(before)
+
+
+def by_host(device: torch.device) -> bool:
+    """Return whether the host draws what is used on a device."""
+    return device.type == "cpu" or not _on_device.get()
 
 
 def sent(values: Tensor, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
@@ -40,12 +62,12 @@ def like(values: Tensor, other: Tensor) -> Tensor:
 
 
 def normal(shape: Sequence[int], generator: torch.Generator, device: torch.device) -> Tensor:
-    """Draw standard normal float32 numbers of a shape on a device; elsewhere than on the CPU by Box & Muller's transform.
+    """Draw standard normal float32 numbers of a shape on a device, where it does so itself by Box & Muller's transform.
 
     Source: Box & Muller 1958 (doi:10.1214/aoms/1177706645).
     """
-    if device.type == "cpu":
-        return torch.randn(shape, generator=generator)
+    if by_host(device):
+        return sent(torch.randn(shape, generator=generator), device)
     count = math.prod(shape)
     bits = philox(-(-count // 4), _key(generator), device)
     radius = (-2 * (1 - _unit(bits[:2])).log()).sqrt()  # of (0, 1]
@@ -60,8 +82,8 @@ def normal_like(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def uniform(shape: Sequence[int], generator: torch.Generator, device: torch.device) -> Tensor:
     """Draw float32 numbers in [0, 1) of a shape on a device."""
-    if device.type == "cpu":
-        return torch.rand(shape, generator=generator)
+    if by_host(device):
+        return sent(torch.rand(shape, generator=generator), device)
     count = math.prod(shape)
     return _unit(philox(-(-count // 4), _key(generator), device)).flatten()[:count].view(tuple(shape))
 

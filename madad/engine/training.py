@@ -192,7 +192,8 @@ class Training:
         batch = self.data.draw(self.options["batch_size"], self.drawing, self.seed, "slices", self.step)
         batch = self._with_lesions(batch, self.seed, "pairs", self.step)
         torch.manual_seed(seed_from(self.seed, "layers", self.step))  # dropout has no generator of its own
-        loss = self._loss(self.method, batch, torch_generator(self.seed, "loss", self.step))
+        with draws.on_device():
+            loss = self._loss(self.method, batch, torch_generator(self.seed, "loss", self.step))
         self.losses.add(self.step, loss)
         loss.backward()
         if self.options["gradient_clip"] > 0:

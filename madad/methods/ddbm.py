@@ -19,6 +19,7 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
+from madad.core import draws
 from madad.core.interfaces import Autoencoder, Batch
 from madad.models.diffusion import bridge
 from madad.models.diffusion.ancestral import gaussian_like
@@ -90,10 +91,10 @@ class DDBM(nn.Module):
 
     def _answer(self, x_t: Tensor, x_1: Tensor, t: Tensor) -> Tensor:
         c_in, _, _ = self.scales.of(t)
-        times = (bridge.TIME_SCALE * t.log()).to(device=x_t.device, dtype=torch.float32)
+        times = draws.sent(bridge.TIME_SCALE * t.log(), x_t.device, torch.float32)
         return self.unet(torch.cat([column(c_in, x_t) * x_t, x_1], dim=1), times).float()
 
 
 def column(values: Tensor, images: Tensor) -> Tensor:
     """Return one number for each image (B,) as (B, 1, 1, 1), in the type and on the device of the images."""
-    return values.to(images).view(-1, 1, 1, 1)
+    return draws.like(values, images).view(-1, 1, 1, 1)

@@ -43,8 +43,8 @@ def on_another_device(monkeypatch: pytest.MonkeyPatch) -> torch.device:
 @pytest.mark.parametrize("law", ["normal", "uniform"])
 def test_numbers_elsewhere_follow_their_law_and_the_generator(law: str, monkeypatch: pytest.MonkeyPatch) -> None:
     device = on_another_device(monkeypatch)
-    draw = getattr(draws, law)
-    first, same, other = (draw((401, 503), torch_generator(name), device) for name in "aab")
+    with draws.on_device():
+        first, same, other = (getattr(draws, law)((401, 503), torch_generator(name), device) for name in "aab")
     assert torch.equal(first, same) and not torch.equal(first, other)
     mean, variance = (0, 1) if law == "normal" else (0.5, 1 / 12)
     assert first.mean() == pytest.approx(mean, abs=0.01) and first.var() == pytest.approx(variance, rel=0.01)
@@ -62,7 +62,15 @@ def test_the_cpu_draws_what_its_generator_draws() -> None:
     assert noise.dtype == torch.float64 and torch.equal(noise, torch.randn(2, 1, 3, 3, generator=torch_generator("a")).to(images))
 
 
+def test_only_a_training_draws_on_the_device() -> None:
+    assert draws.by_host(CPU) and draws.by_host(META)
+    with draws.on_device():
+        assert draws.by_host(CPU) and not draws.by_host(META)
+    assert draws.by_host(META)
+
+
 def test_shape_and_device_elsewhere() -> None:
-    noise = draws.normal((2, 1, 3, 5), torch_generator("a"), META)
+    with draws.on_device():
+        noise = draws.normal((2, 1, 3, 5), torch_generator("a"), META)
     assert noise.shape == (2, 1, 3, 5) and noise.device == META and noise.dtype == torch.float32
     assert draws.like(torch.ones(3, dtype=torch.float64), noise).dtype == torch.float32

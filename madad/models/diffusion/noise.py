@@ -1,6 +1,6 @@
 """Laws of the noise that corrupts an image: one axis of a diffusion model or a denoising autoencoder.
 
-All follow from a generator on the CPU; elsewhere the same laws are drawn on the device that computes (`madad.core.draws`).
+All follow from a generator on the CPU, by which the device draws in training (`madad.core.draws`).
 """
 
 from __future__ import annotations
@@ -124,10 +124,10 @@ def simplex(
     wavelength = max(height, width) / resolution if resolution else largest_wavelength(height, width)
     seeds = torch.randint(2**62, (count * channels,), generator=generator).tolist()
     law = (height, width, max(FINEST_WAVELENGTH, wavelength), octaves, persistence)
-    if device.type != "cpu":
+    if not draws.by_host(device):
         return simplex_on_device.fields(seeds, *law, device).view(shape)
     fields = np.stack([_fractal(seed, *law) for seed in seeds])
-    return torch.from_numpy(fields.astype(np.float32)).view(shape)
+    return draws.sent(torch.from_numpy(fields.astype(np.float32)), device).view(shape)
 
 
 def largest_wavelength(height: int, width: int) -> int:
