@@ -14,12 +14,14 @@ from torch.nn import functional
 
 from madad.core.errors import UserError
 from madad.models.networks.perceptual import Perception
+from madad.models.networks.spark import sparse_norm
 
 BRAIN_SHARE = 0.5  # of a cell that is of the brain
 SMALLEST_SD = 1e-3  # relative to the median of the channels
+SMALLEST_VARIANCE = 1e-6  # added to that of every channel
 
 
-class CellFeatures(nn.Module):
+class JoinedFeatures(nn.Module):
     """Features of some stages of an encoder, averaged over neighbouring cells and joined on the grid of the finest.
 
     Args:
@@ -31,11 +33,10 @@ class CellFeatures(nn.Module):
 
     Attributes:
         channels: of the joined features.
-        mean, sd: (C,) of healthy cells of the brain, 0 and 1 before `standardise`.
-    """
 
-    mean: Tensor
-    sd: Tensor
+    Raises:
+        UserError: a stage that the encoder lacks.
+    """
 
     def __init__(self, perception: Perception, *, stages: Sequence[int], window: int, upsample: int, method: str) -> None:
         super().__init__()
@@ -47,17 +48,30 @@ class CellFeatures(nn.Module):
             )
         self.stages, self.window, self.upsample = [stage - 1 for stage in sorted(stages)], window, upsample
         self.channels = sum(self.encoder.channels[stage] for stage in self.stages)
-        self.register_buffer("mean", torch.zeros(self.channels))
-        self.register_buffer("sd", torch.ones(self.channels))
 
     @torch.no_grad()
     def raw(self, images: Tensor) -> Tensor:
         """Return the joined features (B, C, h, w) of images (B, 1, H, W) as they are."""
-        larger = functional.interpolate(images, scale_factor=self.upsample, mode="bilinear") if self.upsample > 1 else images
-        pyramid = self.encoder.pyramid(larger)
+        pyramid = self.encoder.pyramid(enlarged(images, self.upsample))
         chosen = [functional.avg_pool2d(pyramid[stage], self.window, 1, self.window // 2) for stage in self.stages]
         grid = chosen[0].shape[2:]
         return torch.cat([functional.interpolate(one, grid, mode="bilinear") for one in chosen], dim=1)
+
+
+class CellFeatures(JoinedFeatures):
+    """Joined features on the scale of healthy brains, which a fit measures; arguments as of `JoinedFeatures`.
+
+    Attributes:
+        mean, sd: (C,) of healthy cells of the brain, 0 and 1 before `standardise`.
+    """
+
+    mean: Tensor
+    sd: Tensor
+
+    def __init__(self, perception: Perception, *, stages: Sequence[int], window: int, upsample: int, method: str) -> None:
+        super().__init__(perception, stages=stages, window=window, upsample=upsample, method=method)
+        self.register_buffer("mean", torch.zeros(self.channels))
+        self.register_buffer("sd", torch.ones(self.channels))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the standardised features (B, C, h, w) of images (B, 1, H, W)."""
@@ -70,6 +84,25 @@ class CellFeatures(nn.Module):
         floor = SMALLEST_SD * sd.median()
         self.mean = mean.float()
         self.sd = torch.where(sd > 0, sd.clamp_min(floor), torch.ones(())).float()
+
+
+class FollowedFeatures(JoinedFeatures):
+    """Joined features on the scale of healthy brains, which training follows as a batch norm does; arguments as of the base."""
+
+    def __init__(self, perception: Perception, *, stages: Sequence[int], window: int, upsample: int, method: str) -> None:
+        super().__init__(perception, stages=stages, window=window, upsample=upsample, method=method)
+        self.norm = nn.BatchNorm2d(self.channels, eps=SMALLEST_VARIANCE, affine=False)
+
+    def forward(self, images: Tensor, brain: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the standardised features (B, C, h, w), 0 outside the brain (B, 1, H, W), and the brain's cells (B, h, w)."""
+        features = self.raw(images)
+        cells = brain_cells(brain, features.shape[2:])
+        return sparse_norm(self.norm, features, cells.unsqueeze(1)), cells
+
+
+def enlarged(images: Tensor, factor: int) -> Tensor:
+    """Return images (B, 1, H, W) with sides that are `factor` times as long."""
+    return functional.interpolate(images, scale_factor=factor, mode="bilinear") if factor > 1 else images
 
 
 def brain_cells(brain: Tensor, grid: tuple[int, ...]) -> Tensor:
