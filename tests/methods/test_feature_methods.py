@@ -116,7 +116,7 @@ def test_loss_by_map_and_by_place() -> None:
 
 def test_similarity_is_that_of_monai_away_from_the_border() -> None:
     one, other = torch.rand(2, 1, 2, 24, 20, generator=generator())
-    expected, _ = compute_ssim_and_cs(one, other, 2, 1.0, "gaussian", kernel_size=(5, 5), kernel_sigma=(1.5, 1.5))
+    expected, _ = compute_ssim_and_cs(one, other, 2, (5, 5), (1.5, 1.5), data_range=1.0)
     assert torch.allclose(similarity(one, other, 1.0)[..., 2:-2, 2:-2], expected, atol=1e-5)
     assert torch.allclose(similarity(one, one, 1.0), torch.ones_like(one))
 
