@@ -2,6 +2,11 @@
 
 import sys
 
-from madad.cli.main import main
+from madad.core.job_client import handed_over
 
-sys.exit(main())
+status = handed_over(sys.argv[1:])
+if status is None:
+    from madad.cli.main import main
+
+    status = main()
+sys.exit(status)

@@ -41,3 +41,4 @@ onstart:
         raise WorkflowError(str(error)) from None
     cohorts.refresh(PLAN)
     logger.log(*startup.first_lines(PLAN))
+    startup.share_start_up()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from madad.configuration import disk_forecast, experiments, initial_weights, sequences, settings
 from madad.configuration.schema import Options, merge
-from madad.core import logs, yaml_text
+from madad.core import job_client, logs, yaml_text
 from madad.core.errors import UserError
 from madad.core.workflow_files import FOLDER
 from madad.data.cohorts.finding import understanding
@@ -19,6 +22,8 @@ from madad.workflow.plan import Plan
 
 # Variables that name folders in which libraries keep files for the next process, and the names of our folders.
 CACHES = {"MPLCONFIGDIR": "matplotlib", "NUMBA_CACHE_DIR": "numba"}
+# Variables by which Snakemake tells libraries the threads of a job.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "GOTO_NUM_THREADS")
 # The words that begin every shell command. The path is in a variable: a command that named the clone would be another one in the
 # next clone, and run again; a prefix for all commands, or PYTHONPATH itself, would reach the rules of a Snakefile that uses this
 # workflow as a module.
@@ -76,6 +81,24 @@ def set_environment(folder: str) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for variable, name in CACHES.items():
         os.environ.setdefault(variable, os.path.abspath(f"results/.cache/{name}"))
+
+
+def share_start_up() -> None:
+    """Start the process that light jobs of this run are forked from (`madad.cli.job_server`); it ends with this process.
+
+    Jobs on another machine, in a container or with another interpreter do not find it, and start by themselves. So do all of
+    them where the system is not Linux, or `MADAD_JOB_SERVER` is set already, to nothing for example.
+    """
+    if job_client.VARIABLE in os.environ or not hasattr(os, "pidfd_open"):
+        return
+    address = f"madad-{secrets.token_hex(16)}"
+    end, _ = os.pipe()  # nobody else has the other side, which closes when this process ends
+    command = [sys.executable, "-m", "madad.cli.job_server", address, str(end)]
+    # jobs of one thread
+    surroundings = {**os.environ, "PYTHONPATH": os.environ["MADAD_PATH"]} | dict.fromkeys(THREADS, "1")
+    subprocess.Popen(command, env=surroundings, pass_fds=[end], stdin=subprocess.DEVNULL)
+    os.close(end)
+    os.environ[job_client.VARIABLE] = address
 
 
 def dated(workflow: Any, files: list[str]) -> list[str]:
