@@ -64,14 +64,18 @@ class Server:
     def run(self) -> Job | None:
         """Return None at the end of the run, and in every forked process its job."""
         while True:
-            for key, _ in self._selector.select():
-                if key.data is None:
-                    for process in self._running.values():
-                        os.kill(process, signal.SIGTERM)
-                    return None
-                job = key.data()
+            events = [key.data for key, _ in self._selector.select()]
+            if None in events:
+                self._stop()
+                return None
+            for do in events:
+                job = do()
                 if job is not None:
                     return job
+
+    def _stop(self) -> None:
+        for process in self._running.values():
+            os.kill(process, signal.SIGTERM)
 
     def _watch(self, file: Any, do: Callable[[], Job | None] | None) -> None:
         self._selector.register(file, selectors.EVENT_READ, do)

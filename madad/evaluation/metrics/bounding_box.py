@@ -18,5 +18,5 @@ def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...]:
         first, last = int(taken[0]), int(taken[-1])
         box.append(slice(max(0, first - margin), last + 1 + margin))
         # what is left of the other axes
-        rest = rest[first : last + 1].any(axis=0)
+        rest = np.asarray(rest[first : last + 1].any(axis=0))
     return tuple(box)
