@@ -103,6 +103,7 @@ def _predict(method: Method, pack: Pack, index: int, seed: int, device: torch.de
         reconstruction=None if made.reconstruction is None else _finite(made.reconstruction, name, pack),
         seconds=made.seconds,
         peak_memory_mb=devices.peak_memory_mb(device),
+        flagged_share=getattr(method, "observed", {}).get("flagged_share", np.nan),
     )
 
 

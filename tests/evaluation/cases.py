@@ -30,11 +30,13 @@ def subject(split: str, number: int, group: str) -> Sample:
     return Sample(f"sub-{number}", group, image, BRAIN, lesion, {"subject": f"sub-{number % 3}"})
 
 
-def predicted(sample: Sample, split: str, *, perfect: bool = False, reconstructs: bool = True) -> Prediction:
+def predicted(
+    sample: Sample, split: str, *, perfect: bool = False, reconstructs: bool = True, flagged_share: float = np.nan
+) -> Prediction:
     """A map that knows the lesion, with noise or without."""
     noise = np.random.default_rng(len(sample.name)).random(SHAPE)
     scores = np.where(BRAIN, sample.lesion if perfect else noise + 0.4 * sample.lesion, 0)
-    return Prediction(sample.name, split, scores, sample.image * 0.9 if reconstructs else None, 1.5, 100.0)
+    return Prediction(sample.name, split, scores, sample.image * 0.9 if reconstructs else None, 1.5, 100.0, flagged_share)
 
 
 class Case:

@@ -179,6 +179,7 @@ class Prediction:
         reconstruction: (S, H, W) or None.
         seconds: wall time of reconstruction and anomaly map.
         peak_memory_mb: largest memory in use during that time (device memory on a GPU, resident set otherwise).
+        flagged_share: share of the brain that the method has changed, of methods that decide about it; else NaN.
     """
 
     name: str
@@ -187,6 +188,11 @@ class Prediction:
     reconstruction: np.ndarray | None
     seconds: float
     peak_memory_mb: float
+    flagged_share: float = np.nan
+
+
+# Numbers of a prediction that are stored.
+NUMBERS = ("seconds", "peak_memory_mb", "flagged_share")
 
 
 def write_maps(path: str | Path, predictions: Iterator[Prediction], attributes: dict[str, str]) -> int:
@@ -195,7 +201,7 @@ def write_maps(path: str | Path, predictions: Iterator[Prediction], attributes: 
     Maps are stored as float32, so that their ranks survive whatever the scale of their scores, with the list of these
     (`madad.core.score_levels`). Reconstructions, whose intensities lie in [0, 1], are stored as float16.
     """
-    columns: dict[str, list] = {"name": [], "split": [], "seconds": [], "peak_memory_mb": []}
+    columns: dict[str, list] = {key: [] for key in ("name", "split", *NUMBERS)}
     levels = ScoreLevels()
     with creating(path) as store:
         store.attrs.update(attributes)
@@ -209,7 +215,7 @@ def write_maps(path: str | Path, predictions: Iterator[Prediction], attributes: 
                 values.append(getattr(prediction, key))
         for key in ("name", "split"):
             store.create_dataset(key, data=columns[key], dtype=h5py.string_dtype())
-        for key in ("seconds", "peak_memory_mb"):
+        for key in NUMBERS:
             store.create_dataset(key, data=np.asarray(columns[key], dtype=np.float32))
         store.create_dataset("levels", data=levels.listed())
     return len(columns["name"])
@@ -223,6 +229,7 @@ class Maps:
             were computed from.
         seconds: wall time of every sample, (N,) float32.
         peak_memory_mb: peak memory of every sample, (N,) float32.
+        flagged_share: share of the brain that the method has changed, (N,) float32, NaN where it does not decide about it.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -232,6 +239,9 @@ class Maps:
         self.splits = texts(self._store, "split")
         self.seconds = self._store["seconds"][:]
         self.peak_memory_mb = self._store["peak_memory_mb"][:]
+        # absent from the files of older versions
+        unknown = np.full(len(self.names), np.nan, dtype=np.float32)
+        self.flagged_share = self._store["flagged_share"][:] if "flagged_share" in self._store else unknown
         self.attributes = {key: str(value) for key, value in self._store.attrs.items()}
         self._row = {pair: row for row, pair in enumerate(zip(self.splits, self.names, strict=True))}
 

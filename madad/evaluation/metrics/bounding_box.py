@@ -12,7 +12,7 @@ def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...]:
     """
     box, rest = [], mask
     for _ in range(mask.ndim):
-        taken = np.flatnonzero(rest.reshape(len(rest), -1).any(axis=1))
+        taken = np.flatnonzero(rest.any(axis=tuple(range(1, rest.ndim))))
         if not taken.size:
             return (slice(0, 0),) * mask.ndim
         first, last = int(taken[0]), int(taken[-1])

@@ -31,8 +31,19 @@ from madad.evaluation.protocol.records import Record
 from madad.evaluation.protocol.single_lesions import contrasts
 from madad.evaluation.results.long_table import SampleIdentity
 from madad.evaluation.results.metric import Metric
-from madad.evaluation.results.metric_table import AUPRC, BRAIN_ML, L1, LESION_ML, PEAK_MEMORY_MB, SECONDS, SUBJECT_SCORE
+from madad.evaluation.results.metric_table import (
+    AUPRC,
+    BRAIN_ML,
+    FLAGGED_SHARE,
+    L1,
+    LESION_ML,
+    PEAK_MEMORY_MB,
+    SECONDS,
+    SUBJECT_SCORE,
+)
 from madad.evaluation.results.protocol_table import (
+    FLAGGED_HEALTHY,
+    FLAGGED_PATIENTS,
     HEALTHY_BRAIN,
     INFERENCE,
     PER_SUBJECT,
@@ -227,6 +238,8 @@ def _rows(measured: Measured, loaded: Loaded, record: Record, plan: Plan) -> lis
     for name, tally in measured.steps.items():
         rows.append(row(after_step(name), AUPRC, AUPRC.value(tally.counts)))
     rows += [row(INFERENCE, SECONDS, loaded.seconds), row(INFERENCE, PEAK_MEMORY_MB, loaded.peak_memory_mb)]
+    if np.isfinite(loaded.flagged_share):
+        rows.append(row(FLAGGED_HEALTHY if identity.group == HEALTHY else FLAGGED_PATIENTS, FLAGGED_SHARE, loaded.flagged_share))
     return rows + (_reconstruction_rows(identity, loaded, plan) if measured.marked else [])
 
 

@@ -59,7 +59,7 @@ class ReferenceMaps:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._pack = Pack(path)
-        self.seconds = self.peak_memory_mb = np.full(len(self._pack), np.nan)
+        self.seconds = self.peak_memory_mb = self.flagged_share = np.full(len(self._pack), np.nan)
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +114,7 @@ class Loaded(NamedTuple):
     reconstruction: np.ndarray | None
     seconds: float
     peak_memory_mb: float
+    flagged_share: float = np.nan
 
 
 _files: dict[Source, tuple[Maps | ReferenceMaps, Pack]] = {}
@@ -221,5 +222,5 @@ def load(job: Job, *, images: bool) -> Loaded:
         raise UserError(f"{maps.path}: the map of {name} holds NaN or infinite values and cannot be ranked; the method diverged")
     lesion = pack.lesion(job.index)
     image = seen(pack.image(job.index)) if images and (reconstruction is not None or lesion.any()) else None
-    cost = float(maps.seconds[row]), float(maps.peak_memory_mb[row])
-    return Loaded(anomaly_map, brain, lesion, image, reconstruction, *cost)
+    numbers = [float(column[row]) for column in (maps.seconds, maps.peak_memory_mb, maps.flagged_share)]
+    return Loaded(anomaly_map, brain, lesion, image, reconstruction, *numbers)

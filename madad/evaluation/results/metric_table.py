@@ -13,6 +13,8 @@ from madad.evaluation.results.protocol_table import (
     AFTER_STEPS,
     AFTER_STEPS_CUT,
     CONFORMAL,
+    FLAGGED_HEALTHY,
+    FLAGGED_PATIENTS,
     HEALTHY_BRAIN,
     HEALTHY_FPR_1,
     HEALTHY_FPR_5,
@@ -243,6 +245,11 @@ PEAK_MEMORY_MB = register(Metric(
     "peak_memory_mb", "other", None, "Peak memory", "largest memory in use meanwhile",
     groups="both", unit="MB", interval=False, averaged="mean over test subjects", summarised=(INFERENCE,),
     scale="positive",
+))
+FLAGGED_SHARE = register(Metric(
+    "flagged_share", "other", None, "Flagged share",
+    "share of the brain that the method takes for abnormal and changes, of methods that decide about it before they restore",
+    groups="both", averaged="mean over test subjects", summarised=(FLAGGED_HEALTHY, FLAGGED_PATIENTS), main=False,
 ))
 THRESHOLD = register(Metric(
     "threshold", "other", None, "Threshold", "score above which a voxel is called abnormal",

@@ -140,6 +140,8 @@ POOLED = register(Protocol("pooled", "pooled", "brains of all samples with a les
 HEALTHY_BRAIN = register(Protocol("healthy_brain", "healthy brains", "inside healthy brains"))
 RECONSTRUCTION = register(Protocol("reconstruction", "samples with a lesion"))
 INFERENCE = register(Protocol("inference", "cost of a sample"))
+FLAGGED_HEALTHY = register(Protocol("flagged_healthy", "healthy scans", key="healthy"))
+FLAGGED_PATIENTS = register(Protocol("flagged_patients", "scans of patients", key="patients"))
 VOLUMES = register(Protocol("volumes", "masks of a sample"))
 
 MEAN = register(Protocol("mean", "mean of the brain", kind="subject score", reduce=subject_metrics.mean_score))

@@ -109,8 +109,10 @@ def _spread(by_seed: np.ndarray) -> dict:
 
 
 def _best(part: pd.DataFrame, measure: Measure, field: Field) -> Iterator[str]:
-    """Yield the winner of every track that has one."""
-    for _, own in field.by_track(part):
+    """Yield the winner of every track that has one; a floor that is above another floor has won nothing."""
+    for track, own in field.by_track(part):
+        if track == per_subject.FLOORS:
+            continue
         scores = per_subject.of_all(per_subject.side_by_side(own))
         found = winner(per_subject.compare_pairs(scores, field), len(scores.methods), measure.better)
         if found is not None:

@@ -24,7 +24,7 @@ SUMMARY_NOTE = (
 BOLD_NOTE = (
     "Bold: beats every other method of its track (labels that training sees) with a value in its block, outside the noise of "
     "subjects and of training (Wilcoxon, and a mixed model with seeds and subjects as random effects, both p < 0.05 after Holm). "
-    "Without bold no method does."
+    "Without bold no method does. Floors (track none), which learn nothing, are never bold."
 )
 ORACLE_NOTE = "Oracle thresholds have seen the test labels: ceilings, not results."
 

@@ -108,6 +108,15 @@ def test_cost_is_of_every_test_subject(tmp_path: Path) -> None:
     assert Case(tmp_path, FULL).values("seconds", "inference") == {f"sub-{n}": 1.5 for n in range(4)}
 
 
+def test_flagged_share_is_told_of_healthy_scans_and_of_patients(tmp_path: Path) -> None:
+    case = Case(tmp_path, FULL, flagged_share=0.25)
+    of = {protocol: case.values("flagged_share", protocol) for protocol in ("flagged_healthy", "flagged_patients")}
+    groups = {sample.name: sample.group for sample in case.samples["test"]}
+    assert of["flagged_healthy"] == {name: 0.25 for name, group in groups.items() if group == "healthy"}
+    assert of["flagged_patients"] == {name: 0.25 for name, group in groups.items() if group != "healthy"}
+    assert Case(tmp_path, FULL).values("flagged_share", "flagged_patients") == {}
+
+
 def test_person_behind_an_implanted_sample_is_named(tmp_path: Path) -> None:
     rows = Case(tmp_path, {"validation": ["healthy", "implanted"], "test": ["healthy"] * 3 + ["implanted"] * 3}).rows()
     assert {(row["sample"], row["subject"]) for row in rows if row["sample"]} >= {("sub-0", "sub-0"), ("sub-3", "sub-0")}

@@ -32,7 +32,7 @@ POINTS = (RECALL_POINT, SCORE_POINT, FROC_POINT)
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Iterator[list[dict[str, str]]]:
-    yield Case(tmp_path, FULL).rows({**OPTIONS, "published": "behrendt", "slices": list(SLICES)})
+    yield Case(tmp_path, FULL, flagged_share=0.1).rows({**OPTIONS, "published": "behrendt", "slices": list(SLICES)})
 
 
 @pytest.fixture

@@ -188,6 +188,15 @@ def test_ceiling_of_another_track_takes_no_bold_from_anybody(tmp_path) -> None:
     assert best.to_dict() == {"a": 0, "b": 1, "c": 0}  # the only one of its track has nobody to beat
 
 
+def test_a_floor_above_another_floor_has_won_nothing(tmp_path) -> None:
+    rows = [row for name, own in graded("ab", 14).items() for row in of_samples(name, own)]
+    best = {}
+    for track in ("none", "healthy"):
+        summarise(write(tmp_path / "m.csv", rows), tmp_path / "s.csv", dict.fromkeys("ab", track), untrained(rows))
+        best[track] = read_summary(tmp_path / "s.csv").set_index("method")["best"].to_dict()
+    assert best == {"none": {"a": 0, "b": 0}, "healthy": {"a": 0, "b": 1}}
+
+
 def test_one_seed_of_a_trained_method_leaves_nobody_bold(tmp_path) -> None:
     values = graded("ab", 14, step=0.2)
     rows = [row for name, own in values.items() for row in of_samples(name, own)]

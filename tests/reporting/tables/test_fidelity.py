@@ -5,7 +5,7 @@ import csv
 import pandas as pd
 import pytest
 
-from madad.evaluation.statistics.summary import read_summary
+from madad.evaluation.statistics.summary import read_summary, summarise
 from madad.reporting.tables.fidelity import RATIO, write_fidelity
 from tests.reporting import wide_results
 
@@ -64,3 +64,22 @@ def test_no_evaluation_gives_an_empty_table(toy, tmp_path) -> None:
     (tmp_path / "m.csv").write_text(toy.metrics.read_text().splitlines()[0] + "\n")
     (tmp_path / "s.csv").write_text(toy.summary.read_text().splitlines()[0] + "\n")
     assert rows_of(wide_results.SimpleNamespace(metrics=tmp_path / "m.csv", summary=tmp_path / "s.csv"), tmp_path) == []
+
+
+def test_share_that_a_method_flags_stands_beside_its_errors(wide, tmp_path) -> None:
+    table = pd.read_csv(wide.metrics, keep_default_na=False)
+    seconds = table[(table["protocol"] == "inference") & (table["metric"] == "seconds") & (table["method"] == wide.methods[0])]
+    shares = [
+        seconds[(seconds["group"] == "healthy") == healthy].assign(
+            protocol=f"flagged_{name}", metric="flagged_share", value=share
+        )
+        for name, healthy, share in (("healthy", True, 0.01), ("patients", False, 0.02))
+    ]
+    assert all(len(share) for share in shares)
+    pd.concat([table, *shares]).to_csv(tmp_path / "m.csv", index=False)
+    summarise(tmp_path / "m.csv", tmp_path / "s.csv")
+    first, second, *_ = rows_of(wide_results.SimpleNamespace(metrics=tmp_path / "m.csv", summary=tmp_path / "s.csv"), tmp_path)
+    assert (first["Flagged share, healthy scans"], second["Flagged share, healthy scans"]) == ("0.010", "–")
+    assert first["Flagged share, scans of patients"].startswith("0.020")
+    rows_of(wide, tmp_path)
+    assert "lagged" not in (tmp_path / "t.html").read_text()
