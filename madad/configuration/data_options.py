@@ -91,12 +91,13 @@ class Cohort(Section):
         description="command for hd-bet or synthstrip, such as 'apptainer run /images/synthstrip.sif'; null: its usual name",
     )
     dataset: Dataset = Field(
-        None, description="public data set that the cohort is, for published numbers (docs/how-to/published_numbers.md)"
+        None, description="public data set that it is, for published numbers (docs/how-to/published_numbers.md)"
     )
-    group: Literal["auto", "healthy", "patient", "by_mask"] = Field(
+    group: Literal["auto", "healthy", "patient", "by_mask", "unlabelled"] = Field(
         "auto",
         description="auto: subjects with a lesion mask are patients, for others participants.tsv decides, and who is in neither "
-        "is unknown and not used; healthy, patient: all subjects are; by_mask: as auto, but who would be unknown is healthy",
+        "is unknown and not used; healthy, patient: all subjects are; by_mask: who would be unknown is healthy; unlabelled: who "
+        "would be unknown is tested on, with maps and scores, without metrics that need the truth",
     )
     columns: Columns = Field(default_factory=Columns, description="bids: columns of participants.tsv that have other names")
     healthy_values: list[Text] = Field(

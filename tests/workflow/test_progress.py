@@ -104,6 +104,18 @@ def test_remarks_of_snakemake_on_itself_are_left_out_and_warnings_are_not(handle
     assert written(handler) == "soop: 470 slices\nBuilding DAG of jobs... failed\n"
 
 
+def test_what_stops_a_run_before_its_first_job_is_printed(handler: LogHandler) -> None:
+    told(handler, LogEvent.ERROR, "the run needs subjects of clinic", logging.ERROR, exception="WorkflowError")
+    assert written(handler) == "the run needs subjects of clinic\n"
+
+
+def test_what_stops_a_run_after_a_failed_job_is_not_told_twice(handler: LogHandler) -> None:
+    told(handler, LogEvent.JOB_INFO, jobid=7, rule_name="train", wildcards={}, log=[])
+    told(handler, LogEvent.JOB_ERROR, jobid=7)
+    told(handler, LogEvent.ERROR, "At least one job did not complete successfully.", logging.ERROR, exception="WorkflowError")
+    assert written(handler) == "failed: train\n"
+
+
 @pytest.mark.slow
 def test_snakemake_finds_the_handler_and_tells_it_what_failed(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE)

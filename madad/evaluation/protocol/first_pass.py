@@ -209,7 +209,7 @@ def _warnings(job: Job, brain: np.ndarray, reference: np.ndarray) -> list[str]:
     if not brain.any():
         return [f"{identity.sample}: its brain mask is empty; all its values are NaN"]
     if not job.marked:
-        return [f"{identity.sample}: a {identity.group} sample without a reference mask; it stays out of what needs one"]
+        return [f"{identity.sample}: a sample without a reference mask (group {identity.group}); it stays out of what needs one"]
     if identity.split == TEST and identity.group != HEALTHY and not reference.any():
         return [f"{identity.sample}: a {identity.group} sample without a lesion voxel in the brain; AUPRC and AUROC are NaN"]
     return []

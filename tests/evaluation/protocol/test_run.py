@@ -141,7 +141,7 @@ def test_unknown_truth_is_not_empty_truth(tmp_path: Path, capsys) -> None:
     rows = {(row["sample"], row["protocol"], row["metric"]): row["value"] for row in case.rows(PLAIN)}
     assert {key[2] for key in rows if key[0] == "sub-4"} == {"subject_score", "brain_ml", "seconds", "peak_memory_mb"}
     assert rows["", "volumes", "unmarked"] == "1"
-    assert "sub-4: a patient sample without a reference mask" in capsys.readouterr().err
+    assert "sub-4: a sample without a reference mask (group patient)" in capsys.readouterr().err
     same = Case(tmp_path / "without", FULL).rows(PLAIN)
     reductions = {"mean", "p99", "max", "top100", "volume", "volumes"}
     kept = {(row["sample"], row["protocol"], row["metric"]): row["value"] for row in same if row["protocol"] not in reductions}

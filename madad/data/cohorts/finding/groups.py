@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 BY_MASK = "by_mask"
 HEALTHY, PATIENT, UNKNOWN = "healthy", "patient", "unknown"
+UNLABELLED = "unlabelled"
 
 
 class Group(NamedTuple):
@@ -13,7 +14,7 @@ class Group(NamedTuple):
 
     Attributes:
         name: "healthy", "patient" or "unknown".
-        evidence: what says so; empty if it is unknown.
+        evidence: what says so; empty if it is unknown and the subject is not used.
         conflict: whether a lesion mask contradicts what is written.
     """
 
@@ -30,7 +31,8 @@ def decide(asked: str, written: str, where: str, lesion: str) -> Group:
     nor that it is all zero.
 
     Args:
-        asked: option `group`: "auto", "healthy", "patient" or "by_mask", by which who would be unknown is healthy.
+        asked: option `group`: "auto", "healthy", "patient", "by_mask", by which who would be unknown is healthy, or
+            "unlabelled", by which who is unknown is tested on.
         written: what is written about the subject: "healthy", "patient" or empty.
         where: where that is written.
         lesion: a mask that marks a lesion of the subject, or empty.
@@ -41,4 +43,6 @@ def decide(asked: str, written: str, where: str, lesion: str) -> Group:
         return Group(PATIENT, f"lesion mask {lesion}", written == HEALTHY)
     if written:
         return Group(written, where)
-    return Group(HEALTHY, "group: by_mask, and no lesion mask") if asked == BY_MASK else Group(UNKNOWN, "")
+    if asked == BY_MASK:
+        return Group(HEALTHY, "group: by_mask, and no lesion mask")
+    return Group(UNKNOWN, f"group: {UNLABELLED}" if asked == UNLABELLED else "")

@@ -158,7 +158,8 @@ def _rows(images: Sequence[Image], layout: Layout, options: dict, reading: Readi
             f"{subject} is listed as healthy but has a lesion mask, {lesion}; it is used as "
             f"{'healthy' if group.name == groups.HEALTHY else 'a patient'}"
         )
-    split = NO_SPLIT if group.name == groups.UNKNOWN else ""
+    # of an unknown group there is evidence where the configuration wants maps of such subjects
+    split = "" if group.name != groups.UNKNOWN else "test" if group.evidence else NO_SPLIT
     shared = {**person, "group": group.name, "evidence": group.evidence, "split": split}
     return [_row(image, layout, options, reading) | shared for image in images]
 
@@ -215,7 +216,7 @@ def _pass_over(subject: str, rows: Sequence[Row], layout: Layout, modalities: Se
 def _deal(reading: Reading, options: dict) -> None:
     """Assign every subject of known group to a split."""
     keys = ("subject", "group", "age", "sex", "lesion_kind")
-    known = [row for row in reading.rows if row["split"] != NO_SPLIT]
+    known = [row for row in reading.rows if not row["split"]]
     people = {row["subject"]: splits.Person(*(row[key] for key in keys)) for row in known}
     named = {label(name) for name in options.get("validation_patients") or ()}
     if options.get("limit") is None:

@@ -12,7 +12,7 @@ from typing import Any
 from madad.core.io.bids_names import masked
 from madad.core.io.manifest import SPLITS, Row, image_name
 from madad.data.cohorts.finding.bids_files import UNCLEAR
-from madad.data.cohorts.finding.groups import HEALTHY, PATIENT, UNKNOWN
+from madad.data.cohorts.finding.groups import HEALTHY, PATIENT, UNKNOWN, UNLABELLED
 from madad.data.cohorts.finding.reading import Reading
 
 # Facts about a cohort as they are stored: plain values, which JSON can hold.
@@ -42,8 +42,8 @@ def facts(reading: Reading, root: Path, kind: str, asked: str) -> Facts:
         "opened": reading.depth != "names",
         "groups": {name: sorted(s for s, row in people.items() if row["group"] == name) for name in GROUPS},
         "evidence": {
-            name: _counts(_general(row["evidence"], root) for row in people.values() if row["group"] == name)
-            for name in (HEALTHY, PATIENT)
+            name: _counts(_general(row["evidence"], root) for row in people.values() if row["group"] == name and row["evidence"])
+            for name in GROUPS
         },
         "splits": {split: _counts(row["group"] for row in people.values() if row["split"] == split) for split in SPLITS},
         "sequences": _counts(row["modality"] for row in rows),
@@ -98,7 +98,9 @@ def warnings(name: str, found: Facts) -> list[str]:
     """Return what a researcher must know before the run: who is not used, and who cannot be scored by voxels."""
     unknown, bare = found["groups"][UNKNOWN], found["no_reference"]
     told = []
-    if unknown:
+    if unknown and found["asked"] == UNLABELLED:
+        told.append(f"{len(unknown)} subjects of unknown group get maps and scores; no metric that needs the truth counts them")
+    elif unknown:
         told.append(f"{unknown_line(name, found)}; they are not used, neither for training nor as healthy controls")
     if bare:
         told.append(
@@ -122,7 +124,8 @@ def unknown_line(name: str, found: Facts) -> str:
         masks = f"say with `cohorts.{name}.filters: {{lesion_mask: …}}` that files mark lesions whose names do not ({shown})"
     return (
         f"{len(unknown)} of {number} subjects of {name} are of unknown group, with no lesion mask and no group in a table "
-        f"({some(unknown)}); if they are healthy, write `{line}`, else {masks} or add the column group to participants.tsv"
+        f"({some(unknown)}); if they are healthy, write `{line}`, else {masks} or add the column group to participants.tsv; "
+        f"`cohorts.{name}.group: {UNLABELLED}` makes maps of them all the same"
     )
 
 

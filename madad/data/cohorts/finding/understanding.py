@@ -11,7 +11,7 @@ from madad.configuration import cards, cohort_cards, experiments, sequences, set
 from madad.configuration.schema import Options
 from madad.core.errors import UserError
 from madad.data.cohorts.finding import summary
-from madad.data.cohorts.finding.groups import HEALTHY, PATIENT, UNKNOWN
+from madad.data.cohorts.finding.groups import HEALTHY, PATIENT, UNKNOWN, UNLABELLED
 from madad.data.cohorts.finding.manifest_rows import read
 from madad.data.cohorts.finding.reading import Depth, Reading
 from madad.data.cohorts.finding.summary import Facts
@@ -90,7 +90,7 @@ def check(understood: Understood, needed: Needs) -> None:
     if errors := [str(found) for found in understood.values() if isinstance(found, UserError)]:
         raise UserError("\n".join(errors))
     read_ones = {name: found for name, found in understood.items() if isinstance(found, dict)}
-    lacking = [name for name, found in read_ones.items() if _lacks(name, found["groups"], needed)]
+    lacking = [name for name, found in read_ones.items() if _lacks(name, found, needed)]
     if not lacking:
         return
     told = [summary.unknown_line(name, found) for name, found in read_ones.items() if found["groups"][UNKNOWN]]
@@ -107,9 +107,9 @@ def check(understood: Understood, needed: Needs) -> None:
     )
 
 
-def _lacks(name: str, groups: dict[str, list[str]], needed: Needs) -> bool:
-    known = any(people for group, people in groups.items() if group != UNKNOWN)
-    return (name in needed.healthy and not groups[HEALTHY]) or (name in needed.anybody and not known)
+def _lacks(name: str, found: Facts, needed: Needs) -> bool:
+    used = found["asked"] == UNLABELLED or any(people for group, people in found["groups"].items() if group != UNKNOWN)
+    return (name in needed.healthy and not found["groups"][HEALTHY]) or (name in needed.anybody and not used)
 
 
 def _one(cohort: Options, modalities: list[str], depth: Depth) -> Facts | str | UserError:

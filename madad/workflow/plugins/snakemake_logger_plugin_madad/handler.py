@@ -42,6 +42,9 @@ class LogHandler(LogHandlerBase):
         event = getattr(record, "event", None)
         if event in TAKEN:
             TAKEN[event](self, vars(record))
+        elif event == LogEvent.ERROR:
+            if not self.failed:  # why a job failed is told in the end
+                self._print(record.getMessage())
         elif event is None and not getattr(record, "quietness", None) and self._worth_printing(record):
             self._print(record.getMessage())
 

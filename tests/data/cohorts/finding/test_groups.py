@@ -21,8 +21,11 @@ from madad.data.cohorts.finding.groups import decide
         ("by_mask", "", "", "healthy", False),
         ("by_mask", "", "m.nii", "patient", False),
         ("by_mask", "patient", "", "patient", False),
+        ("unlabelled", "", "", "unknown", False),
+        ("unlabelled", "healthy", "", "healthy", False),
+        ("unlabelled", "", "m.nii", "patient", False),
     ],
 )
 def test_groups(asked: str, written: str, lesion: str, name: str, conflict: bool) -> None:
     group = decide(asked, written, "participants.tsv: group = x", lesion)
-    assert (group.name, group.conflict, bool(group.evidence)) == (name, conflict, name != "unknown")
+    assert (group.name, group.conflict, bool(group.evidence)) == (name, conflict, name != "unknown" or asked == "unlabelled")

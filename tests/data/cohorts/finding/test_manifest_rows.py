@@ -140,6 +140,13 @@ def test_a_lesion_mask_makes_a_patient_and_nothing_makes_anybody_healthy_unasked
     check_manifest("manifest.tsv", rows)
 
 
+def test_who_is_unlabelled_is_tested_on_and_nothing_else(bids_root: Root) -> None:
+    rows, _ = read_bids(bids_root(*t1w("01", "02", "03"), MASK), READ | {"group": "unlabelled"}, ["T1w"])
+    assert [(row["group"], row["split"]) for row in rows if row["subject"] != "sub-02"] == [("unknown", "test")] * 2
+    assert all(row["evidence"] for row in rows)
+    check_manifest("manifest.tsv", rows)
+
+
 def test_no_one_with_a_lesion_mask_is_learnt_from_as_healthy(bids_root: Root) -> None:
     root = bids_root(*t1w("02"), MASK, participants="participant_id\tgroup\nsub-02\tcontrol\n")
     found = read_all(root)

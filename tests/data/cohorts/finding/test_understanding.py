@@ -12,8 +12,8 @@ import pytest
 from madad.cli.main import main
 from madad.configuration import settings
 from madad.core.errors import UserError
-from madad.data.cohorts.finding import understanding
-from tests.data.cohorts.small_cohorts import t1w, write_image
+from madad.data.cohorts.finding import summary, understanding
+from tests.data.cohorts.small_cohorts import READ, t1w, write_image
 
 Root = Callable[..., Path]
 MASKS = [f"derivatives/lesions/sub-0{number}/anat/sub-0{number}_label-lesion_mask.nii.gz" for number in (1, 2)]
@@ -70,6 +70,17 @@ def test_unknown_subjects_that_are_not_needed_stop_nothing(bids_root: Root) -> N
     checked(study(root), ["study"], ["study"])
     phantoms = {"phantom": {"kind": "phantom", "modalities": ["T1w"]}}
     checked({**phantoms, **study(bids_root(*t1w("06")))}, ["phantom"], ["study"])
+
+
+def test_unlabelled_subjects_are_tested_on_without_being_known(bids_root: Root) -> None:
+    phantoms = {"phantom": {"kind": "phantom", "modalities": ["T1w"]}}
+    root = bids_root(*t1w("06", "07"))
+    checked({**phantoms, **study(root, group="unlabelled")}, ["phantom"], ["study"])
+    with pytest.raises(UserError, match="are of unknown group"):
+        checked({**phantoms, **study(root, group="unlabelled")}, ["study"], ["study"])
+    found = understanding.read_cohort("bids", root, READ | {"group": "unlabelled"}, ["T1w"])
+    told = summary.lines("study", summary.facts(found, root, "bids", "unlabelled"))
+    assert any("2 unknown: group: unlabelled" in line for line in told) and any("get maps and scores" in line for line in told)
 
 
 def test_a_test_set_of_unknown_subjects_alone_stops_the_run(bids_root: Root) -> None:
