@@ -90,9 +90,7 @@ class Cohort(Section):
         None,
         description="command for hd-bet or synthstrip, such as 'apptainer run /images/synthstrip.sif'; null: its usual name",
     )
-    dataset: Dataset = Field(
-        None, description="public data set that it is, for published numbers (docs/how-to/published_numbers.md)"
-    )
+    dataset: Dataset = Field(None, description="which public data set it is (docs/how-to/published_numbers.md)")
     group: Literal["auto", "healthy", "patient", "by_mask", "unlabelled"] = Field(
         "auto",
         description="auto: subjects with a lesion mask are patients, for others participants.tsv decides, and who is in neither "
