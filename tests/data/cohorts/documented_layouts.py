@@ -1,4 +1,4 @@
-"""The layouts that docs/reference/data.md shows, with what the summary prints of each.
+"""The layouts that docs/reference/bids.md shows, with what the summary prints of each.
 
     python -m tests.data.cohorts.documented_layouts
 

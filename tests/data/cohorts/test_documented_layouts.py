@@ -1,4 +1,4 @@
-"""docs/reference/data.md shows what is read of common layouts, as it is today."""
+"""docs/reference/bids.md shows what is read of common layouts, as it is today."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.data.cohorts.documented_layouts import LAYOUTS, Layout, section, write
 
-PAGE = Path(__file__).resolve().parents[3] / "docs/reference/data.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs/reference/bids.md"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
