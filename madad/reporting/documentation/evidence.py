@@ -28,8 +28,8 @@ SYSTEMS = {
     "conddiff": "CondDiff",
 }
 CAPTION = (
-    "Maps of the default run (small networks, seed 0) on three test slices of `soop`, strokes on FLAIR, whose lesions are of median "
-    "and larger volume; the brightest colour is the highest score of the slice. Drawn by `docs/tools/method_pictures.py`."
+    "Maps of the default run (small networks, seed 0) on three test slices of `soop`, strokes on FLAIR, whose lesions are of "
+    "median and larger volume; the brightest colour is the highest score of the slice. Drawn by `docs/tools/method_pictures.py`."
 )
 LEGEND = (
     "As the papers print them, on their data and by their protocols; no number of ours. The unit is that of the paper. "
