@@ -17,6 +17,7 @@ command_page.write(HERE / "reference" / "commands.md")
 
 project = "madad"
 author = "the authors of madad"
+copyright = author
 release = provenance.version()
 extensions = ["myst_nb", "autodoc2", "sphinx_copybutton"]
 exclude_patterns = ["tools"]
@@ -32,6 +33,7 @@ suppress_warnings = ["autodoc2.dup_item", "mystnb.unknown_mime_type"]
 # Tutorials are executed once and kept until their code changes; MADAD_TUTORIALS=off shows them without results.
 nb_execution_mode = os.environ.get("MADAD_TUTORIALS", "cache")
 nb_execution_excludepatterns = ["how-to/*"]  # needs a head of IXI
+nb_execution_in_temp = True
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
