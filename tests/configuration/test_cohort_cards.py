@@ -33,7 +33,7 @@ def test_directions_tell_terms_source_and_layout(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [*PUBLIC, "bids"])
 def test_the_documentation_shows_the_same_layout(kind: str) -> None:
-    page = (ROOT / "docs/reference/cohorts.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/reference" / ("bids.md" if kind == "bids" else "cohorts.md")).read_text(encoding="utf-8")
     assert cohort_cards.card(kind)["tree"] in page and cohort_cards.card(kind)["licence"] in page
 
 
