@@ -14,7 +14,7 @@ from madad.reporting.layout import style
 def caught(monkeypatch: pytest.MonkeyPatch) -> list[plt.Figure]:
     """Figures that are drawn from now on, instead of being written and forgotten."""
     figures: list[plt.Figure] = []
-    monkeypatch.setattr(style, "save", lambda figure, *paths: figures.append(figure))
+    monkeypatch.setattr(style, "save", lambda figure, *paths, **_: figures.append(figure))
     return figures
 
 

@@ -21,7 +21,7 @@ FIGURES = (
         "Pooled precision over recall.",
         "madad.reporting.figures.curves:draw_precision_recall",
         inputs=("metrics",),
-        outputs=figure("precision_recall", {"Result": "Precision and recall"}, "precision_recall"),
+        outputs=figure("precision_recall", {"Result": "Precision and recall"}, "precision_recall", numbers=True),
         section="Detection",
     ),
     Deliverable(
@@ -37,7 +37,7 @@ FIGURES = (
         "Scores of healthy subjects and of those with lesions.",
         "madad.reporting.figures.subject_scores:draw_subject_scores",
         inputs=("metrics",),
-        outputs=figure("subject_scores", {"Result": "Scores of subjects"}, "subject_scores"),
+        outputs=figure("subject_scores", {"Result": "Scores of subjects"}, "subject_scores", numbers=True),
         section="Detection",
     ),
     Deliverable(
@@ -45,7 +45,7 @@ FIGURES = (
         "Lesions found over false positives a scan.",
         "madad.reporting.figures.froc:draw_froc",
         inputs=("metrics",),
-        outputs=figure("froc", {"Result": "FROC", "Format": "figure"}, "froc"),
+        outputs=figure("froc", {"Result": "FROC", "Format": "figure"}, "froc", numbers=True),
         section="Detection",
     ),
     Deliverable(
@@ -61,7 +61,9 @@ FIGURES = (
         "Psychometric curves behind it.",
         "madad.reporting.figures.detectability:draw_curves",
         inputs=("metrics", "samples"),
-        outputs=figure("detectability_curves", {"Result": "Detectability curves", "Format": "figure"}, "detectability_curves"),
+        outputs=figure(
+            "detectability_curves", {"Result": "Detectability curves", "Format": "figure"}, "detectability_curves", numbers=True
+        ),
         section="Detection",
     ),
     Deliverable(
@@ -222,7 +224,7 @@ FIGURES = (
         "Detection against time, memory and weights.",
         "madad.reporting.figures.cost:draw_frontier",
         inputs=("summary", "trainings"),
-        outputs=figure("cost", {"Result": "AUPRC against cost"}, "cost_frontier"),
+        outputs=figure("cost", {"Result": "AUPRC against cost"}, "cost_frontier", numbers=True),
         section="Cost",
     ),
     Deliverable(
@@ -238,7 +240,7 @@ FIGURES = (
         "Distribution of the quality numbers.",
         "madad.reporting.quality.summary:draw_quality",
         inputs=("judged",),
-        outputs=figure("quality_numbers", {"Result": "Distributions"}, "quality_numbers"),
+        outputs=figure("quality_numbers", {"Result": "Distributions"}, "quality_numbers", numbers=True),
         section="Data and checks",
     ),
     Deliverable(
@@ -248,7 +250,10 @@ FIGURES = (
         inputs=("judged", "intensity_models"),
         options=("modality",),
         outputs=figure(
-            "normalisation_{modality}", {"Result": "Intensities before and after", "Sequence": "{modality}"}, "normalisation"
+            "normalisation_{modality}",
+            {"Result": "Intensities before and after", "Sequence": "{modality}"},
+            "normalisation",
+            numbers=True,
         ),
         section="Data and checks",
         each="sequence",
@@ -263,6 +268,7 @@ FIGURES = (
             "normalisation_methods_{modality}",
             {"Result": "Methods of normalisation", "Sequence": "{modality}"},
             "normalisation_methods",
+            numbers=True,
         ),
         section="Data and checks",
         each="sequence",

@@ -122,7 +122,15 @@ def table(
     return (*files, Output("fragment", f"results/landing/{name}.html")) if fragment else files
 
 
-def figure(name: str, labels: Mapping[str, str], caption: str = "") -> tuple[Output, ...]:
-    """Return the outputs of a figure: a PNG in the report, and a PDF beside it for papers."""
+def figure(name: str, labels: Mapping[str, str], caption: str = "", numbers: bool = False) -> tuple[Output, ...]:
+    """Return the outputs of a figure: a PNG in the report, and a PDF beside it for papers.
+
+    Args:
+        name: of the files.
+        labels: see `Output`.
+        caption: see `Output`.
+        numbers: whether the numbers that it draws have a file of their own, which `style.save` makes.
+    """
     path = f"results/figures/{name}"
-    return Output("png", f"{path}.png", labels, caption), Output("pdf", f"{path}.pdf")
+    files = Output("png", f"{path}.png", labels, caption), Output("pdf", f"{path}.pdf")
+    return (*files, Output("numbers", f"{path}.csv", beside=True)) if numbers else files

@@ -39,7 +39,7 @@ def draw_frontier(summary: Path, trainings: Sequence[Path], png: Path, pdf: Path
     lines, trained = read_summary(summary), read_trainings(trainings)
     rated = lines[(lines["measure"] == QUALITY.key) & lines["value"].notna()]
     if rated.empty:
-        style.save(style.empty("No evaluation of a test set with lesions yet"), png, pdf)
+        style.save(style.empty("No evaluation of a test set with lesions yet"), png, pdf, numbers=True)
         return
     blocks = {block: own.set_index("method") for block, own in frames.blocks(rated).items()}
     order = [*dict.fromkeys(trained["method"]), *rated["method"]]  # of the configuration
@@ -57,7 +57,7 @@ def draw_frontier(summary: Path, trainings: Sequence[Path], png: Path, pdf: Path
         axes.set_title(f"{block_title(*block)} ({people})", fontweight="bold", fontsize=9.5)
         axes.set(ylabel=QUALITY.title, ylim=(0, style.upper_limit([*own["high"], *own["value"]])))
     style.legend_below(figure, [*style.handles(methods, line=False), *_meanings()])
-    style.save(figure, png, pdf)
+    style.save(figure, png, pdf, numbers=True)
 
 
 def pareto(points: Mapping[str, tuple[float, float]]) -> list[str]:

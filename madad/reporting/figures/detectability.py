@@ -150,7 +150,7 @@ def draw_curves(metrics: Path, samples: Path, png: Path, pdf: Path) -> None:
     """
     found = detections(metrics, samples)
     if not found:
-        style.save(style.empty(NOTHING_IMPLANTED), png, pdf)
+        style.save(style.empty(NOTHING_IMPLANTED), png, pdf, numbers=True)
         return
     contrasts = sorted({contrast for own in found.values() for contrast in _shown_contrasts(own)})
     colours = plt.get_cmap("plasma")(np.linspace(0.75, 0.05, len(contrasts)))
@@ -170,7 +170,7 @@ def draw_curves(metrics: Path, samples: Path, png: Path, pdf: Path) -> None:
     ]
     wanted = Line2D([], [], color=style.GREY, lw=1, ls=":", label=PERCENT)
     style.legend_below(figure, [*entries, wanted])
-    style.save(figure, png, pdf)
+    style.save(figure, png, pdf, numbers=True)
 
 
 def _curves(grid: np.ndarray, own: Sequence[Detection], looks: dict[float, tuple]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -52,10 +52,12 @@ class Brain:
     """One image's intensities before and after normalisation.
 
     Attributes:
+        name: of the image.
         cohort, site: where it comes from; the site is empty when unknown.
         before, after: (N,) of the same voxels.
     """
 
+    name: str
     cohort: str
     site: str
     before: np.ndarray
@@ -79,7 +81,7 @@ def draw_normalisation(judged: Sequence[Path], intensity_models: Sequence[Path],
     pipelines = {path.parent.name: path.stem for path in map(Path, judged)}
     cohorts = {name: list(_brains(rows, fitted[pipelines[name]], name)) for name, rows in ready.items() if rows}
     if not cohorts:
-        style.save(style.empty(f"No {modality} image"), png, pdf)
+        style.save(style.empty(f"No {modality} image"), png, pdf, numbers=True)
         return
     groups = [(name, f"{len(brains)} of {len(ready[name])} images", brains) for name, brains in cohorts.items()]
     if len(groups) > 1:
@@ -87,10 +89,9 @@ def draw_normalisation(judged: Sequence[Path], intensity_models: Sequence[Path],
     colours = _colours(groups[-1][2])
     figure, grid = plt.subplots(len(groups), 2, figsize=(2.2 * PANEL[0], PANEL[1] * len(groups) + 0.3), squeeze=False)
     for (left, right), (name, number, brains) in zip(grid, groups, strict=True):
-        own = [colours[brain.place] for brain in brains]
         before, after = [brain.before for brain in brains], [brain.after for brain in brains]
-        _curves(left, before, own)
-        _curves(right, after, own, (0, 1))
+        _curves(left, brains, before, colours)
+        _curves(right, brains, after, colours, (0, 1))
         left.set_title(f"{name}, before: {_told(before)}")
         right.set_title(f"{name}, after: {_told(after)}")
         left.set_ylabel(number)
@@ -98,7 +99,7 @@ def draw_normalisation(judged: Sequence[Path], intensity_models: Sequence[Path],
     grid[-1][1].set_xlabel("normalised intensity")
     if len(set(colours.values())) > 1:
         style.legend_below(figure, _handles(colours, list(cohorts)))
-    style.save(figure, png, pdf)
+    style.save(figure, png, pdf, numbers=True)
 
 
 def draw_methods(reference_tables: Sequence[Path], intensity_options: dict, modality: str, png: Path, pdf: Path) -> None:
@@ -110,9 +111,10 @@ def draw_methods(reference_tables: Sequence[Path], intensity_options: dict, moda
     """
     rows = _spread(packing.select(reference_tables, "train", modality)[0])
     if not rows:
-        style.save(style.empty(f"No {modality} image to train on"), png, pdf)
+        style.save(style.empty(f"No {modality} image to train on"), png, pdf, numbers=True)
         return
     figure, panels = style.grid(len(intensity.METHODS) + 1, SMALL_PANEL)
+    brains: list[Brain] = []
     for axes, method in zip(panels[1:], intensity.METHODS, strict=True):
         axes.set_xlim(0, 1)
         title = TITLES.get(method, method)
@@ -122,14 +124,14 @@ def draw_methods(reference_tables: Sequence[Path], intensity_options: dict, moda
             style.say(axes, "\n".join(textwrap.wrap(str(error).split(";")[0], 32)))
         else:
             after = [brain.after for brain in brains]
-            colours = _colours(brains)
-            own = [colours[brain.place] for brain in brains]
-            _curves(axes, after, own, (0, 1))
+            _curves(axes, brains, after, _colours(brains), (0, 1))
             title = f"{title}\n{_told(after)}"
         axes.set_title(title, fontweight="bold" if method == intensity_options["method"] else "normal")
-    _curves(panels[0], [brain.before for brain in brains], own)
-    panels[0].set_title(f"Not normalised\n{_told([brain.before for brain in brains])}")
-    style.save(figure, png, pdf)
+    if brains:  # some method could be fitted
+        before = [brain.before for brain in brains]
+        _curves(panels[0], brains, before, _colours(brains))
+        panels[0].set_title(f"Not normalised\n{_told(before)}")
+    style.save(figure, png, pdf, numbers=True)
 
 
 def usable(path: str | Path, modality: str) -> list[Row]:
@@ -163,7 +165,7 @@ def _told(images: Sequence[np.ndarray]) -> str:
 def _brains(rows: Sequence[Row], model: intensity.Model, cohort: str) -> Iterator[Brain]:
     for row in _spread(rows):
         image, brain = load_image(row["image"]).array, load_mask(row["brain"], name="brain mask").array
-        yield Brain(cohort, row["site"], *_sampled(row, brain, image, intensity.apply(model, image, brain)))
+        yield Brain(image_name(row), cohort, row["site"], *_sampled(row, brain, image, intensity.apply(model, image, brain)))
 
 
 def _sampled(row: Row, brain: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
@@ -196,18 +198,24 @@ def _handles(colours: dict[str, str], cohorts: Sequence[str]) -> list[plt.Line2D
 
 
 def _curves(
-    axes: plt.Axes, images: Sequence[np.ndarray], colours: Sequence[str], span: tuple[float, float] | None = None
+    axes: plt.Axes,
+    brains: Sequence[Brain],
+    images: Sequence[np.ndarray],
+    colours: Mapping[str, str],
+    span: tuple[float, float] | None = None,
 ) -> None:
     """Draw one smoothed histogram per image."""
     low, high = span or np.percentile(np.concatenate(images), OUTER_PERCENTILES)
     edges = np.linspace(low, high, BINS + 1)
     middle, width = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
-    alike, tops = Counter(colours), []
-    for image, colour in zip(images, colours, strict=True):
+    own, tops = [colours[brain.place] for brain in brains], []
+    alike = Counter(own)
+    for brain, image, colour in zip(brains, images, own, strict=True):
         density = np.histogram(image, edges)[0] / (len(image) * width)
         density = gaussian_filter1d(density, SMOOTHING_BINS, mode="nearest")
         tops.append(float(density[2:-2].max()))
-        axes.plot(middle, density, color=colour, linewidth=0.7, alpha=max(0.25, min(0.9, 12 / alike[colour])))
+        alpha = max(0.25, min(0.9, 12 / alike[colour]))
+        axes.plot(middle, density, color=colour, linewidth=0.7, alpha=alpha, gid=brain.name)
     axes.set_xlim(low, high)
     # the clipped values at 0 and 1 would press everything else to the ground
     axes.set_ylim(0, 1.1 * max(tops))

@@ -34,7 +34,7 @@ def draw_subject_scores(metrics: Path, png: Path, pdf: Path) -> None:
     scores = first_seed(select(table, SUBJECT_SCORE))
     scores = scores[scores["protocol"].isin(DRAWN)].dropna(subset="value")
     if scores.empty:
-        style.save(style.empty("No test subject"), png, pdf)
+        style.save(style.empty("No test subject"), png, pdf, numbers=True)
         return
     methods, aurocs = method_order.methods_in(table), _aurocs(first_seed(select(table, SUBJECT_AUROC)))
     parts = {block: scores[method_order.inside(scores, block)] for block in method_order.blocks_in(table)}
@@ -49,7 +49,7 @@ def draw_subject_scores(metrics: Path, png: Path, pdf: Path) -> None:
     kinds += [("unknown group", style.GREY)] if (scores["group"] == UNKNOWN).any() else []
     entries = [Line2D([], [], marker="o", ls="none", ms=4, color=colour, label=label) for label, colour in kinds]
     style.legend_below(figure, [*entries, Line2D([], [], marker="|", ls="none", ms=9, mew=1.6, color=style.GREY, label="median")])
-    style.save(figure, png, pdf)
+    style.save(figure, png, pdf, numbers=True)
 
 
 def _aurocs(table: pd.DataFrame) -> dict[tuple, float]:

@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 
 from madad.configuration import cards
 from madad.core.provenance import complete
+from madad.reporting.layout import drawn_numbers
 from madad.reporting.layout.png import write_png
 
 # Keyword arguments of matplotlib.
@@ -165,8 +166,14 @@ def say(axes: plt.Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY, fontsize=8.5)
 
 
-def save(figure: plt.Figure, *paths: str | Path) -> None:
-    """Write a figure under every path, in the format of its suffix, and forget it: PNG for the report, PDF for papers."""
+def save(figure: plt.Figure, *paths: str | Path, numbers: bool = False) -> None:
+    """Write a figure under every path, in the format of its suffix, and forget it: PNG for the report, PDF for papers.
+
+    Args:
+        figure: to be written.
+        paths: where to.
+        numbers: whether what it draws is written beside a PDF, as CSV; for figures that no table holds the numbers of.
+    """
     for path in map(Path, paths):
         kind = path.suffix[1:]
         with complete(path) as partial:
@@ -175,6 +182,9 @@ def save(figure: plt.Figure, *paths: str | Path) -> None:
             figure.savefig(target, format=kind, dpi=DPI, metadata=_NO_DATES[kind], bbox_inches="tight", pad_inches=0.08)
             if kind == "png":
                 write_png(drawn, partial, DPI)
+        if numbers and kind == "pdf":
+            with complete(path.with_suffix(".csv")) as partial:
+                drawn_numbers.write(figure, partial)
     plt.close(figure)
 
 

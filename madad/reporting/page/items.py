@@ -141,6 +141,7 @@ def _links(path: Path) -> list[tuple[str, Path]]:
         ("page", path if path.suffix == ".html" else stem.with_suffix(".html")),
         ("numbers (CSV)", numbers_beside(tables / f"{stem.name}.csv")),
         ("CSV", tables / f"{stem.name}.csv"),
+        *([("drawn numbers (CSV)", stem.with_suffix(".csv"))] if path.suffix == ".png" else []),
         ("LaTeX", tables / f"{stem.name}.tex"),
     ]
 

@@ -104,7 +104,7 @@ def draw_quality(judged: Sequence[Path], png: Path, pdf: Path) -> None:
     table = pd.DataFrame(read_quality(judged, []))
     shown = [key for key in NUMBERS if key in table and pd.to_numeric(table[key], errors="coerce").notna().any()]
     if not shown:
-        style.save(style.empty("No quality numbers"), png, pdf)
+        style.save(style.empty("No quality numbers"), png, pdf, numbers=True)
         return
     groups = list(frames.groups(table, ["cohort", "modality"]))
     columns = min(3, len(shown))
@@ -121,7 +121,7 @@ def draw_quality(judged: Sequence[Path], png: Path, pdf: Path) -> None:
         axes.set_ylim(len(groups) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.grid(False, axis="y")
-    style.save(figure, png, pdf)
+    style.save(figure, png, pdf, numbers=True)
 
 
 def _dots(axes: plt.Axes, place: int, part: pd.DataFrame, key: str) -> None:

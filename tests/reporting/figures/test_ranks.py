@@ -19,7 +19,7 @@ TWELVE = [f"method_number_{place}" for place in range(12)]
 def drawn(folder: Path, rows, monkeypatch) -> list[plt.Figure]:
     """Both figures, kept before they are forgotten."""
     figures = []
-    monkeypatch.setattr(style, "save", lambda figure, *paths: figures.append(figure))
+    monkeypatch.setattr(style, "save", lambda figure, *paths, **_: figures.append(figure))
     write_significance(write(folder / "m.csv", rows), 200, folder / "c.csv", folder / "r.csv", trained=untrained(rows))
     draw_critical_difference(folder / "c.csv", folder / "r.csv", folder / "a.png", folder / "a.pdf")
     draw_rank_probabilities(folder / "r.csv", folder / "b.png", folder / "b.pdf")

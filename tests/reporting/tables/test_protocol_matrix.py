@@ -46,7 +46,7 @@ def table(folder: Path, rows: list[tuple], make=write_protocols) -> list[dict[st
 
 def drawn(folder: Path, rows: list[tuple], monkeypatch) -> plt.Figure:
     figures = []
-    monkeypatch.setattr(style, "save", lambda figure, *paths: figures.append(figure))
+    monkeypatch.setattr(style, "save", lambda figure, *paths, **_: figures.append(figure))
     draw_protocols(summary_of(folder, rows), folder / "p.png", folder / "p.pdf")
     return figures[0]
 
