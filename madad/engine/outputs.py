@@ -127,6 +127,7 @@ def write_outputs(run: Path, record: Record, outcome: Outcome, device: torch.dev
         "seconds": round(outcome.seconds, 3),
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "precision": "bf16" if devices.uses_bfloat16(record.options.get("precision", "32"), device) else "32",
         "peak_memory_mb": round(devices.peak_memory_mb(device), 1),
         "environment": environment(),
     }

@@ -7,7 +7,7 @@ voxels, the last two just outside; a set of boxes is a (N, 4) tensor of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,10 +55,19 @@ class Boxes:
     def one_step(
         self, denoise: Denoise, x_0: Tensor, noise: Tensor, t: int, alphas_cumprod: np.ndarray, batch_size: int
     ) -> Tensor:
-        """Predict the clean images (S, C, H, W) in one pass per box, with the same noise; the inside of each box is kept."""
-        cover = self.cover(x_0)
-        passes = (sampling.one_step(denoise, x_0, noise, t, alphas_cumprod, batch_size, region=box) for box in cover)
-        return self.stitch(passes, cover)
+        """Predict the clean images (S, C, H, W) box by box, with the same noise; the inside of each box is kept.
+
+        As many boxes go through the network together as `batch_size` images allow.
+        """
+        cover, noise = self.cover(x_0), noise.expand_as(x_0)
+
+        def passes() -> Iterator[Tensor]:
+            for boxes in cover.split(max(1, batch_size // len(x_0))):
+                images, noises = (each.repeat(len(boxes), 1, 1, 1) for each in (x_0, noise))
+                region = boxes.repeat_interleave(len(x_0), dim=0)
+                yield from sampling.one_step(denoise, images, noises, t, alphas_cumprod, batch_size, region).split(len(x_0))
+
+        return self.stitch(passes(), cover)
 
 
 # One box that is the whole slice, as in a plain DDPM.

@@ -6,6 +6,7 @@ registry, and MAEDiff, differ in the network, in where the noise goes and in the
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Unpack
 
 import torch
@@ -88,8 +89,11 @@ class OneStepDiffusion(nn.Module):
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
         x_0 = to_signed(volume)
-        fields = [self.noise_law(x_0, generator) for _ in self.test_indices]
-        estimates = (self.estimate(x_0, noise, t) for t, noise in zip(self.test_indices, fields, strict=True))
+        drawn = [(t, self.noise_law(x_0, generator)) for t in self.test_indices]
+        estimates: list[Tensor] = []
+        for t, fields in itertools.groupby(drawn, key=lambda level: level[0]):  # draws of one level are estimated together
+            noise = torch.cat([field for _, field in fields])
+            estimates += self.estimate(x_0.repeat(len(noise) // len(x_0), 1, 1, 1), noise, t).split(len(x_0))
         return from_signed(sampling.mean(estimates))
 
     def estimate(self, x_0: Tensor, noise: Tensor, t: int) -> Tensor:

@@ -52,16 +52,16 @@ def one_step(
         t: index into the table.
         alphas_cumprod: (T,).
         batch_size: images per pass; affects memory, not the result.
-        region: (1, H, W) bool, where noise is added; the rest of the image stays clean.
+        region: (1, H, W) or (S, 1, H, W) bool, where noise is added; the rest of the image stays clean.
 
     Returns:
         (S, C, H, W).
     """
-    noise, region = noise.expand_as(x_0), torch.as_tensor(region, device=x_0.device)
+    regions = torch.as_tensor(region, device=x_0.device).expand(len(x_0), 1, *x_0.shape[2:])
     pieces = []
-    for images, n in zip(x_0.split(batch_size), noise.split(batch_size), strict=True):
+    for images, n, inside in zip(*(each.split(batch_size) for each in (x_0, noise.expand_as(x_0), regions)), strict=True):
         steps = torch.full((len(images),), t, dtype=torch.long)
-        x_t = torch.where(region, add_noise(images, n, steps, alphas_cumprod), images)
+        x_t = torch.where(inside, add_noise(images, n, steps, alphas_cumprod), images)
         pieces.append(denoise(x_t, draws.sent(steps, images.device)))
     return torch.cat(pieces)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from madad.models.diffusion import boxes
+from madad.models.diffusion import boxes, sampling
 from madad.models.diffusion.boxes import Boxes
 
 
@@ -90,3 +91,20 @@ def test_average_counts_every_box_once() -> None:
 def test_nothing_to_stitch() -> None:
     with pytest.raises(ValueError, match="no boxes"):
         boxes.stitch([], torch.zeros(0, 1, 2, 2, dtype=torch.bool), "cut")
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 64])
+def test_boxes_that_are_estimated_together_give_what_each_gives_alone(batch_size: int) -> None:
+    torch.manual_seed(0)
+    x_0, noise, table = torch.rand(3, 1, 12, 10), torch.randn(1, 1, 12, 10), np.linspace(0.99, 0.1, 100)
+    chosen, sizes = boxes.Boxes(0.5, "grid", "cut"), []
+
+    def denoise(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x_t))
+        return x_t.mean(dim=(2, 3), keepdim=True) + x_t.sin() * t.view(-1, 1, 1, 1)
+
+    found = chosen.one_step(denoise, x_0, noise, 50, table, batch_size)
+    assert max(sizes) <= batch_size
+    cover = chosen.cover(x_0)
+    alone = [sampling.one_step(denoise, x_0, noise, 50, table, 1, region=box) for box in cover]
+    torch.testing.assert_close(found, chosen.stitch(alone, cover))
