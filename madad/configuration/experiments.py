@@ -183,7 +183,11 @@ class _Experiments:
             if part is None:
                 self.problems.append(f"{where}.{role}: cannot be null; leave it out for {need['default']}")
             elif not _suits(self.base(part), need):
-                kind = f"a method that {' and '.join(need['capabilities'])}" if need["capabilities"] else need["default"]
+                kind = (
+                    f"a method that {' and '.join(need['capabilities'])}"
+                    if need["capabilities"]
+                    else " or ".join([need["default"], *need.get("others", [])])
+                )
                 self.problems.append(f"{where}.{role}: '{part}' cannot be used here; choose {kind}, or a variant of it")
             else:
                 parts[role] = part
@@ -271,7 +275,7 @@ def _suits(base: str, need: Options) -> bool:
     if base not in _known():
         return True  # reported as unknown
     if not need["capabilities"]:
-        return base == need["default"]
+        return base in (need["default"], *need.get("others", []))
     return base in cards.names() and all(cards.load(base)["capabilities"][capability] for capability in need["capabilities"])
 
 

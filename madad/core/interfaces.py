@@ -90,8 +90,8 @@ class Method(Trainable, Protocol):
 
 
 @runtime_checkable
-class Fitted(Method, Protocol):
-    """A method that is fitted in one pass over the data, without an optimiser; its card has the capability `fits`.
+class Fitted(Trainable, Protocol):
+    """A method or a part of one that is fitted in one pass over the data, by no optimiser; its card has the capability `fits`.
 
     It learns buffers, which it registers empty and sizes by the data. They are saved in the model file and keep their size when
     they are loaded. Its `training_loss` is not used.

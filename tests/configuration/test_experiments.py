@@ -70,6 +70,11 @@ def test_the_part_is_told_apart_from_how_it_is_used() -> None:
     assert part["method"] == part["base"] == "cddpm" and "training" not in part
 
 
+def test_methods_on_an_encoder_from_elsewhere_are_told_apart() -> None:
+    config = resolved(["patchcore", "seen"], seen={"base": "patchcore", "parts": {"encoder": "local_encoder"}})
+    assert {name: entry["track"] for name, entry in config["methods"].items()} == {"patchcore": "healthy", "seen": "pretrained"}
+
+
 def test_labels_that_a_part_saw_count() -> None:
     config = resolved(["mhd", "guided"], guided={"base": "mhd", "parts": {"model": "cldm"}})
     assert {name: entry["track"] for name, entry in config["methods"].items()} == {"mhd": "healthy", "guided": "lesion-masks"}

@@ -209,7 +209,7 @@ def test_card_is_complete(name: str) -> None:
     assert isinstance(card["deviations"], list) and isinstance(card["requires"], dict)
     assert bool(card["training"]) == card["capabilities"]["trains"]
     for need in card["requires"].values():
-        assert set(need) - {"same"} == {"default", "optional", "capabilities", "overrides"}
+        assert set(need) - {"same", "others"} == {"default", "optional", "capabilities", "overrides"}
         assert need["default"] in (*NAMES, *cards.components())
 
 

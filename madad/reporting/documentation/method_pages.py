@@ -26,6 +26,7 @@ KINDS = {
 TRACKS = {
     "none": "nothing is learnt",
     "healthy": "healthy images alone",
+    "pretrained": "healthy images, on an encoder that has learnt from other images before, such as photographs",
     "lesion-masks": "healthy images with synthetic lesions, which may start from masks of real ones",
     "image-labels": "images labelled as ill or healthy",
     "supervised": "masks of lesions",
@@ -153,7 +154,8 @@ def _facts(card: dict) -> Iterator[str]:
     yield f"* asks for {devices}{asks['threads']} threads, {asks['mem_mb']} MB and {asks['runtime_min']} minutes at most"
     for role, need in card["requires"].items():
         able = " and ".join(need["capabilities"])
-        kind = f"any method that {able}" if able else f"`{need['default']}` or a variant"
+        named = " or ".join(f"`{part}`" for part in (need["default"], *need.get("others", [])))
+        kind = f"any method that {able}" if able else f"{named} or a variant"
         used = "none" if need["optional"] else f"`{need['default']}`"
         yield f"* `{role}`: {kind}; {used} unless the configuration names one"
 

@@ -16,6 +16,7 @@ from madad.reporting.story.standing import MEASURE, Floors, Lead, Standing, Valu
 Tone = Literal["good", "plain", "doubtful", "bad"]
 TRACK_WORDS = {
     "healthy": "trained on healthy images alone",
+    "pretrained": "with an encoder trained on other images",
     "lesion-masks": "trained with synthetic lesions",
     "image-labels": "trained with image labels",
     "supervised": "trained with lesion masks",

@@ -26,7 +26,7 @@ MEASURE = AUPRC @ PER_SUBJECT
 # can show it; no other method to lead.
 Certainty = Literal["shown", "shown for these trainings", "open", "too few subjects", "alone"]
 # Methods whose training sees healthy images alone come first, those that saw the labels last.
-TRACKS = ("healthy", "lesion-masks", "image-labels", "supervised", "")
+TRACKS = ("healthy", "pretrained", "lesion-masks", "image-labels", "supervised", "")
 SUPERVISED = "supervised"
 
 

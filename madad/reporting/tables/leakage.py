@@ -194,7 +194,7 @@ def thresholds(summary: Path) -> Iterator[Finding]:
 
 def labels(setup: Setup) -> Iterator[Finding]:
     """Say which trainings saw labels, as their tracks say, and check whether shapes they learn from are a test cohort's own."""
-    seeing = [f"{method} ({track})" for method, track in setup.tracks.items() if track not in ("none", "healthy")]
+    seeing = [f"{method} ({track})" for method, track in setup.tracks.items() if track not in ("none", "healthy", "pretrained")]
     found = f"by their track: {', '.join(seeing)}; all others see healthy images alone" if seeing else "none"
     yield Finding("Labels in training", "all", found)
     learners = ", ".join(setup.learns_shapes)
