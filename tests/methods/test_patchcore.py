@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sklearn.neighbors import NearestNeighbors
 from torch import nn
+from torch.nn import functional
 
 from madad.configuration import cards
 from madad.core.errors import UserError
@@ -63,6 +65,23 @@ def test_distances_in_parts_are_those_of_brute_force_and_ignore_the_order() -> N
     expected = (vectors[:, None] - bank).square().sum(-1).sqrt().amin(1)
     assert torch.allclose(nearest_distance(vectors, bank), expected, atol=1e-5)
     assert torch.equal(nearest_distance(vectors, bank), nearest_distance(vectors, bank.flip(0)))
+
+
+def test_map_is_that_of_an_independent_search_for_neighbours() -> None:
+    """The search of scikit-learn over features gathered here by hand, in place of a comparison with another PatchCore."""
+    method, batch = fitted(bank_candidates=10**6, bank_size=60, smoothing=0.0), slices()[2]
+    image = batch["image"].clone()
+    image[..., 20:30, 20:30] += 0.3
+    pyramid = method.features.encoder.pyramid(functional.interpolate(image, scale_factor=2, mode="bilinear"))
+    fine, coarse = (functional.avg_pool2d(pyramid[stage], 3, 1, 1) for stage in (1, 2))
+    joined = torch.cat([fine, functional.interpolate(coarse, fine.shape[2:], mode="bilinear")], dim=1)[0]
+    rows = (joined.flatten(1).T - method.features.mean) / method.features.sd
+    distances, _ = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(method.bank.numpy()).kneighbors(rows.detach().numpy())
+    found = method.anomaly_map(image, None, batch["brain"][:, 0], generator())[0]
+    cells = torch.from_numpy(distances).view(fine.shape[2:]).float()
+    inside = brain_cells(batch["brain"], cells.shape)[0].repeat_interleave(4, 0).repeat_interleave(4, 1) & batch["brain"][0, 0]
+    expected = cells.repeat_interleave(4, 0).repeat_interleave(4, 1)
+    assert torch.allclose(found[inside], expected[inside], atol=1e-3) and found.max() > 0.1
 
 
 def test_wide_features_are_projected_without_changing_what_is_stored() -> None:
