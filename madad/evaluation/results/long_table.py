@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from madad.core.io.manifest import read_table, write_table
 
@@ -27,16 +28,25 @@ class SampleIdentity:
 WHOLE_TEST_SET = SampleIdentity()
 
 
+class Number(NamedTuple):
+    """One number with what it is of."""
+
+    sample: SampleIdentity
+    protocol: str
+    metric: str
+    value: float
+
+
 @dataclass
 class LongTable:
-    """Rows of one evaluation, collected and written at once."""
+    """Numbers of one evaluation, collected and written at once; a study may have millions, so that none is kept as text."""
 
     identity: Mapping[str, str]
-    rows: list[dict[str, str]] = field(default_factory=list)
+    numbers: list[Number] = field(default_factory=list)
 
     def add(self, sample: SampleIdentity, protocol: str, metric: str, value: float) -> None:
         """Add one number."""
-        self.rows.append({**vars(sample), "protocol": protocol, "metric": metric, "value": f"{value:.9g}"})
+        self.numbers.append(Number(sample, protocol, metric, float(value)))
 
     def add_all(self, sample: SampleIdentity, protocol: str, values: Mapping[str, float]) -> None:
         """Add several metrics under one protocol."""
@@ -51,7 +61,16 @@ class LongTable:
     def write(self, path: str | Path) -> None:
         """Write the table as a tab-separated file."""
         shared = {key: str(self.identity[key]) for key in IDENTITY}
-        write_table(path, ({**shared, **row} for row in self.rows), COLUMNS)
+        write_table(path, ({**shared, **_as_text(number)} for number in self.numbers), COLUMNS)
+
+
+def _as_text(number: Number) -> dict[str, str]:
+    return {
+        **vars(number.sample),
+        "protocol": number.protocol,
+        "metric": number.metric,
+        "value": f"{number.value:.9g}",
+    }
 
 
 def read(path: str | Path) -> list[dict[str, str]]:
