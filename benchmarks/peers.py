@@ -2,7 +2,7 @@
 
     python -m benchmarks.peers [--device auto] [--threads 2] [--pairs 5] [--only network scoring preprocessing]
 
-The U-Net of madad and `DiffusionModelUNet` of MONAI (install the extra `benchmarks`) with equal channels do a training step (forward,
+The U-Net of madad and `DiffusionModelUNet` of MONAI (extra `benchmarks`) with equal channels do a training step (forward,
 backward, Adam) and a chain of ten DDIM steps; scores are counted, or sorted by scikit-learn with thresholds one by one; a head
 gets its bias field and its affine registration by madad, or by ANTs as its documentation calls it. Each side runs in a process of
 its own as its users run it, and both take turns. A ratio is the median over pairs of the peer's time divided by ours: of CPU time
