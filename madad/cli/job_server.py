@@ -1,15 +1,17 @@
 """A process that has the libraries of light jobs loaded, and becomes such a job by a fork (`madad.core.job_client`).
 
-    python -m madad.cli.job_server ADDRESS END
+    python -m madad.cli.job_server END
 
 Snakemake's process starts it before the first job of a run, and it ends with that process: END is the number of a pipe that is
-closed then. ADDRESS names an abstract socket of Linux, which leaves no file.
+closed then. The variable that names the socket to the jobs names it here as well, with the word that they must know.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
+import hmac
 import importlib
 import os
 import selectors
@@ -38,21 +40,33 @@ LIBRARIES = (
     "madad.reporting.layout.style",
 )
 
+# Of prctl(2): the signal that a process gets when its parent ends.
+DEATH_SIGNAL = 1
+
 
 class Job(NamedTuple):
-    """What a forked process is to do."""
+    """What a forked process is to do: arguments, folder, environment, whether it ignores Ctrl-C, and its three open files."""
 
     arguments: list[str]
     folder: str
     environment: dict[str, str]
+    ignored: bool
     files: list[int]
 
 
 class Server:
     """Forks a process for every job, passes its exit status on, and ends it when the one who asked has ended."""
 
-    def __init__(self, address: str, end: int, libraries: Sequence[str] = LIBRARIES) -> None:
-        self._libraries, self._loaded = libraries, False
+    def __init__(self, address: str, word: str, end: int, libraries: Sequence[str] = LIBRARIES) -> None:
+        """Listen.
+
+        Args:
+            address: of the abstract socket, which leaves no file.
+            word: that a job must know: other programs of the user can read the address, in a container too.
+            end: a file that can be read when the run has ended.
+            libraries: modules to load before the first fork.
+        """
+        self._libraries, self._loaded, self._word = libraries, False, word
         self._selector = selectors.DefaultSelector()
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind("\0" + address)
@@ -66,39 +80,54 @@ class Server:
         while True:
             events = [key.data for key, _ in self._selector.select()]
             if None in events:
-                self._stop()
+                self.stop()
                 return None
             for do in events:
                 job = do()
                 if job is not None:
                     return job
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End every job."""
         for process in self._running.values():
-            os.kill(process, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
 
     def _watch(self, file: Any, do: Callable[[], Job | None] | None) -> None:
         self._selector.register(file, selectors.EVENT_READ, do)
 
     def _accept(self) -> Job | None:
         connection, _ = self._listening.accept()
+        files: list[int] = []
+        request: dict[str, Any] = {}
         try:
-            known = job_client.user_of(connection) == os.getuid()
-            request, files = job_client.receive_with_files(connection, 3) if known else (None, [])
+            found, files = job_client.receive_with_files(connection, 3)
+            request = found or {}
+            # where a job does not fit, or there is no room for another process, it works by itself
+            process = self._fork() if self._fits(connection, request) else None
         except (OSError, ValueError):
-            request, files = None, []
-        if request is None or request["needs"] != job_client.conditions():
-            _close(*files)
-            connection.close()
-            return None
-        self._load()
-        process = os.fork()
+            process = None
         if process == 0:
             self._leave(connection)
-            return Job(request["arguments"], request["folder"], request["environment"], files)
+            return Job(request["arguments"], request["folder"], request["environment"], request["ignored"], files)
         _close(*files)
-        self._follow(connection, process)
+        if process is None:
+            connection.close()
+        else:
+            self._follow(connection, process)
         return None
+
+    def _fits(self, connection: socket.socket, request: dict[str, Any]) -> bool:
+        return (
+            bool(request)
+            and job_client.user_of(connection) == os.getuid()
+            and hmac.compare_digest(request["word"], self._word)
+            and request["needs"] == job_client.conditions()
+        )
+
+    def _fork(self) -> int:
+        self._load()
+        return os.fork()
 
     def _load(self) -> None:
         """Load the libraries, once there is something to do for them."""
@@ -111,6 +140,7 @@ class Server:
 
     def _leave(self, connection: socket.socket) -> None:
         """Close what a forked process has no use for."""
+        self._running.clear()
         for key in list(self._selector.get_map().values()):
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
@@ -121,7 +151,13 @@ class Server:
 
     def _follow(self, connection: socket.socket, process: int) -> None:
         """Tell the one who asked which process it is, and later how it has ended; end it when he goes."""
-        ended = os.pidfd_open(process)
+        try:
+            ended = os.pidfd_open(process)
+        except OSError:  # too many open files
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            connection.close()
+            return
         self._running[ended] = process
 
         def finish() -> None:
@@ -136,7 +172,7 @@ class Server:
             connection.close()
 
         def stop() -> None:
-            if ended in self._running:  # both may end at one time
+            if self._running.get(ended) == process:  # both may end at one time
                 self._selector.unregister(connection)
                 os.kill(process, signal.SIGKILL)
 
@@ -153,13 +189,16 @@ def _close(*files: int) -> None:
 
 def become(job: Job) -> int:
     """Do what a process of its own would do, and return its exit status."""
+    ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)  # no one would hear of its end
+    os.setpgid(0, 0)  # Ctrl-C reaches the one who asked, who passes it on
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN if job.ignored else signal.default_int_handler)
     for number, file in enumerate(job.files):
         os.dup2(file, number)
     _close(*job.files)
     os.chdir(job.folder)
     os.environ.clear()
     os.environ.update(job.environment)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["madad", *job.arguments]
     from madad.cli.main import main
 
@@ -168,9 +207,15 @@ def become(job: Job) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until the run ends."""
-    address, end = arguments
+    address, word = job_client.place_of(os.environ[job_client.VARIABLE])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the jobs and Snakemake, whose end is the end of this
-    job = Server(address, int(end)).run()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    server = Server(address, word, int(arguments[0]))
+    try:
+        job = server.run()
+    except BaseException:
+        server.stop()
+        raise
     return 0 if job is None else become(job)
 
 

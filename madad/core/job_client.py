@@ -6,6 +6,7 @@ process of the run to become it instead, by a fork. Where there is none, or it d
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-# Names the socket of the process, for the jobs of a run.
+# Names the socket of the process, and the word that its jobs know, for the jobs of a run.
 VARIABLE = "MADAD_JOB_SERVER"
 # Steps that spend their time on loading libraries, and that no one measures from outside: their memory and time are not those of
 # the process that Snakemake knows. Torch is in none of them.
@@ -41,9 +42,37 @@ LENGTH = struct.Struct("!q")
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+def is_possible() -> bool:
+    """Return whether the system has what the process needs: Linux 5.3 or newer, whatever Python was built for."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
 def conditions() -> list[str]:
-    """Return what a process and its jobs must have in common: interpreter, code, and the threads that libraries start with."""
-    return [sys.executable, str(Path(__file__).resolve().parents[1]), os.environ.get("OMP_NUM_THREADS", "")]
+    """Return what a process and its jobs must have in common, because a fork takes it from the process.
+
+    These are interpreter, code, threads of libraries, container and limits, cores, priority, and permissions of new files.
+    """
+    status = Path("/proc/self/status").read_text()
+    return [
+        sys.executable,
+        str(Path(__file__).resolve().parents[1]),
+        os.environ.get("OMP_NUM_THREADS", ""),
+        Path("/proc/self/cgroup").read_text(),
+        os.readlink("/proc/self/ns/mnt"),
+        str(sorted(os.sched_getaffinity(0))),
+        str(os.getpriority(os.PRIO_PROCESS, 0)),
+        *(line for line in status.splitlines() if line.startswith("Umask")),
+    ]
+
+
+def place_of(variable: str) -> tuple[str, str]:
+    """Return the address of the socket and the word from the text of the variable."""
+    address, _, word = variable.partition(":")
+    return address, word
 
 
 def handed_over(arguments: Sequence[str]) -> int | None:
@@ -55,16 +84,22 @@ def handed_over(arguments: Sequence[str]) -> int | None:
     Returns:
         None where this process must do it: another command or step, no such process, or one that does not fit.
     """
-    address = os.environ.get(VARIABLE)
+    address, word = place_of(os.environ.get(VARIABLE, ""))
     if not address or len(arguments) < 2 or arguments[0] != "stage" or arguments[1] not in STEPS:
         return None
-    request = {"arguments": list(arguments), "folder": os.getcwd(), "environment": dict(os.environ), "needs": conditions()}
+    request = {
+        "arguments": list(arguments),
+        "folder": os.getcwd(),
+        "environment": dict(os.environ),
+        "ignored": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+        "word": word,
+    }
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect("\0" + address)
             if user_of(connection) != os.getuid():
                 return None
-            send(connection, request, [0, 1, 2])
+            send(connection, request | {"needs": conditions()}, [0, 1, 2])
             process = receive(connection)
         except OSError:
             return None
@@ -73,8 +108,14 @@ def handed_over(arguments: Sequence[str]) -> int | None:
 
 def _awaited(connection: socket.socket, process: int) -> int:
     """Return the exit status of the process that does the work, and pass signals on to it until it ends."""
+
+    def pass_on(received: int, _: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, received)
+
     for number in PASSED_ON:
-        signal.signal(number, lambda received, _: os.kill(process, received))
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, pass_on)
     status = receive(connection)
     if status is None:
         sys.stderr.write(f"error: the process that was to do this step ({' '.join(sys.argv[1:3])}) has ended; run again\n")
@@ -86,7 +127,8 @@ def _awaited(connection: socket.socket, process: int) -> int:
 
 def _end_by(number: int) -> NoReturn:
     """End as the process that did the work: by a signal."""
-    signal.signal(number, signal.SIG_DFL)
+    with contextlib.suppress(OSError):  # SIGKILL has no handler
+        signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     raise SystemExit(128 + number)
 

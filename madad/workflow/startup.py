@@ -89,16 +89,17 @@ def share_start_up() -> None:
     Jobs on another machine, in a container or with another interpreter do not find it, and start by themselves. So do all of
     them where the system is not Linux, or `MADAD_JOB_SERVER` is set already, to nothing for example.
     """
-    if job_client.VARIABLE in os.environ or not hasattr(os, "pidfd_open"):
+    if job_client.VARIABLE in os.environ or not job_client.is_possible():
         return
-    address = f"madad-{secrets.token_hex(16)}"
+    place = f"madad-{secrets.token_hex(16)}:{secrets.token_hex(16)}"
     end, _ = os.pipe()  # nobody else has the other side, which closes when this process ends
-    command = [sys.executable, "-m", "madad.cli.job_server", address, str(end)]
+    command = [sys.executable, "-m", "madad.cli.job_server", str(end)]
     # jobs of one thread
-    surroundings = {**os.environ, "PYTHONPATH": os.environ["MADAD_PATH"]} | dict.fromkeys(THREADS, "1")
+    surroundings = {**os.environ, "PYTHONPATH": os.environ["MADAD_PATH"], job_client.VARIABLE: place}
+    surroundings |= dict.fromkeys(THREADS, "1")
     subprocess.Popen(command, env=surroundings, pass_fds=[end], stdin=subprocess.DEVNULL)
     os.close(end)
-    os.environ[job_client.VARIABLE] = address
+    os.environ[job_client.VARIABLE] = place
 
 
 def dated(workflow: Any, files: list[str]) -> list[str]:

@@ -17,12 +17,13 @@ import pytest
 from madad.cli.job_server import Server
 from madad.core import job_client
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
+pytestmark = pytest.mark.skipif(not job_client.is_possible(), reason="needs Linux 5.3 or newer")
 
 SERVER = """
 import sys
 from madad.cli import job_server
-server = job_server.Server(sys.argv[1], int(sys.argv[2]), libraries=["json"])
+from madad.core import job_client
+server = job_server.Server(*job_client.place_of(sys.argv[1]), int(sys.argv[2]), libraries=["json"])
 print("ready", flush=True)
 job = server.run()
 sys.exit(0 if job is None else job_server.become(job))
@@ -33,7 +34,7 @@ class Run:
     """The process of a run with its environment, and the pipe that ends it."""
 
     def __init__(self) -> None:
-        self.address = f"madad-test-{secrets.token_hex(8)}"
+        self.address = f"madad-test-{secrets.token_hex(8)}:word"
         end, self.pipe = os.pipe()
         command = [sys.executable, "-c", SERVER, self.address, str(end)]
         self.process = subprocess.Popen(command, pass_fds=[end], stdout=subprocess.PIPE)
@@ -82,7 +83,7 @@ def test_job_is_a_fork_with_its_own_folder_and_environment(run: Run, tmp_path: P
     assert found == f"{run.process.pid} mine ['stage', 'deliver']"
 
 
-@pytest.mark.parametrize("change", [{job_client.VARIABLE: "no-such-process"}, {"OMP_NUM_THREADS": "7"}])
+@pytest.mark.parametrize("change", [{job_client.VARIABLE: "no-such-process:word"}, {"OMP_NUM_THREADS": "7"}])
 def test_job_works_alone_where_no_process_fits(run: Run, tmp_path: Path, change: dict[str, str]) -> None:
     found = parent_and_result(run, tmp_path, {**run.environment, "PYTHONPATH": os.getcwd(), **change})
     assert int(found.split()[0]) != run.process.pid
@@ -139,6 +140,42 @@ def test_job_that_is_stopped_stops_the_process_behind_it(run: Run, tmp_path: Pat
     until(lambda: gone(process))
 
 
+def test_job_ends_by_the_signal_that_ended_the_process_behind_it(run: Run, tmp_path: Path) -> None:
+    job, process = started(run, tmp_path)
+    os.kill(process, signal.SIGKILL)
+    assert job.wait(60) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_a_process_that_is_ended_itself(tmp_path: Path, number: int) -> None:
+    run = Run()
+    job, process = started(run, tmp_path)
+    run.process.send_signal(number)
+    assert job.wait(60) == 1
+    until(lambda: gone(process))
+    run.end()
+
+
+def test_who_does_not_know_the_word_is_not_served(run: Run, tmp_path: Path) -> None:
+    place = run.address.replace(":word", ":guess")
+    found = parent_and_result(run, tmp_path, {**run.environment, "PYTHONPATH": os.getcwd(), job_client.VARIABLE: place})
+    assert int(found.split()[0]) != run.process.pid
+
+
+def test_a_job_that_ignores_ctrl_c_goes_on_ignoring_it(run: Run, tmp_path: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        job, process = started(run, tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.kill(process, signal.SIGINT)
+    job.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert job.poll() is None and not gone(process)
+    job.terminate()
+    assert job.wait(60) == -signal.SIGTERM
+
+
 def test_end_of_the_run_ends_its_jobs(tmp_path: Path) -> None:
     run = Run()
     job, process = started(run, tmp_path)
@@ -168,6 +205,6 @@ def test_listed_steps_exist() -> None:
 
 def test_server_is_told_of_the_end(tmp_path: Path) -> None:
     end, pipe = os.pipe()
-    server = Server(f"madad-test-{secrets.token_hex(8)}", end, libraries=[])
+    server = Server(f"madad-test-{secrets.token_hex(8)}", "word", end, libraries=[])
     os.close(pipe)
     assert server.run() is None
