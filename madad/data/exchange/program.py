@@ -60,7 +60,8 @@ def predictions(packs: Sequence[Pack], parameters: dict, work: Path, gpus: int) 
 def command_line(parameters: dict, places: dict[str, Path], gpus: int) -> list[str]:
     """Return the words of the command.
 
-    A container sees the three folders and nothing else of the machine, has no network, and its input cannot be written to.
+    A container sees the three folders and nothing else of the machine, and its input cannot be written to. With podman and
+    docker it has no network.
 
     Args:
         parameters: `command`, `container` and `runtime` as in the card.

@@ -27,8 +27,8 @@ def read(find: Find, root: Path, options: dict, modalities: Sequence[str], depth
     Args:
         find: the function of that name in the module of the data set's kind.
         root: the data set's folder; paths in the rows start with it.
-        options: group ("auto", "healthy", "patient"), split, patient_split, validation_patients, split_seed, limit,
-            lesion_labels, filters, and the options of `find`.
+        options: group ("auto", "healthy", "patient", "by_mask", "unlabelled"), split, patient_split, validation_patients,
+            split_seed, limit, lesion_labels, filters, and the options of `find`.
         modalities: sequences to read, by BIDS suffix.
         depth: "names": no image and no mask is opened, so that every file counts as usable and every lesion mask as marking
             a lesion, unless a table says that the subject is healthy; "files": headers and lesion masks are read; "all":
@@ -64,7 +64,7 @@ def _in_order(found: dict[str, list[Image]], options: dict) -> list[str]:
 
 
 def _is_full(reading: Reading, options: dict) -> bool:
-    """Return whether the limit is reached; subjects of unknown group, who are not used, do not count."""
+    """Return whether the limit is reached; subjects without a split (unknown, unless `group: unlabelled`) do not count."""
     limit = options.get("limit")
     return limit is not None and len({row["subject"] for row in reading.rows if row["split"] != NO_SPLIT}) >= limit
 
