@@ -37,7 +37,8 @@ class Run:
         self.address = f"madad-test-{secrets.token_hex(8)}:word"
         end, self.pipe = os.pipe()
         command = [sys.executable, "-c", SERVER, self.address, str(end)]
-        self.process = subprocess.Popen(command, pass_fds=[end], stdout=subprocess.PIPE)
+        surroundings = {**os.environ, "PYTHONPATH": os.getcwd()}  # as in a run, whose jobs work in another folder
+        self.process = subprocess.Popen(command, env=surroundings, pass_fds=[end], stdout=subprocess.PIPE)
         os.close(end)
         assert self.process.stdout.readline() == b"ready\n"
         self.environment = {**os.environ, job_client.VARIABLE: self.address}
