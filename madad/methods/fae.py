@@ -17,10 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from madad.core.interfaces import Batch
-from madad.models.networks.cell_features import FollowedFeatures
+from madad.models.networks.cell_features import JoinedFeatures, brain_cells
 from madad.models.networks.feature_autoencoder import FeatureAutoencoder, similarity
 from madad.models.networks.perceptual import Perception
+from madad.models.networks.spark import sparse_norm
 from madad.models.networks.tensor_layout import in_passes
+
+SMALLEST_VARIANCE = 1e-6  # added to that of every channel
 
 
 class FAE(nn.Module):
@@ -37,7 +40,9 @@ class FAE(nn.Module):
         slices_per_pass: int,
     ) -> None:
         super().__init__()
-        self.features = FollowedFeatures(encoder, stages=stages, window=1, upsample=upsample, method="fae")
+        self.features = JoinedFeatures(encoder, stages=stages, window=1, upsample=upsample, method="fae")
+        # not within `features`, which stay in evaluation mode with their encoder: training follows mean and deviation
+        self.norm = nn.BatchNorm2d(self.features.channels, eps=SMALLEST_VARIANCE, affine=False)
         self.autoencoder = FeatureAutoencoder(self.features.channels, hidden_channels)
         self.feature_range = feature_range
         self.slices_per_pass = slices_per_pass
@@ -56,7 +61,13 @@ class FAE(nn.Module):
         larger = functional.interpolate(unlike.unsqueeze(1), volume.shape[2:], mode="bilinear", align_corners=False)
         return larger[:, 0].clamp_min(0) * brain
 
+    def standardised(self, images: Tensor, brain: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features of mean 0 and deviation 1 (B, C, h, w), 0 outside the brain (B, 1, H, W), and its cells (B, h, w)."""
+        features = self.features.raw(images)
+        cells = brain_cells(brain, features.shape[2:])
+        return sparse_norm(self.norm, features, cells.unsqueeze(1)), cells
+
     def _unlike(self, images: Tensor, brain: Tensor) -> tuple[Tensor, Tensor]:
         """Return 1 - SSIM of the features and their reconstruction, and which cells are of the brain, both (B, h, w)."""
-        features, cells = self.features(images, brain)
+        features, cells = self.standardised(images, brain)
         return 1 - similarity(self.autoencoder(features), features, self.feature_range).mean(dim=1), cells

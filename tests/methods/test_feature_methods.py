@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from madad.configuration import cards
 from madad.core.errors import UserError
+from madad.engine.training import _frozen
 from madad.methods.fae import FAE
 from madad.methods.rd4ad import RD4AD, unlike
 from madad.models.components.spark import SparK
@@ -54,7 +55,8 @@ def mapped(method: nn.Module, data: dict[str, torch.Tensor]) -> torch.Tensor:
 def test_training_leaves_the_encoder_and_its_statistics_as_they_are(name: str) -> None:
     method, data = build(name).train(), batch()
     part = method.features.encoder if name == "fae" else method.teacher
-    part.eval()  # as the engine keeps parts
+    for frozen in _frozen(method):
+        frozen.eval()
     before = {key: value.clone() for key, value in part.state_dict().items()}
     optimiser = torch.optim.Adam([weight for weight in method.parameters() if weight.requires_grad], lr=2e-3)
     losses = []
@@ -66,6 +68,8 @@ def test_training_leaves_the_encoder_and_its_statistics_as_they_are(name: str) -
         losses.append(loss.item())
     assert losses[-1] < 0.8 * losses[0]
     assert all(torch.equal(value, before[key]) for key, value in part.state_dict().items())
+    if name == "fae":
+        assert method.norm.num_batches_tracked == 20 and method.norm.running_mean.abs().max() > 0
 
 
 class Same(nn.Module):
@@ -121,9 +125,20 @@ def test_similarity_is_that_of_monai_away_from_the_border() -> None:
     assert torch.allclose(similarity(one, one, 1.0), torch.ones_like(one))
 
 
+def test_similarity_has_the_digits_of_float32_under_autocast() -> None:
+    one = 3 + 0.1 * torch.rand(1, 2, 12, 12, generator=generator())  # the squares cancel to a thousandth
+    other = one + 0.05 * torch.rand(one.shape, generator=generator())
+    expected = similarity(one, other, 1.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(similarity(one, other, 1.0), expected)
+        halved = one.bfloat16(), other.bfloat16()
+        found = similarity(*halved, 1.0)
+    assert torch.equal(found, similarity(*(half.float() for half in halved), 1.0))
+
+
 def test_features_are_standardised_in_the_brain_and_nothing_outside() -> None:
     method, data = build("fae").train(), batch()
-    features, cells = method.features(data["image"], data["brain"])
+    features, cells = method.standardised(data["image"], data["brain"])
     rows = features.movedim(1, -1)[cells]
     assert torch.allclose(rows.mean(0), torch.zeros(rows.shape[1]), atol=1e-3)
     # channels that hardly vary are not blown up

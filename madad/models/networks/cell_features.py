@@ -14,11 +14,9 @@ from torch.nn import functional
 
 from madad.core.errors import UserError
 from madad.models.networks.perceptual import Perception
-from madad.models.networks.spark import sparse_norm
 
 BRAIN_SHARE = 0.5  # of a cell that is of the brain
 SMALLEST_SD = 1e-3  # relative to the median of the channels
-SMALLEST_VARIANCE = 1e-6  # added to that of every channel
 
 
 class JoinedFeatures(nn.Module):
@@ -84,20 +82,6 @@ class CellFeatures(JoinedFeatures):
         floor = SMALLEST_SD * sd.median()
         self.mean = mean.float()
         self.sd = torch.where(sd > 0, sd.clamp_min(floor), torch.ones(())).float()
-
-
-class FollowedFeatures(JoinedFeatures):
-    """Joined features on the scale of healthy brains, which training follows as a batch norm does; arguments as of the base."""
-
-    def __init__(self, perception: Perception, *, stages: Sequence[int], window: int, upsample: int, method: str) -> None:
-        super().__init__(perception, stages=stages, window=window, upsample=upsample, method=method)
-        self.norm = nn.BatchNorm2d(self.channels, eps=SMALLEST_VARIANCE, affine=False)
-
-    def forward(self, images: Tensor, brain: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the standardised features (B, C, h, w), 0 outside the brain (B, 1, H, W), and the brain's cells (B, h, w)."""
-        features = self.raw(images)
-        cells = brain_cells(brain, features.shape[2:])
-        return sparse_norm(self.norm, features, cells.unsqueeze(1)), cells
 
 
 def enlarged(images: Tensor, factor: int) -> Tensor:

@@ -57,11 +57,17 @@ def similarity(one: Tensor, other: Tensor, largest: float) -> Tensor:
     """Return the structural similarity of two feature maps (B, C, h, w), cell by cell and channel by channel.
 
     Wang et al. 2004 (doi:10.1109/TIP.2003.819861), eq. 13, in a Gaussian window of 5 cells; outside the grid features are 0.
+    In float32 under autocast as well: the difference of the mean square and the squared mean has few digits in bfloat16.
 
     Args:
         one, other: (B, C, h, w).
         largest: range of the features, on which the constants depend.
     """
+    with torch.autocast(one.device.type, enabled=False):
+        return _similarity(one.float(), other.float(), largest)
+
+
+def _similarity(one: Tensor, other: Tensor, largest: float) -> Tensor:
     offsets = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
     line = torch.exp(-((offsets / SIGMA) ** 2) / 2)
     kernel = (torch.outer(line, line) / line.sum() ** 2).to(one).view(1, 1, WINDOW, WINDOW)
