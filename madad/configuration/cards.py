@@ -6,7 +6,8 @@ have cards of the same kind in `madad/models/components`, and so have the ways t
 `type`, `default`, `description` and `source` (and, where they apply, `unit`, `minimum`, `maximum`, `enum`,
 `items`). `modality_defaults` gives a default that depends on the modality. `stage: inference` marks a parameter that the training
 neither reads nor depends on: with another value the same weights are used again; `stage: training` one that decides how weights
-are learned and not what they mean: a training can start from weights that were learned with another value. The training options
+are learned and not what they mean: a training can start from weights that were learned with another value. `format: path` marks
+a file of the user, whose content decides as the parameters do. The training options
 are the same for every method that trains (`madad/engine/options.yaml`); a card states what differs, such as defaults.
 `training_data`, slices of healthy images by default, states what a method is trained on: `kind` slices or volumes (a parameter
 `spatial_dims` of 3 means volumes too), `pairs` true for those that learn from synthetic lesions
@@ -46,6 +47,7 @@ CAPABILITIES = ("trains", "fits", "reconstructs", "stochastic", "encodes")
 TRACKS = ("none", "healthy", "pretrained", "lesion-masks", "image-labels", "supervised")
 # The stages of parameters that no training depends on, and of those that only decide how weights are learned.
 INFERENCE, TRAINING = "inference", "training"
+PATH = "path"
 KEYS = [
     "name",
     "title",
@@ -152,6 +154,12 @@ def of_training(name: str, parameters: dict) -> dict:
     """Return the parameters that the training depends on: all but those of `stage: inference`."""
     schemas = _load(name)["parameters"]
     return {key: value for key, value in parameters.items() if schemas[key].get("stage") != INFERENCE}
+
+
+def files(name: str, parameters: dict) -> list[str]:
+    """Return the files that parameters name, those of `format: path`; what is in them decides as the parameters do."""
+    schemas = _load(name)["parameters"]
+    return [value for key, value in parameters.items() if schemas[key].get("format") == PATH and value]
 
 
 def of_weights(name: str, parameters: dict) -> dict:

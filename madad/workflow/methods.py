@@ -5,7 +5,7 @@ from __future__ import annotations
 from madad.configuration import cards, experiments, initial_weights, settings
 from madad.core.provenance import fingerprint
 from madad.workflow import anomalies, paths
-from madad.workflow.parameters import as_json
+from madad.workflow.parameters import as_json, contents
 from madad.workflow.paths import Run
 from madad.workflow.plan import Plan
 
@@ -41,11 +41,14 @@ def options(plan: Plan, run: Run) -> str:
 def training_options(plan: Plan, run: Run) -> str:
     """Return the options of a run's method without its settings of inference, for which nothing is trained again.
 
-    Weights to start from are in it with their hash, so that their content decides and not the time of their file.
+    Weights to start from and files that parameters name are in it with their hash, so that their content decides and not the
+    time of their file.
     """
     options = experiments.of_training(plan.entries[run["method"]]["options"][run["modality"]])
     start = initial_weights.chosen(plan.config, plan.entries, run)
-    return as_json({**options, "initial_weights": start} if start else options)
+    named = cards.files(options["base"], options["parameters"])
+    hashes = {"initial_weights": start, "files": contents(named) if named else None}
+    return as_json({**options, **{key: value for key, value in hashes.items() if value}})
 
 
 def training_code(plan: Plan, method: str) -> str:

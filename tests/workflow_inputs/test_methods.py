@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from madad.core.provenance import import_closure
@@ -40,6 +42,17 @@ def test_a_part_counts_with_the_method_that_is_built_from_it() -> None:
     run = {**DDPM, "method": "mhd"}
     plans = planned(methods=["mhd"]), planned(methods=["mhd"], method_options={"cddpm": {"parameters": {"noise_scale": 2.0}}})
     assert len({methods.options(plan, run) for plan in plans}) == 2
+
+
+def test_a_file_that_a_part_reads_counts_by_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    options = {"patchcore": {"parts": {"encoder": "local_encoder"}}, "local_encoder": {"parameters": {"weights": str(file)}}}
+    plan, run = planned(methods=["patchcore"], method_options=options), {**DDPM, "method": "local_encoder"}
+    asked = []
+    for content in (b"first", b"other", b"first"):
+        file.write_bytes(content)
+        asked.append(methods.training_options(plan, run))
+    assert asked[0] == asked[2] != asked[1]
 
 
 def code(monkeypatch: pytest.MonkeyPatch, plan: Plan, method: str) -> tuple[set[str], set[str]]:
