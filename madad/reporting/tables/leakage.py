@@ -195,7 +195,10 @@ def thresholds(summary: Path) -> Iterator[Finding]:
 def labels(setup: Setup) -> Iterator[Finding]:
     """Say which trainings saw labels, as their tracks say, and check whether shapes they learn from are a test cohort's own."""
     seeing = [f"{method} ({track})" for method, track in setup.tracks.items() if track not in ("none", "healthy", "pretrained")]
-    found = f"by their track: {', '.join(seeing)}; all others see healthy images alone" if seeing else "none"
+    elsewhere = [method for method, track in setup.tracks.items() if track == "pretrained"]
+    told = [f"by their track: {', '.join(seeing)}"] if seeing else []
+    told += [f"not known of what the weights of {', '.join(elsewhere)} saw before (pretrained)"] if elsewhere else []
+    found = f"{'; '.join(told)}; all others see healthy images alone" if told else "none"
     yield Finding("Labels in training", "all", found)
     learners = ", ".join(setup.learns_shapes)
     for cohort, root in setup.roots.items() if setup.lesion_masks else ():

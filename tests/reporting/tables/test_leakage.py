@@ -206,7 +206,7 @@ def test_labels_and_shapes(tmp_path, clean) -> None:
     masks = tmp_path / "ms_root" / "derivatives"
     masks.mkdir(parents=True)
     setup = {
-        "tracks": {"ddpm": "healthy", "conddiff": "lesion-masks"},
+        "tracks": {"ddpm": "healthy", "conddiff": "lesion-masks", "patchcore": "pretrained"},
         "test_on": ["ixi-implanted", "ms"],
         "roots": {"ms": str(tmp_path / "ms_root"), "ixi": str(tmp_path / "ixi_root")},
         "lesion_masks": str(masks),
@@ -215,7 +215,8 @@ def test_labels_and_shapes(tmp_path, clean) -> None:
     found = checked(tmp_path, clean, **setup)
     assert found["Labels in training", "all"] == (
         "passed",
-        "by their track: conddiff (lesion-masks); all others see healthy images alone",
+        "by their track: conddiff (lesion-masks); not known of what the weights of patchcore saw before (pretrained); "
+        "all others see healthy images alone",
     )
     assert found["Lesion shapes", "ms"][0] == "AFFECTED" and affected(tmp_path) == ["every number of conddiff on ms"]
     assert found["Lesion shapes", "ixi-implanted"][0] == "passed"
