@@ -12,7 +12,7 @@ from madad.evaluation.metrics.empty_masks import OURS, Convention
 from madad.evaluation.metrics.ordinal_scores import HALF, ScoreCode, Tally, count
 from madad.evaluation.metrics.reconstruction import Reconstruction, whole_volume_l1
 from madad.evaluation.protocol import published_protocols
-from madad.evaluation.protocol.inputs import HEALTHY, TEST, VALIDATION, Grid, Job, Loaded, load
+from madad.evaluation.protocol.inputs import HEALTHY, TEST, UNKNOWN, VALIDATION, Grid, Job, Loaded, load
 from madad.evaluation.protocol.mean_maps import Healthy
 from madad.evaluation.protocol.metric_values import ranking_values, reconstruction_values
 from madad.evaluation.protocol.paper_slices import SliceCounts, choose, count_slices
@@ -111,7 +111,7 @@ class Measured:
 
     Attributes:
         identity: the sample and its subject.
-        has_lesion: whether its reference mask holds a voxel of the brain.
+        has_lesion: whether its lesions are known and one holds a voxel of the brain.
         marked: whether its lesions are known.
         tally: counts of the voxels that have a score.
         rows: numbers that need no threshold.
@@ -153,7 +153,8 @@ def measure(job: Job, plan: Plan) -> Measured:
     reference = lesion & brain
     tally = Tally.of(count(volume[brain], reference[brain]))
     record = Record(loaded.brain.shape, brain[box], lesion[box], volume[box])
-    measured = Measured(job.identity, bool(reference.any()), job.marked, tally, warnings=_warnings(job, brain, reference))
+    has_lesion = job.marked and bool(reference.any())
+    measured = Measured(job.identity, has_lesion, job.marked, tally, warnings=_warnings(job, brain, reference))
     known = None
     if measured.has_lesion and not plan.alone:
         steps = single_steps(ordinals, head, plan.chain)
@@ -238,7 +239,7 @@ def _rows(measured: Measured, loaded: Loaded, record: Record, plan: Plan) -> lis
     for name, tally in measured.steps.items():
         rows.append(row(after_step(name), AUPRC, AUPRC.value(tally.counts)))
     rows += [row(INFERENCE, SECONDS, loaded.seconds), row(INFERENCE, PEAK_MEMORY_MB, loaded.peak_memory_mb)]
-    if np.isfinite(loaded.flagged_share):
+    if np.isfinite(loaded.flagged_share) and identity.group != UNKNOWN:
         rows.append(row(FLAGGED_HEALTHY if identity.group == HEALTHY else FLAGGED_PATIENTS, FLAGGED_SHARE, loaded.flagged_share))
     return rows + (_reconstruction_rows(identity, loaded, plan) if measured.marked else [])
 

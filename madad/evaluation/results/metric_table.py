@@ -222,7 +222,8 @@ LESION_ML = register(Metric(
     scale="positive",
 ))
 UNMARKED = register(Metric(
-    "unmarked", "other", None, "Scans without a reference mask", "test scans of patients whose lesions were not drawn",
+    "unmarked", "other", None, "Scans without a reference mask",
+    "test scans of patients whose lesions were not drawn, and of people of an unknown group",
     groups="both", pooled=True, interval=False, digits=0, summarised=(VOLUMES,),
 ))
 SHARED_VALIDATION = register(Metric(

@@ -72,11 +72,11 @@ def empty_note(name: str) -> str:
 
 
 def unmarked_notes(lines: pd.DataFrame) -> list[str]:
-    """Return how many test scans of patients have no reference mask, and so no part in what needs one; a line per test set."""
+    """Return how many test scans have no reference mask, and so no part in what needs one; a line per test set."""
     counted = lines[(lines["measure"] == UNMARKED.name) & (lines["value"] > 0)]
     return [
         f"{block_title(*block)}: {part['value'].max():.0f} "
-        "scans of patients have no reference mask and stay out of all that needs one."
+        "scans, of patients or of people of an unknown group, have no reference mask and stay out of all that needs one."
         for block, part in counted.groupby(list(BLOCK), sort=False)
     ]
 

@@ -100,4 +100,4 @@ def _people(table: pd.DataFrame, block: tuple) -> str:
     unmarked = counted.loc[method_order.inside(counted, block), "value"].max() - unknown
     told = f"{healthy} healthy, {sick} sample{'s' if sick != 1 else ''} with a lesion"
     told += f", {unmarked:.0f} of them without a reference mask" if unmarked > 0 else ""
-    return told + (f"; {unknown} of unknown group left out" if unknown else "")
+    return told + (f"; {unknown} more of unknown group, not compared" if unknown else "")

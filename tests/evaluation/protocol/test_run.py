@@ -117,6 +117,13 @@ def test_flagged_share_is_told_of_healthy_scans_and_of_patients(tmp_path: Path) 
     assert Case(tmp_path, FULL).values("flagged_share", "flagged_patients") == {}
 
 
+def test_people_of_an_unknown_group_count_as_neither_healthy_nor_patients(tmp_path: Path) -> None:
+    case = Case(tmp_path, {**FULL, "test": ["healthy", "healthy", "patient", "unknown"]}, flagged_share=0.25)
+    flagged = {protocol: set(case.values("flagged_share", protocol)) for protocol in ("flagged_healthy", "flagged_patients")}
+    assert flagged == {"flagged_healthy": {"sub-0", "sub-1"}, "flagged_patients": {"sub-2"}}
+    assert case.values("unmarked", "volumes") == {"": 1}
+
+
 def test_person_behind_an_implanted_sample_is_named(tmp_path: Path) -> None:
     rows = Case(tmp_path, {"validation": ["healthy", "implanted"], "test": ["healthy"] * 3 + ["implanted"] * 3}).rows()
     assert {(row["sample"], row["subject"]) for row in rows if row["sample"]} >= {("sub-0", "sub-0"), ("sub-3", "sub-0")}

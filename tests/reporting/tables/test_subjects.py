@@ -73,5 +73,5 @@ def test_unknown_groups_and_missing_masks_are_counted(tmp_path) -> None:
     count = table[table["sample"] == ""].iloc[:1].assign(protocol="volumes", metric="unmarked", value=3)
     pd.concat([table, count]).to_csv(made.metrics, index=False, na_rep="nan")
     heading = rows_of(made, tmp_path)[0]["Test set and score"]
-    people = "5 healthy, 4 samples with a lesion, 2 of them without a reference mask; 1 of unknown group left out"
+    people = "5 healthy, 4 samples with a lesion, 2 of them without a reference mask; 1 more of unknown group, not compared"
     assert heading == f"own, T1w: mean of the brain ({people})"
