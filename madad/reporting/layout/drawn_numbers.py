@@ -12,15 +12,15 @@ import numpy as np
 from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.figure import Figure
+from matplotlib.collections import FillBetweenPolyCollection, LineCollection, PathCollection
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-# panel: its title. series: the artist's own name (gid), or as in the legend. kind: curve, point, interval, bar or cell. x, y: its
-# place. x_end, y_end: the other end of an interval, the opposite corner of a bar. value: of a cell. x_name, y_name: what an
-# axis of names says there.
+# panel: its title, after that of its part of the figure. series: the artist's own name (gid), or as in the legend. kind: curve,
+# point, interval, band, bar or cell. x, y: its place. x_end, y_end: the other end of an interval, the upper end of a band, the
+# opposite corner of a bar. value: of a cell. x_name, y_name: what an axis of names says there.
 COLUMNS = ("panel", "x_axis", "y_axis", "series", "kind", "x", "y", "x_end", "y_end", "value", "x_name", "y_name")
 Place = tuple[float, float]
 # A label of an axis of numbers, or none.
@@ -49,11 +49,20 @@ def write(figure: Figure, path: str | Path) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
         for axes in figure.axes:
-            head = [_plain(text) for text in (axes.get_title("left") or axes.get_title(), axes.get_xlabel(), axes.get_ylabel())]
+            head = [_plain(text) for text in (_title(axes), axes.get_xlabel(), axes.get_ylabel())]
             for one in (*_lines(axes), *_collections(axes), *_bars_and_cells(axes)):
                 names = [_name_at(axis, place) for axis, place in zip((axes.xaxis, axes.yaxis), one.begin, strict=True)]
                 numbers = [*one.begin, *(one.end or (None, None)), one.value]
                 writer.writerow([*head, _series(one.artist, legend), one.kind, *map(_number, numbers), *names])
+
+
+def _title(axes: Axes) -> str:
+    """Return the title of a panel, after those of the subfigure and the figure that it is in."""
+    titles, place = [axes.get_title("left") or axes.get_title()], axes.get_figure()
+    while place is not None:
+        titles.insert(0, place.get_suptitle())
+        place = place.get_figure(root=False) if isinstance(place, SubFigure) else None
+    return ": ".join(title for title in titles if title)
 
 
 def _lines(axes: Axes) -> Iterator[Drawn]:
@@ -70,13 +79,24 @@ def _collections(axes: Axes) -> Iterator[Drawn]:
         if isinstance(collection, LineCollection):
             parts = [part for part in collection.get_segments() if len(part)]
             yield from (Drawn(collection, "interval", _place(part[0]), _place(part[-1])) for part in parts)
+        elif isinstance(collection, FillBetweenPolyCollection) and collection.t_direction == "x":
+            yield from _band(collection)
         elif isinstance(collection, PathCollection):
             yield from (Drawn(collection, "point", _place(point)) for point in np.asarray(collection.get_offsets()))
 
 
+def _band(band: FillBetweenPolyCollection) -> Iterator[Drawn]:
+    """Yield lower and upper end of an area between two curves at every x; a part where either has no value is left out."""
+    for path in band.get_paths():
+        corners = np.asarray(path.vertices)
+        for x in np.unique(corners[:, 0]):
+            ends = corners[corners[:, 0] == x, 1]
+            yield Drawn(band, "band", _place((x, ends.min())), _place((x, ends.max())))
+
+
 def _bars_and_cells(axes: Axes) -> Iterator[Drawn]:
     for patch in axes.patches:
-        if isinstance(patch, Rectangle):
+        if isinstance(patch, Rectangle) and patch.get_data_transform() == axes.transData:
             low, high = patch.get_bbox().get_points()
             yield Drawn(patch, "bar", _place(low), _place(high))
     for image in axes.images:

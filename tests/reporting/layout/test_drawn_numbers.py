@@ -49,6 +49,36 @@ def test_intervals_bars_and_cells(tmp_path: Path) -> None:
     assert cells == ["0.25", "nan"]
 
 
+def test_bands_have_both_ends_and_no_place_without_a_value(tmp_path: Path) -> None:
+    figure, axes = plt.subplots()
+    axes.plot([1, 2, 3, 4], [5, 6, 7, 8], color="#0072b2")
+    axes.fill_between([1, 2, 3, 4], [4, 5, np.nan, 7], [6, 8, np.nan, 9], color="#0072b2", alpha=0.2, lw=0)
+    axes.legend(handles=[plt.Line2D([], [], color="#0072b2", label="ddpm")])
+    bands = [row for row in rows_of(figure, tmp_path) if row["kind"] == "band"]
+    keys = ("x", "y", "x_end", "y_end")
+    assert [tuple(float(row[key]) for key in keys) for row in bands] == [(1, 4, 1, 6), (2, 5, 2, 8), (4, 7, 4, 9)]
+    assert {row["series"] for row in bands} == {"ddpm"}
+
+
+def test_a_panel_is_named_after_its_part_of_the_figure(tmp_path: Path) -> None:
+    figure = plt.figure()
+    figure.suptitle("All")
+    for part, name in zip(figure.subfigures(2, 1), ("soop", "ixi"), strict=True):
+        part.suptitle(name)
+        axes = part.subplots()
+        axes.set_title("ddpm")
+        axes.plot([0, 1], [0, 1])
+    assert {row["panel"] for row in rows_of(figure, tmp_path)} == {"All: soop: ddpm", "All: ixi: ddpm"}
+
+
+def test_a_shaded_span_is_no_bar(tmp_path: Path) -> None:
+    figure, axes = plt.subplots()
+    axes.axvspan(1, 2)
+    axes.axhspan(1, 2)
+    axes.bar([3], [1.0])
+    assert [row["x"] for row in rows_of(figure, tmp_path)] == ["2.6"]
+
+
 def test_a_figure_without_numbers_has_the_head_alone_and_others_no_file(tmp_path: Path) -> None:
     assert rows_of(style.empty("nothing"), tmp_path) == []
     style.save(style.empty("nothing"), tmp_path / "b.pdf")
