@@ -79,15 +79,19 @@ def _collections(axes: Axes) -> Iterator[Drawn]:
         if isinstance(collection, LineCollection):
             parts = [part for part in collection.get_segments() if len(part)]
             yield from (Drawn(collection, "interval", _place(part[0]), _place(part[-1])) for part in parts)
-        elif isinstance(collection, FillBetweenPolyCollection) and collection.t_direction == "x":
+        elif isinstance(collection, FillBetweenPolyCollection):
             yield from _band(collection)
         elif isinstance(collection, PathCollection):
             yield from (Drawn(collection, "point", _place(point)) for point in np.asarray(collection.get_offsets()))
 
 
-def _band(band: FillBetweenPolyCollection) -> Iterator[Drawn]:
-    """Yield lower and upper end of an area between two curves at every x; a part where either has no value is left out."""
-    for path in band.get_paths():
+def _band(band: Any) -> Iterator[Drawn]:
+    """Yield lower and upper end of an area between two curves at every x; a part where either has no value is left out.
+
+    Args:
+        band: from `fill_between`; one of `fill_betweenx` has no upper end, and is left out.
+    """
+    for path in band.get_paths() if band.t_direction == "x" else ():
         corners = np.asarray(path.vertices)
         for x in np.unique(corners[:, 0]):
             ends = corners[corners[:, 0] == x, 1]
