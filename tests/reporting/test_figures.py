@@ -9,7 +9,8 @@ import pytest
 
 from madad.evaluation.results.collected import collect
 from madad.evaluation.statistics.summary import summarise
-from madad.reporting.figures import comparison, cost, curves, subject_scores
+from madad.reporting.deliverables.figures import FIGURES
+from madad.reporting.figures import comparison, cost, curves, froc, subject_scores
 from madad.reporting.layout import style
 from madad.reporting.quality import summary as quality
 from tests.reporting import wide_results
@@ -25,14 +26,18 @@ def draw(name: str, toy, folder: Path) -> list[Path]:
         curves.draw_training(toy.histories, toy.trainings, png, pdf, png.with_suffix(".csv"))
     elif name == "subject_scores":
         subject_scores.draw_subject_scores(toy.metrics, png, pdf)
-    elif name == "quality":
+    elif name == "froc":
+        froc.draw_froc(toy.metrics, png, pdf)
+    elif name == "quality_numbers":
         quality.draw_quality(toy.judged, png, pdf)
     else:
         getattr(curves, f"draw_{name}")(toy.metrics, png, pdf)
     return [png, pdf]
 
 
-NAMES = ("comparison", "cost", "training", "precision_recall", "score_distributions", "subject_scores", "quality")
+NAMES = ("comparison", "cost", "froc", "training", "precision_recall", "score_distributions", "subject_scores", "quality_numbers")
+# Figures with a file of the numbers that they draw.
+WITH_NUMBERS = {Path(file.path).stem for row in FIGURES for file in row.outputs if file.argument == "numbers"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -42,6 +47,7 @@ def test_figure_is_drawn_in_two_formats_without_dates(name: str, toy, tmp_path) 
     assert pdf.read_bytes().startswith(b"%PDF")
     assert b"CreationDate" not in pdf.read_bytes()
     assert b"Software" not in png.read_bytes()
+    assert (tmp_path / f"{name}.csv").exists() == (name in WITH_NUMBERS or name == "training")
 
 
 @pytest.mark.parametrize("name", ["comparison", "subject_scores", "cost"])
@@ -59,7 +65,7 @@ def test_nothing_to_draw_is_said(name: str, toy, tmp_path, monkeypatch) -> None:
     summarise(tmp_path / "m.csv", tmp_path / "s.csv")
     nothing = type(toy)(metrics=tmp_path / "m.csv", summary=tmp_path / "s.csv", histories=[], trainings=[], judged=[])
     assert draw(name, nothing, tmp_path)[0].exists()
-    assert said
+    assert said and (tmp_path / f"{name}.csv").exists() == (name in WITH_NUMBERS or name == "training")
 
 
 def test_fragment_is_a_drawing_that_fits(toy, tmp_path) -> None:
@@ -69,7 +75,7 @@ def test_fragment_is_a_drawing_that_fits(toy, tmp_path) -> None:
     assert "<?xml" not in text
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("training", "quality")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("training", "quality_numbers")])
 @pytest.mark.parametrize("missing", [False, True])
 def test_one_method_one_subject_one_seed(name: str, missing: bool, toy, tmp_path) -> None:
     made = wide_results.build(tmp_path, methods=("ddpm",), testsets=("own",), seeds=("0",), subjects=1)

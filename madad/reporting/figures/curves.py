@@ -119,7 +119,7 @@ def draw_curves(
     """
     blocks = dict(by_block(points))
     if not blocks:
-        style.save(style.empty("No test subject has a marked lesion"), png, pdf)
+        style.save(style.empty("No test subject has a marked lesion"), png, pdf, numbers=True)
         return
     methods, titles = method_order.methods_in(table), method_order.titles(blocks, table)
     figure, grid = style.grid(len(blocks), (3.2, 2.9), most=3)
@@ -128,7 +128,7 @@ def draw_curves(
         axes.set_title(titles[block].replace(" (", "\n("), fontsize=9)
         axes.set(**labels)
     style.legend_below(figure, [*style.handles(methods), *entries], handlelength=3)
-    style.save(figure, png, pdf)
+    style.save(figure, png, pdf, numbers=True)
 
 
 def _precision_panel(axes: plt.Axes, part: pd.DataFrame, methods: Sequence[str]) -> None:
