@@ -56,7 +56,7 @@ def _refuse(one: Sequence[Lesion], test: Sequence[Lesion], what: str, remedy: st
 
 
 def _implanted(tables: Sequence[Path]) -> dict[str, str]:
-    rows = [(row, path) for path in tables for row in read_table(path)]
+    rows = [(row, Path(path)) for path in tables for row in read_table(path)]
     return {row["source_digest"]: f"{row['name']} of {path.parts[-3]}" for row, path in rows if row.get("source_digest")}
 
 

@@ -290,7 +290,11 @@ def patients(folder: Path, cohort: str, split: str, *places: int, name: str = "s
 
 def test_masks_of_bank_and_implanted_test_sets_are_counted(tmp_path, clean) -> None:
     found = checked(
-        tmp_path, clean, banks=(bank(tmp_path, {"a": "one", "b": "two"}),), tables=(implanted_table(tmp_path, "c", ""),)
+        # as text, as the workflow names files
+        tmp_path,
+        clean,
+        banks=(str(bank(tmp_path, {"a": "one", "b": "two"})),),
+        tables=(str(implanted_table(tmp_path, "c", "")),),
     )
     assert found["Lesion masks", "bank and implanted test sets"] == (
         "passed",
