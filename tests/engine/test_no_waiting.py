@@ -22,6 +22,7 @@ WAITING = {
     "f_anogan": "whose turn it is depends on the number of steps, which is saved with the weights",
     "kl_autoencoder": "the moments of the latents are those of the cells of the brain, whose number is not known before",
     "spark": "the norm is over the visible sites, whose number is not known before",
+    "fae": "the norm is over the cells of the brain, as that of spark",
     "itermask2": "masks grow from places in the brain, on the host",
     "synomaly": "shapes are cut to the brain on the host, which finds connected parts",
     "reflect": "walks through the brain's cells are drawn by the host",
