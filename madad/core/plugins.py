@@ -53,8 +53,16 @@ def use(folders: Iterable[str], taken: Collection[str]) -> None:
 
 
 def folders() -> tuple[Path, ...]:
-    """Return the absolute paths of the folders in use."""
-    return tuple(Path(entry).resolve() for entry in os.environ.get(VARIABLE, "").split(os.pathsep) if entry)
+    """Return the absolute paths of the folders in use.
+
+    Raises:
+        UserError: the variable names a folder that does not exist.
+    """
+    found = tuple(Path(entry).resolve() for entry in os.environ.get(VARIABLE, "").split(os.pathsep) if entry)
+    for path in found:
+        if not path.is_dir():
+            raise UserError(f"{VARIABLE}: {path} is not a folder; correct the path, which begins at the working directory")
+    return found
 
 
 def cards() -> dict[str, Path]:

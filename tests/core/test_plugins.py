@@ -222,3 +222,9 @@ def test_conformance_suite_finds_it_too(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0 and done.stdout.count(".") > 20, done.stdout[-3000:]
+
+
+def test_a_variable_that_names_no_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(plugins.VARIABLE, str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="nowhere is not a folder"):
+        plugins.folders()
