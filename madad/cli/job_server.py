@@ -101,10 +101,12 @@ class Server:
         files: list[int] = []
         request: dict[str, Any] = {}
         try:
-            found, files = job_client.receive_with_files(connection, 3)
-            request = found or {}
+            # a stranger could keep everyone waiting by sending nothing
+            if job_client.user_of(connection) == os.getuid():
+                found, files = job_client.receive_with_files(connection, 3)
+                request = found or {}
             # where a job does not fit, or there is no room for another process, it works by itself
-            process = self._fork() if self._fits(connection, request) else None
+            process = self._fork() if self._fits(request) else None
         except (OSError, ValueError):
             process = None
         if process == 0:
@@ -117,13 +119,8 @@ class Server:
             self._follow(connection, process)
         return None
 
-    def _fits(self, connection: socket.socket, request: dict[str, Any]) -> bool:
-        return (
-            bool(request)
-            and job_client.user_of(connection) == os.getuid()
-            and hmac.compare_digest(request["word"], self._word)
-            and request["needs"] == job_client.conditions()
-        )
+    def _fits(self, request: dict[str, Any]) -> bool:
+        return bool(request) and hmac.compare_digest(request["word"], self._word) and request["needs"] == job_client.conditions()
 
     def _fork(self) -> int:
         self._load()
