@@ -44,7 +44,6 @@ SLICES = {"kind": "slices", "pairs": False}
 # is trained by an optimiser; is fitted in one pass, by a method `fit`; makes pseudo-healthy volumes; draws random numbers when
 # it is applied; encodes images, by a method `encode`
 CAPABILITIES = ("trains", "fits", "reconstructs", "stochastic", "encodes")
-TRACKS = ("none", "healthy", "pretrained", "lesion-masks", "image-labels", "supervised")
 # The stages of parameters that no training depends on, and of those that only decide how weights are learned.
 INFERENCE, TRAINING = "inference", "training"
 PATH = "path"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from madad.configuration import cards, initial_weights, sequences
 from madad.configuration.schema import Options, coerce, unknown
+from madad.configuration.tracks import TRACKS
 from madad.core.errors import UserError
 from madad.core.provenance import content_hash
 
@@ -211,7 +212,7 @@ class _Experiments:
         return {
             "base": base,
             "parts": parts,
-            "track": max(tracks, key=cards.TRACKS.index),
+            "track": max(tracks, key=TRACKS.index),
             "seeded": trained or any(entry["seeded"] for entry in beneath.values()),
             "modalities": list(options),
             "options": options,

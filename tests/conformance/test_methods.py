@@ -17,6 +17,7 @@ import torch
 import yaml
 
 from madad.configuration import cards
+from madad.configuration.tracks import TRACKS
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import Sample, write_pack
 from madad.engine.model_files import load_model, load_weights, save_model
@@ -198,7 +199,7 @@ def test_no_parameter_can_be_left_out(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_card_is_complete(name: str) -> None:
     card = cards.load(name)
-    assert card["name"] == name and card["track"] in cards.TRACKS and card["spatial_dims"] in (2, 3)
+    assert card["name"] == name and card["track"] in TRACKS and card["spatial_dims"] in (2, 3)
     assert card["published_scoring"] in (None, *CHAINS)
     filled = ("title", "summary", "authors", "year", "venue", "code_licence")
     assert [key for key in filled if not card[key]] == []

@@ -17,9 +17,6 @@ from madad.evaluation.results.metric import Measure
 from madad.evaluation.statistics.bootstrap import resampled_means
 from madad.evaluation.statistics.pairwise_tests import Comparison, compare_all
 
-# The track of methods that learn nothing: floors for the others, none of which is a winner.
-FLOORS = "none"
-
 
 @dataclass(frozen=True)
 class Field:

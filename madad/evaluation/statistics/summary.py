@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from madad.configuration.tracks import FLOORS
 from madad.core.provenance import complete
 from madad.evaluation.results.collected import BLOCK, read_metrics, select
 from madad.evaluation.results.measures import measures
@@ -111,7 +112,7 @@ def _spread(by_seed: np.ndarray) -> dict:
 def _best(part: pd.DataFrame, measure: Measure, field: Field) -> Iterator[str]:
     """Yield the winner of every track that has one; a floor that is above another floor has won nothing."""
     for track, own in field.by_track(part):
-        if track == per_subject.FLOORS:
+        if track == FLOORS:
             continue
         scores = per_subject.of_all(per_subject.side_by_side(own))
         found = winner(per_subject.compare_pairs(scores, field), len(scores.methods), measure.better)

@@ -18,6 +18,7 @@ import seaborn as sns
 from matplotlib.lines import Line2D
 
 from madad.configuration import cards
+from madad.configuration.tracks import FLOORS
 from madad.core.provenance import complete
 from madad.reporting.layout import drawn_numbers
 from madad.reporting.layout.png import write_png
@@ -71,7 +72,7 @@ _NO_DATES = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"
 
 @lru_cache(maxsize=1)
 def _floors() -> tuple[str, ...]:
-    return tuple(name for name in cards.names() if cards.load(name)["track"] == "none")
+    return tuple(name for name in cards.names() if cards.load(name)["track"] == FLOORS)
 
 
 def is_floor(method: str) -> bool:

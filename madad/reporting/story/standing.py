@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from madad.configuration.tracks import FLOORS, SUPERVISED, TRACKS
 from madad.evaluation.protocol.ceilings import REFERENCE
 from madad.evaluation.results.collected import BLOCK, Block
 from madad.evaluation.results.measures import by_key
@@ -25,9 +26,8 @@ MEASURE = AUPRC @ PER_SUBJECT
 # How sure a lead is: outside the noise of subjects and training; outside that of subjects, with one training; not shown; no test
 # can show it; no other method to lead.
 Certainty = Literal["shown", "shown for these trainings", "open", "too few subjects", "alone"]
-# Methods whose training sees healthy images alone come first, those that saw the labels last.
-TRACKS = ("healthy", "pretrained", "lesion-masks", "image-labels", "supervised", "")
-SUPERVISED = "supervised"
+# Those of unknown track come last.
+LEARNT = (*(track for track in TRACKS if track != FLOORS), "")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def standings(
     for block, lines in frames.blocks(summary).items():
         own = lines[(lines["measure"] == MEASURE.key) & lines["value"].notna()].set_index("method")
         learned = [name for name in own.index if trained.get(name, True)]
-        groups = {track: [name for name in learned if tracks.get(name, "") == track] for track in TRACKS}
+        groups = {track: [name for name in learned if tracks.get(name, "") == track] for track in LEARNT}
         inside = pairs[(pairs[list(BLOCK)] == list(block)).all(axis=1)]
         found.append(
             Standing(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from madad.configuration.schema import Options
 from madad.configuration.settings import IMPLANTED, base_of
+from madad.configuration.tracks import FLOORS, HEALTHY, PRETRAINED
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import Pack
 from madad.core.provenance import complete, content_hash
@@ -194,8 +195,8 @@ def thresholds(summary: Path) -> Iterator[Finding]:
 
 def labels(setup: Setup) -> Iterator[Finding]:
     """Say which trainings saw labels, as their tracks say, and check whether shapes they learn from are a test cohort's own."""
-    seeing = [f"{method} ({track})" for method, track in setup.tracks.items() if track not in ("none", "healthy", "pretrained")]
-    elsewhere = [method for method, track in setup.tracks.items() if track == "pretrained"]
+    seeing = [f"{method} ({track})" for method, track in setup.tracks.items() if track not in (FLOORS, HEALTHY, PRETRAINED)]
+    elsewhere = [method for method, track in setup.tracks.items() if track == PRETRAINED]
     told = [f"by their track: {', '.join(seeing)}"] if seeing else []
     told += [f"not known of what the weights of {', '.join(elsewhere)} saw before (pretrained)"] if elsewhere else []
     found = f"{'; '.join(told)}; all others see healthy images alone" if told else "none"
