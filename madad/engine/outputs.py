@@ -125,6 +125,7 @@ def write_outputs(run: Path, record: Record, outcome: Outcome, device: torch.dev
         "best_step": outcome.best_step,
         "best_validation_loss": outcome.best_validation_loss if math.isfinite(outcome.best_validation_loss) else None,
         "seconds": round(outcome.seconds, 3),
+        "threads": torch.get_num_threads(),
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "precision": "bf16" if devices.uses_bfloat16(record.options.get("precision", "32"), device) else "32",

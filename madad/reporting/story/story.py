@@ -22,7 +22,7 @@ from madad.evaluation.results.protocol_table import INFERENCE
 from madad.evaluation.statistics.summary import read_summary
 from madad.reporting.layout import table_writer
 from madad.reporting.quality.summary import read_quality
-from madad.reporting.story import doubts
+from madad.reporting.story import doubts, energy
 from madad.reporting.story.doubts import Doubt
 from madad.reporting.story.sentences import Answer, Tone, answers, headline
 from madad.reporting.story.standing import MEASURE, Standing, standings
@@ -162,6 +162,7 @@ def compared(
         ("Training runs (seeds)", seeds),
         ("Preset", facts.preset),
         ("Time", _time(trainings, metrics)),
+        ("Energy", energy.in_words(energy.watt_hours(trainings, metrics))),
     ]
 
 
