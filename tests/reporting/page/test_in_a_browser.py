@@ -39,8 +39,10 @@ def page(toy, tmp_path_factory) -> Path:
         rows = [[Cell(method), *(interval(0.5, 0.4, 0.6) for _ in range(columns))] for method in METHODS]
         table_writer.write_html(Table(name, titles, [(title, rows)], ["a note"]), root / f"tables/{name}.html")
     plt.imsave(root / "figures/comparison.png", [[0.0, 1.0], [1.0, 0.0]])
+    tall = root / "figures/mean_maps_phantom_T1w_phantom.png"
+    plt.imsave(tall, [[0.0, 1.0]] * 4)
     (root / "report/story.json").write_text(json.dumps(STORY))
-    shown = [root / "tables/headline.html", root / "tables/protocols.html", root / "figures/comparison.png"]
+    shown = [root / "tables/headline.html", root / "tables/protocols.html", root / "figures/comparison.png", tall]
     (root / "report/methods.md").write_text("# Methods")
     index.write_index(
         root / "report/story.json", root / "report/methods.md", shown, [root / "volumes.json"], root / "report/index.html"
@@ -117,3 +119,5 @@ def test_the_whole_page_is_printed(page: Path) -> None:
     # every column of the table that is wider than a sheet
     assert all(re.search(rf"Dice\s+{place}\b", text) for place in range(COLUMNS))
     assert text.count("0.500 [0.400, 0.600]") == len(METHODS) * (2 + COLUMNS)
+    # the heading of a section is on the sheet of its first figure
+    assert "Anomaly maps" in next(sheet for sheet in text.split("\f") if "mean over healthy subjects" in sheet)
