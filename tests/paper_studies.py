@@ -21,7 +21,7 @@ STUDIES = {
         (path.stem, [path]),
         (f"{path.stem}, small", [path, FOLDER / "small" / path.name]),
     )
-}
+} | {"soop, every method": [FOLDER / "soop.yaml", FOLDER / "small" / "soop_every_method.yaml"]}
 
 
 def placeholder(root: Path, kind: str) -> Path:

@@ -1,7 +1,8 @@
 """The methods of a configuration, the trained parts that they use, and the runs that follow.
 
 An entry, for every name that is trained or run:
-`base` the published method or component behind it; `parts` the names of the entries its card requires, by role;
+`base` the published method or component behind it; `parts` the names of the entries its card requires, by role; `part_seeds` the
+seeds of those that have one of their own, by role;
 `seeded` whether it runs once per seed or only once; `modalities` those it supports; `options` by modality what
 `madad.methods.registry.assemble` builds it from and the engine trains it with; `track` the labels that it and its parts see;
 `resources` what a job that trains or applies it requests; `weights_from` the entry whose weights it reuses, where one that
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from madad.configuration import cards, initial_weights, sequences
+from madad.configuration import cards, initial_weights, part_choice, sequences
 from madad.configuration.schema import Options, coerce, unknown
 from madad.configuration.tracks import TRACKS
 from madad.core.errors import UserError
@@ -29,14 +30,14 @@ def resolve(config: Options, sizes: Options, problems: list[str]) -> Options:
         sizes: `parameters`, `training` and `resources` of the preset, by base.
         problems: every problem found is added, one line each.
     """
-    experiments = _Experiments(config["method_options"], config["modalities"], sizes, problems)
+    experiments = _Experiments(config["method_options"], config["modalities"], config["seeds"], sizes, problems)
     for name in config["methods"]:
         if experiments.base(name) in cards.components():
             problems.append(f"methods: {name} is a component that methods use, not a method to compare")
         experiments.add(name, "methods")
     used = dict(experiments.entries)
     _share_weights(used, config["initial_weights"])
-    known = list(dict.fromkeys([*config["methods"], *config["method_options"], *_known()]))
+    known = list(dict.fromkeys([*config["methods"], *config["method_options"], *part_choice.known()]))
     problems += initial_weights.problems(config["initial_weights"], used, known)
     for name in config["method_options"]:  # an error in an unused entry is reported before anyone relies on it
         experiments.add(name, "method_options")
@@ -85,7 +86,8 @@ def _lacks_volumes(config: Options, entry: Options, cohort: str, modality: str) 
     data = entry["options"].get(modality, {}).get("data", {})
     # What only measures voxels, as a threshold does, takes a slice for a volume.
     trains = cards.load(entry["base"])["capabilities"]["trains"]
-    return trains and bool(shape) and shape[2] == 1 and data.get("kind") == "volumes"
+    own = trains and bool(shape) and shape[2] == 1 and data.get("kind") == "volumes"
+    return own or any(_lacks_volumes(config, entries(config)[part], cohort, modality) for part in entry["parts"].values())
 
 
 def entries(config: Options) -> Options:
@@ -96,9 +98,10 @@ def entries(config: Options) -> Options:
 def part_runs(config: Options, run: dict[str, str]) -> list[dict[str, str]]:
     """Return the runs that a run takes its parts from, in the order of their roles."""
     known, first = entries(config), str(config["seeds"][0])
+    parts, fixed = known[run["method"]]["parts"], known[run["method"]]["part_seeds"]
     return [
-        {**run, "method": name, "seed": run["seed"] if known[name]["seeded"] else first}
-        for _, name in sorted(known[run["method"]]["parts"].items())
+        {**run, "method": name, "seed": str(fixed.get(role, run["seed"])) if known[name]["seeded"] else first}
+        for role, name in sorted(parts.items())
     ]
 
 
@@ -145,6 +148,7 @@ def _share_weights(entries: Options, initial: dict[str, str]) -> None:
 class _Experiments:
     given: Options  # `method_options`
     modalities: list[str]
+    seeds: list[int]
     sizes: Options
     problems: list[str]
     entries: Options = field(default_factory=dict)
@@ -157,8 +161,9 @@ class _Experiments:
         base = self.base(name)
         if name in self.entries:
             return
-        if base not in _known():
-            self.problems.append(unknown(where, "method", base, [*_known(), *(other for other in self.given if other != name)]))
+        if base not in part_choice.known():
+            others = [other for other in self.given if other != name]
+            self.problems.append(unknown(where, "method", base, [*part_choice.known(), *others]))
         elif name in above:
             chain = " needs ".join([*above, name])
             self.problems.append(f"method_options.{name}.parts: {chain}; a method cannot be a part of itself")
@@ -183,13 +188,8 @@ class _Experiments:
                 continue
             if part is None:
                 self.problems.append(f"{where}.{role}: cannot be null; leave it out for {need['default']}")
-            elif not _suits(self.base(part), need):
-                kind = (
-                    f"a method that {' and '.join(need['capabilities'])}"
-                    if need["capabilities"]
-                    else " or ".join([need["default"], *need.get("others", [])])
-                )
-                self.problems.append(f"{where}.{role}: '{part}' cannot be used here; choose {kind}, or a variant of it")
+            elif not part_choice.suits(self.base(part), need):
+                self.problems.append(f"{where}.{role}: '{part}' cannot be used here; choose {part_choice.in_words(need)}")
             else:
                 parts[role] = part
         return parts
@@ -202,8 +202,12 @@ class _Experiments:
         if options is None:
             return None
         options = {m: own for m, own in options.items() if all(m in modalities for modalities in accepted)}
+        fixed = self.given.get(name, {}).get("part_seeds", {})
+        seeded = [role for role, entry in beneath.items() if entry["seeded"]]
+        self.problems += part_choice.seed_problems(f"method_options.{name}.part_seeds", fixed, parts, seeded, self.seeds)
         for modality, chosen in options.items():
             used = {role: _part(parts[role], entry, modality, card["requires"][role]) for role, entry in beneath.items()}
+            used |= {role: {**used[role], "seed": seed} for role, seed in fixed.items() if role in used}
             chosen |= {"base": base, "parts": used, "data": cards.shown(base, chosen["parameters"])}
             self.problems += _misfits(name, chosen, card["requires"])
         trained = base in cards.names() and card["capabilities"]["trains"]
@@ -212,8 +216,9 @@ class _Experiments:
         return {
             "base": base,
             "parts": parts,
+            "part_seeds": fixed,
             "track": max(tracks, key=TRACKS.index),
-            "seeded": trained or any(entry["seeded"] for entry in beneath.values()),
+            "seeded": trained or bool(set(seeded) - set(fixed)),
             "modalities": list(options),
             "options": options,
             "resources": {**card["resources"], **self.resources(name, base)},
@@ -266,18 +271,6 @@ def _stated_track(base: str, options: Options) -> str | None:
     """Return the labels that a method made elsewhere saw, which no card can know."""
     chosen = next(iter(options.values()), None) if base in cards.elsewhere() else None
     return chosen["parameters"]["track"] if chosen else None
-
-
-def _known() -> list[str]:
-    return [*cards.names(), *cards.components(), *cards.elsewhere()]
-
-
-def _suits(base: str, need: Options) -> bool:
-    if base not in _known():
-        return True  # reported as unknown
-    if not need["capabilities"]:
-        return base in (need["default"], *need.get("others", []))
-    return base in cards.names() and all(cards.load(base)["capabilities"][capability] for capability in need["capabilities"])
 
 
 def _part(name: str, entry: Options, modality: str, need: Options) -> Options:

@@ -54,6 +54,10 @@ class MethodOptions(Sizes):
         default={},
         description="the parts that the method uses, by the roles of its card's `requires`: a method, a component or a variant",
     )
+    part_seeds: dict[str, Natural] = Field(
+        default={},
+        description="seeds of parts, by role, for ensembles over seeds: each is one of `seeds`; the other parts have the run's",
+    )
 
 
 class Evaluation(Section):

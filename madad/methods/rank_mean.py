@@ -43,10 +43,10 @@ class RankMean(Untrained):
         self.register_buffer("healthy", torch.empty(0, LEVELS))
 
     def fit(self, data: Iterable[Batch], generator: torch.Generator) -> None:
-        """Measure the scores of all methods in healthy slices (1, 1, H, W), each method's quantiles averaged over slices."""
+        """Measure the scores of all methods in healthy volumes (1, 1, S, H, W), each method's quantiles averaged over volumes."""
         total, count = torch.zeros(len(self.methods), LEVELS), 0
         for batch in data:
-            volume, brain = batch["image"], batch["brain"][:, 0]
+            volume, brain = batch["image"][0].transpose(0, 1), batch["brain"][0, 0]
             if not brain.any():
                 continue
             maps = [mapped(method, volume, brain, generator) for method in self.methods]

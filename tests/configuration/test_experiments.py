@@ -51,6 +51,30 @@ def test_what_stands_on_seeded_parts_runs_for_every_seed_on_the_part_of_its_own(
     assert [part["seed"] for run in runs for part in experiments.part_runs(config, run)] == ["3", "4"]
 
 
+def test_an_ensemble_over_seeds_runs_once_on_the_part_of_each() -> None:
+    ensemble = {"parts": {"first": "dae", "second": "dae"}, "part_seeds": {"first": 3, "second": 4}}
+    config = resolved(["dae", "rank_mean"], rank_mean=ensemble)
+    (run,) = [run for run in experiments.runs(config, "methods") if run["method"] == "rank_mean"]
+    assert [(part["method"], part["seed"]) for part in experiments.part_runs(config, run)] == [("dae", "3"), ("dae", "4")]
+    assert [part["seed"] for part in config["methods"]["rank_mean"]["options"]["FLAIR"]["parts"].values()] == [3, 4]
+
+
+def test_ensembles_over_other_seeds_share_no_weights() -> None:
+    one, other = ({"base": "rank_mean", "part_seeds": {"first": seed}} for seed in (3, 4))
+    config = resolved(["one", "other"], one=one, other=other)
+    assert config["methods"]["one"]["weights_from"] is config["methods"]["other"]["weights_from"] is None
+    runs = [run for run in experiments.runs(config, "methods") if run["method"] == "one"]
+    seeds = [[part["seed"] for part in experiments.part_runs(config, run)] for run in runs]
+    assert seeds == [["3", "3"], ["3", "4"]], "a part without a seed of its own has that of the run"
+
+
+def test_any_method_may_be_a_part_where_the_card_says_so() -> None:
+    config = resolved(
+        ["rank_mean"], rank_mean={"parts": {"first": "intensity", "second": "mhd", "third": "noisy"}}, noisy={"base": "ae"}
+    )
+    assert config["methods"]["rank_mean"]["parts"] == {"first": "intensity", "second": "mhd", "third": "noisy"}
+
+
 def test_a_component_is_trained_once_for_all_seeds() -> None:
     config = resolved(["cddpm"], cddpm={"parts": {"pretraining": "spark"}})
     runs = experiments.runs(config, "methods")
@@ -105,6 +129,14 @@ def test_a_variant_may_serve() -> None:
         (["mhd"], {"mhd": {"parts": {"model": "mhd"}}}, "mhd needs mhd; a method cannot be a part of itself"),
         (["cddpm"], {"cddpm": {"parts": {"pretraining": "ddpm"}}}, "'ddpm' cannot be used here; choose spark"),
         (["intensity"], {"intensity": {"parts": {"model": "ddpm"}}}, "intensity uses no parts"),
+        (["rank_mean"], {"rank_mean": {"parts": {"first": "spark"}}}, "'spark' cannot be used here; choose any method"),
+        (["rank_mean"], {"rank_mean": {"part_seeds": {"first": 5}}}, "part_seeds.first: 5 is none of the seeds 3, 4"),
+        (["rank_mean"], {"rank_mean": {"part_seeds": {"third": 3}}}, "no role with a part is called 'third'"),
+        (
+            ["rank_mean"],
+            {"rank_mean": {"parts": {"first": "intensity"}, "part_seeds": {"first": 3}}},
+            "part_seeds.first: its part is the same for every seed",
+        ),
         (
             ["cddpm"],
             {"cddpm": {"parts": {"pretraining": "spark"}}, "spark": {"parameters": {"encoder_depth": 50}}},

@@ -190,6 +190,13 @@ def test_methods_for_volumes_are_left_out_of_single_slices_and_named() -> None:
     assert experiments.left_out(config) == ["slices FLAIR: single slices, so vae3d is left out: volumes are needed"]
 
 
+def test_what_stands_on_a_method_for_volumes_is_left_out_of_single_slices_too() -> None:
+    both = {"cohorts": {"phantom": {}, "slices": {"kind": "soop"}}, "train_on": ["phantom", "slices"]}
+    ensemble = {"rank_mean": {"parts": {"second": "vae3d"}}}
+    config = configuration.resolve(changed(**both, test_on=["phantom", "slices"], methods=["rank_mean"], method_options=ensemble))
+    assert {(run["method"], run["cohort"]) for run in experiments.runs(config, "methods")} == {("rank_mean", "phantom")}
+
+
 def test_a_preset_decides_the_test_sets_that_the_configuration_leaves_open() -> None:
     open_ones = {"preset": "quickstart", "cohorts": {"phantom": {"kind": "phantom"}, "soop": {"kind": "soop"}}}
     open_ones |= {"modalities": ["FLAIR"], "methods": ["intensity"]}

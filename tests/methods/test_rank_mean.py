@@ -31,8 +31,8 @@ def fitted(*functions, ranks: str = "healthy") -> RankMean:
     parts = [Scores(function) for function in functions] + [None] * (5 - len(functions))
     roles = dict(zip(("first", "second", "third", "fourth", "fifth"), parts, strict=True))
     method = RankMean(**roles, ranks=ranks)
-    brain = torch.ones(1, 1, 20, 50, dtype=torch.bool)
-    method.fit([{"image": torch.linspace(0, 1, 1000).view(1, 1, 20, 50), "brain": brain}] * 2, generator())
+    brain = torch.ones(1, 1, 2, 20, 25, dtype=torch.bool)
+    method.fit([{"image": torch.linspace(0, 1, 1000).view(1, 1, 2, 20, 25), "brain": brain}] * 2, generator())
     return method
 
 

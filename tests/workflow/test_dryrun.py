@@ -64,6 +64,16 @@ def test_two_cohorts_and_seeds_multiply(project: Project) -> None:
     assert jobs["cohort"] == 2 and jobs["train"] == 2 * (2 + 1) and jobs["evaluate"] == 2 * 2 * (2 + 1)
 
 
+def test_an_ensemble_over_seeds_waits_for_the_training_of_each(project: Project) -> None:
+    choose(project, ["rank_mean"])
+    ensemble = {"parts": {"first": "dae", "second": "dae"}, "part_seeds": {"first": 0, "second": 1}}
+    (project.folder / "mine.yaml").write_text(yaml.safe_dump({"seeds": [0, 1], "method_options": {"rank_mean": ensemble}}))
+    jobs = project.jobs("--configfile", "mine.yaml")
+    assert jobs["train"] == 3, "two of dae, and one fit of the ensemble"
+    planned = project.run("-n", "-p", "--configfile", "mine.yaml").stdout
+    assert re.search(r"--parts \S*/dae/seed0/model.safetensors \S*/dae/seed1/model.safetensors", planned)
+
+
 def test_a_partial_report_of_nothing_is_refused(project: Project) -> None:
     done = project.run("-n", config=("preset=smoke", "partial=true"))
     assert (

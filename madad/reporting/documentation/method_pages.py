@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from madad.configuration import cards
+from madad.configuration import cards, part_choice
 from madad.core.errors import UserError
 from madad.core.provenance import complete
 from madad.reporting.documentation import evidence
@@ -153,11 +153,8 @@ def _facts(card: dict) -> Iterator[str]:
     devices = f"{asks['gpu']} GPU, " if asks["gpu"] else ""
     yield f"* asks for {devices}{asks['threads']} threads, {asks['mem_mb']} MB and {asks['runtime_min']} minutes at most"
     for role, need in card["requires"].items():
-        able = " and ".join(need["capabilities"])
-        named = " or ".join(f"`{part}`" for part in (need["default"], *need.get("others", [])))
-        kind = f"any method that {able}" if able else f"{named} or a variant"
         used = "none" if need["optional"] else f"`{need['default']}`"
-        yield f"* `{role}`: {kind}; {used} unless the configuration names one"
+        yield f"* `{role}`: {part_choice.in_words(need, '`')}; {used} unless the configuration names one"
 
 
 def _settings(head: str, schemas: dict, shown: dict | list[str]) -> Iterator[str]:
