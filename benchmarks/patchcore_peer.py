@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from anomalib.models.components import KCenterGreedy
+from anomalib.models.image.patchcore.anomaly_map import AnomalyMapGenerator
 from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 from scipy.stats import spearmanr
 from torch import Tensor
@@ -103,32 +104,30 @@ def chosen(candidates: Tensor, number: int) -> tuple[Tensor, Tensor]:
 
 def compare_maps(name: str, method: Any, peer: Any, path: Path) -> None:
     """Print how far distances and maps of both are from each other with one bank, and what each finds."""
-    gaps, ranks, found, spent = [], [], [], np.zeros(2)
+    gaps, ranks, found = [], [], []
     with Pack(path) as pack, torch.no_grad():
         for index in (index for index in range(len(pack)) if pack.lesion(index).any()):
             image, brain = slices(pack, index)
-            rows = cells(method, image, brain)
-            here, mine = timed(lambda rows=rows: nearest_distance(rows, method.bank))
-            there, its = timed(lambda rows=rows: peer.nearest_neighbors(rows, 1)[0])
+            rows, inside = cells(method, image, brain), brain[:, 0].numpy()
+            here, there = nearest_distance(rows, method.bank), peer.nearest_neighbors(rows, 1)[0]
             gaps.append(float((here - there).abs().max() / here.max()))
-            spent += (mine, its)
-            maps = [method.anomaly_map(image, None, brain[:, 0], torch_generator("map")), their_map(method, peer, image, brain)]
-            inside = brain[:, 0].numpy()
-            ranks.append(spearmanr(*(scores.numpy()[inside] for scores in maps)).statistic)
-            found.append([precision(scores.numpy(), inside, pack.lesion(index)) for scores in maps])
-    ours, theirs = np.mean(found, axis=0)
-    print(f"bank of {name}: distances differ by {max(gaps):.1e} of the largest; {spent[0]:.2f} and {spent[1]:.2f} CPU s for all")
+            ours = method.anomaly_map(image, None, brain[:, 0], torch_generator("map"))
+            alike, theirs = (their_map(method, peer, image, sigma) for sigma in (method.smoothing * max(image.shape[2:]), 4))
+            maps = [scores.numpy() for scores in (ours, alike, theirs)]
+            ranks.append([spearmanr(maps[0][inside], other[inside]).statistic for other in maps[1:]])
+            found.append([precision(scores, inside, pack.lesion(index)) for scores in maps])
+    mean, rank = np.mean(found, axis=0), np.mean(ranks, axis=0)
     print(
-        f"  mean AUPRC of {len(found)} slices {ours:.4f} (madad) and {theirs:.4f} (anomalib); rank correlation of maps {np.mean(ranks):.3f}"
+        f"bank of {name}: distances differ by {max(gaps):.1e} of the largest; AUPRC of {len(found)} slices {mean[0]:.4f} (madad)"
     )
+    print(f"  anomalib with our blur {mean[1]:.4f}, with its own {mean[2]:.4f}; rank correlation {rank[0]:.3f} and {rank[1]:.3f}")
 
 
-def their_map(method: Any, peer: Any, image: Tensor, brain: Tensor) -> Tensor:
-    """Return anomalib's map of all cells, with its blur of 4 pixels, in the brain (S, H, W)."""
+def their_map(method: Any, peer: Any, image: Tensor, sigma: float) -> Tensor:
+    """Return anomalib's map (S, H, W) of all cells, those outside the brain too, with a blur of some pixels."""
     features = method.features(image)
     scores = peer.nearest_neighbors(peer.reshape_embedding(features), 1)[0]
-    grid = scores.reshape(len(image), 1, *features.shape[2:])
-    return peer.anomaly_map_generator(grid, image.shape[2:])[:, 0] * brain[:, 0]
+    return AnomalyMapGenerator(sigma)(scores.reshape(len(image), 1, *features.shape[2:]), image.shape[2:])[:, 0]
 
 
 def precision(scores: np.ndarray, brain: np.ndarray, lesion: np.ndarray) -> float:
