@@ -27,7 +27,7 @@ from madad.reporting.story.story import as_html
 from madad.reporting.viewer.volumes import LEVELS
 
 LARGEST = 24_000_000  # bytes of the page, so that it can be mailed
-# What follows the story at once, in this order; the first picture of cases stands for the others.
+# What follows the story at once, in this order; of the pictures of cases that of the test set that the story begins with.
 FIRST = ("headline", "comparison", "side_by_side_")
 STYLES = ("table.css", "story.css", "page.css", "viewer.css")
 SCRIPTS = ("sort.js", "volumes.js", "viewer.js", "page.js")
@@ -43,10 +43,13 @@ def write_index(story: Path, methods_text: Path, shown: Sequence[Path], volumes:
         volumes: of `madad.reporting.viewer.volumes`, one file per test set.
     """
     found = items(shown, Path(out).parent)
-    first = [next(one for one in found if one.name.startswith(name)) for name in FIRST if _has(found, name)]
-    rest = [one for one in found if one not in first]
-    sets = [json.loads(Path(path).read_text(encoding="utf-8")) for path in volumes]
     known = json.loads(Path(story).read_text(encoding="utf-8"))
+    order = list(dict.fromkeys(one["place"] for one in known["answers"]))
+    first = _first(found, order)
+    rest = [one for one in found if one not in first]
+    sets = sorted(
+        (json.loads(Path(path).read_text(encoding="utf-8")) for path in volumes), key=lambda one: _rank(one["title"], order)
+    )
     content = {
         "title": known["title"],
         "story": as_html(known, places(found)),
@@ -77,8 +80,15 @@ def looks(item: Item, sets: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(f"{case['name']} ({case['reason']})", f"#look/{place}/{quote(case['name'])}") for case in cases]
 
 
-def _has(found: Sequence[Item], name: str) -> bool:
-    return any(one.name.startswith(name) for one in found)
+def _first(found: Sequence[Item], order: Sequence[str]) -> list[Item]:
+    """Return the items that follow the story, one for each of `FIRST` that there is."""
+    choices = ([one for one in found if one.name.startswith(name)] for name in FIRST)
+    return [min(own, key=lambda one: _rank(block_title(*one.block) if one.block else "", order)) for own in choices if own]
+
+
+def _rank(title: str, order: Sequence[str]) -> int:
+    """Return the place of a test set in the story; those that it leaves out come last."""
+    return order.index(title) if title in order else len(order)
 
 
 def fitting(sets: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:

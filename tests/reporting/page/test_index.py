@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+from PIL import Image
+
 from madad.reporting.layout import table_writer
 from madad.reporting.page import index
 from tests.reporting.page.test_items import TABLE
@@ -79,3 +81,25 @@ def test_the_last_cases_of_the_largest_set_are_left_out() -> None:
     assert index.fitting(sets, 400) == sets
     assert [len(one["cases"]) for one in index.fitting(sets, 250)] == [1, 1]
     assert index.fitting(sets, 50) == []
+
+
+def test_the_test_set_that_the_story_begins_with_is_shown_first(tmp_path: Path) -> None:
+    blocks = [("phantom", "FLAIR", "phantom"), ("soop", "FLAIR", "soop")]
+    pictures = [tmp_path / f"results/figures/side_by_side_{'_'.join(block)}.png" for block in blocks]
+    pictures[0].parent.mkdir(parents=True)
+    for path in pictures:
+        Image.new("L", (4, 2)).save(path)
+    sets = [{"title": f"{name}, FLAIR", "methods": [], "cases": []} for name in ("phantom", "soop")]
+    (tmp_path / "story.md").write_text("# Methods")
+    for own in (["soop, FLAIR", "phantom, FLAIR"], ["phantom, FLAIR"], []):
+        answers = [{"question": "Who leads?", "place": place, "short": "", "text": "", "tone": "plain"} for place in own]
+        (tmp_path / "story.json").write_text(json.dumps({**STORY, "answers": answers}))
+        files = [tmp_path / f"{number}.json" for number, _ in enumerate(sets)]
+        for path, one in zip(files, sets, strict=True):
+            path.write_text(json.dumps({**one, "cases": [{"name": "sub-01", "reason": "best"}]}))
+        index.write_index(tmp_path / "story.json", tmp_path / "story.md", pictures, files, tmp_path / "index.html")
+        page = (tmp_path / "index.html").read_text()
+        expected = (own or ["phantom, FLAIR"])[0].split(",")[0]
+        assert re.search(r'id="side_by_side_(\w+?)_', page[page.index("Main result") :]).group(1) == expected
+        kept = json.loads(re.search(r'id="volumes">(.*?)</script>', page, re.S).group(1))["sets"]
+        assert kept[0]["title"] == f"{expected}, FLAIR" and len(kept) == len(sets)
