@@ -25,8 +25,6 @@ GRID_MULTIPLES = (16, 16, 8)
 # Compressed bytes per voxel of the brain (per voxel of the grid for `reconstruction`, which has noise outside the brain).
 BYTES = {"head": 1.6, "preprocessed": 4.0, "pack": 4.2, "map": 4.2, "reconstruction": 1.8, "bank": 0.06}
 PICTURE = 75_000
-# A model file at the default widths, for cards that do not state it.
-MODEL_MB = 200
 # Tables and figures of a report and of a run; a row of the long table.
 REPORT, RUN_REPORT, SUBJECT_REPORT = 3e6, 0.9e6, 13e3
 # A checkpoint has weights, their average and two moments of the optimiser; one training at a time is assumed.
@@ -46,6 +44,8 @@ def message(config: Options, results: Path = Path("results")) -> tuple[str, bool
     line = f"disk: results/ will take about {_readable(sum(needed.values()))} ({parts}); "
     line += f"{_readable(sum(there.values()))} exist already, " if any(there.values()) else "nothing exists yet, "
     line += f"{_readable(free)} are free"
+    if unknown := unmeasured(config):
+        line += f"; models of {', '.join(unknown)} come on top (no model_mb in the card)"
     if missing <= free:
         return line, True
     return (
@@ -192,15 +192,25 @@ def _maps(run: dict[str, str], config: Options, counts: dict[str, Counts]) -> fl
     return sample * (number + (_samples(run["cohort"], "validation", config, counts) if foreign else 0))
 
 
+def unmeasured(config: Options) -> list[str]:
+    """Return the trained methods and parts whose cards do not state the size of a model file."""
+    every = [run["method"] for kind in ("methods", "parts") for run in experiments.runs(config, kind)]
+    known = {name: cards.load(experiments.entries(config)[name]["base"]) for name in dict.fromkeys(every)}
+    return [name for name, card in known.items() if card["capabilities"]["trains"] and "model_mb" not in card]
+
+
 def model_bytes(name: str, config: Options) -> float:
-    """Return the bytes of a model file: those of the card's defaults scaled by the squared widths, or those of its parts."""
+    """Return the bytes of a model file: those of the card's defaults scaled by the squared widths, or those of its parts.
+
+    A model whose card states no size counts 0; `unmeasured` names it.
+    """
     entry = experiments.entries(config)[name]
     card = cards.load(entry["base"])
     own = next(iter(entry["options"].values()))["parameters"]
     if not card["capabilities"]["trains"]:
         return sum(model_bytes(part, config) for part in entry["parts"].values())
     ratio = prod(_width(own, key) / _width({key: card["parameters"][key]["default"]}, key) for key in WIDTHS if key in own)
-    return 1e6 * card.get("model_mb", MODEL_MB) * ratio
+    return 1e6 * card.get("model_mb", 0) * ratio
 
 
 def _width(parameters: Options, key: str) -> float:

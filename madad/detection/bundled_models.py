@@ -34,10 +34,11 @@ def find(model: str | Path) -> Path:
     stems = [one.stem for one in paths()]
     if known:
         raise UserError(f"{name}: could be {' or '.join(one.stem for one in known)}; give the whole name")
-    if any(model_archive.read_start(start)["base"] == name for start in initial_weights.bundled()):
+    if any(name in (start.stem, model_archive.read_start(start)["base"]) for start in initial_weights.bundled()):
         raise UserError(
-            f"{name}: of it madad has weights to start a training from, which do not say how images are prepared; train it, "
-            f"`madad model export` the run and give that file, or use {' or '.join(stems)}"
+            f"{name}: comes with madad as weights to start a training from, and is no model for scans: it does not say how "
+            f"images are prepared. For scans there is {' or '.join(stems)}; to make one, train on scans of your own and give the "
+            "file that `madad model export` makes of the run"
         )
     close = did_you_mean(name, stems)
     raise UserError(f"{name}: no such file, and no model of this name comes with madad{close}; there are {', '.join(stems)}")

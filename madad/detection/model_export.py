@@ -41,10 +41,12 @@ def export(folder: Path, out: Path, licence: str = "", testset: str = "") -> dic
         testset: test set whose thresholds the model takes; empty for the training cohort's own, or else the first by name.
 
     Raises:
-        UserError: the run is not finished, its record is missing or of another configuration, or there is no such test set.
+        UserError: the run is not finished, its record or other files are missing or of another configuration, or there is no
+            such test set.
     """
     run = open_run(folder)
     options = options_of(run)
+    _check_files(run)
     about = {
         **of_method(run, options),
         **_of_images(run),
@@ -57,9 +59,31 @@ def export(folder: Path, out: Path, licence: str = "", testset: str = "") -> dic
     model_archive.write(out, finite(about), folder / "model.safetensors")
     if not licence:
         warn(f"{out}: no licence is stated; name one with --licence, so that others know what they may do")
+    if about["code"].get("commit", "unknown") == "unknown":
+        warn(
+            f"{out}: the commit of the code that trained it is not known, because madad was no git clone; nobody can install the "
+            "same code to check it. Train in a clone if you hand the file to others"
+        )
     if about["threshold"] is None:
         warn(f"{out}: no threshold, because no evaluation of the run has one; predictions will have maps and no masks")
     return model_archive.read_about(out)
+
+
+def _check_files(run: Run) -> None:
+    """Refuse a run that stopped before all that a model file tells was made."""
+    cohort, modality = run.identity["cohort"], run.identity["modality"]
+    pipeline = run.cohort["pipeline"]
+    needed = [run.pack(cohort, split) for split in ("train", "validation")]
+    needed += [run.results / "quality" / cohort / f"{pipeline}.tsv", run.results / "intensity" / pipeline / f"{modality}.json"]
+    for table in sorted(run.folder.glob("eval/*/metrics.tsv")):
+        if any(_thresholds(table)):
+            needed += [table.with_name("maps.h5"), run.pack(table.parent.name, "validation")]
+    missing = [f"results/{path.relative_to(run.results)}" for path in dict.fromkeys(needed) if not path.is_file()]
+    if missing:
+        raise UserError(
+            f"{run.folder}: {len(missing)} file(s) that the export reads are not there, because the run ended early or they were "
+            f"deleted; `madad run {' '.join(missing)}` with the options of the run makes them"
+        )
 
 
 def _of_images(run: Run) -> dict[str, Any]:

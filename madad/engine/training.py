@@ -94,13 +94,13 @@ def train(
         data, validation = read_images(train_pack, memory, kind), read_images(validation_pack, memory, kind, "checkpoint")
         record = Record.of(method, options, identity, parts, seed, data, validation, initial.about if initial else None)
         if hasattr(method, "fit"):
-            _check(data, validation, train_pack, validation_pack)
+            _check(data, validation, train_pack, validation_pack, identity["cohort"])
             write_outputs(Path(run), record, fitted(method, data, seed, chosen), chosen)
             return
         if not any(weight.requires_grad for weight in method.parameters()):
             write_outputs(Path(run), record, Outcome(method.state_dict()), chosen)
             return
-        _check(data, validation, train_pack, validation_pack)
+        _check(data, validation, train_pack, validation_pack, identity["cohort"])
         check_depth(data, train_pack)
         if initial:
             initial.load(method)
@@ -280,14 +280,17 @@ def _frozen(method: nn.Module) -> list[nn.Module]:
     return [part for part in method.children() if list(part.parameters()) and not any(w.requires_grad for w in part.parameters())]
 
 
-def _check(data: Images, validation: Images, train_pack: Path, validation_pack: Path) -> None:
+def _check(data: Images, validation: Images, train_pack: Path, validation_pack: Path, cohort: str) -> None:
     if not len(data):
         raise UserError(
             f"{train_pack}: no healthy subject with any brain to train on; "
             "check the split in the manifest and the quality table of the preprocessing"
         )
     if not len(validation):
-        warn(f"{validation_pack}: no healthy validation subject; the last weights are saved instead of the best")
+        warn(
+            f"{validation_pack}: no healthy validation subject; the last weights are saved instead of the best. Raise "
+            f"cohorts.{cohort}.split.validation, or add healthy subjects"
+        )
     elif validation.volume_shape != data.volume_shape:
         raise UserError(
             f"{validation_pack}: volumes of shape {validation.volume_shape}, but those for training have {data.volume_shape}"

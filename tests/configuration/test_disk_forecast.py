@@ -60,6 +60,15 @@ def test_models_are_guessed_from_their_widths(preset: str) -> None:
     assert 1 / 1.7 < guessed / true < 1.7
 
 
+def test_a_model_of_unknown_size_is_named_and_not_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, load = resolved(methods=["dae"]), disk_forecast.cards.load
+    assert disk_forecast.unmeasured(config) == [] and "model_mb" not in disk_forecast.message(config, tmp_path)[0]
+    own = {key: value for key, value in load("dae").items() if key != "model_mb"}
+    monkeypatch.setattr(disk_forecast.cards, "load", lambda base: own if base == "dae" else load(base))
+    assert disk_forecast.estimate(config, tmp_path)["models"] == 0
+    assert "; models of dae come on top (no model_mb in the card)" in disk_forecast.message(config, tmp_path)[0]
+
+
 def test_more_seeds_take_more_maps_and_no_more_packs() -> None:
     one, three = (disk_forecast.estimate(resolved(methods=["ddpm"], seeds=seeds)) for seeds in ([0], [0, 1, 2]))
     assert three["maps"] == pytest.approx(3 * one["maps"]) and three["packs"] == one["packs"]

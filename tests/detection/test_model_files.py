@@ -106,14 +106,21 @@ def test_a_method_with_other_settings_is_refused_with_the_version_to_install(mod
     ("spoil", "says"),
     [
         (lambda results: (results / "provenance.json").unlink(), "snakemake results/provenance.json"),
-        (lambda results: shutil.rmtree(results / "intensity"), "run the preprocessing again"),
+        (
+            lambda results: shutil.rmtree(results / "intensity"),
+            "1 file.* not there.*`madad run results/intensity/standard/T1w.json` with the options of the run",
+        ),
+        (
+            lambda results: (shutil.rmtree(results / "packs"), shutil.rmtree(results / "quality")),
+            "`madad run results/packs/mine/T1w/train.h5 results/packs/mine/T1w/validation.h5 results/quality/mine/standard.tsv`",
+        ),
         (lambda results: _replace(results, '"smoothing": 0.0', '"smoothing": 1.0'), "has other hyper-parameters there"),
         (
             lambda results: _replace(results, '"registration": "affine"', '"registration": "none"'),
             "its images keep their own grids",
         ),
     ],
-    ids=["no configuration", "no intensity model", "another configuration", "no template"],
+    ids=["no configuration", "no intensity model", "no packs and measures", "another configuration", "no template"],
 )
 def test_a_run_that_cannot_be_described_is_not_exported(run: FinishedRun, tmp_path: Path, spoil: object, says: str) -> None:
     shutil.copytree(run.results, tmp_path / "results")
@@ -122,6 +129,14 @@ def test_a_run_that_cannot_be_described_is_not_exported(run: FinishedRun, tmp_pa
     with pytest.raises(UserError, match=says):
         model_export.export(copy.folder, tmp_path / "model.zip")
     assert not (tmp_path / "model.zip").exists()
+
+
+def test_code_that_nobody_can_install_is_told(run: FinishedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(run.results, tmp_path / "results")
+    record = FinishedRun(tmp_path / "results").folder / "train.json"
+    record.write_text(record.read_text().replace("c0ffee", "unknown"))
+    model_export.export(record.parent, tmp_path / "model.zip", licence="CC0")
+    assert "the commit of the code that trained it is not known" in capsys.readouterr().err
 
 
 def _replace(results: Path, old: str, new: str) -> None:

@@ -33,7 +33,15 @@ def test_a_model_has_a_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("dae", "weights to start a training from"), ("atlas", "no model of this name.*atlas_z_ixi_T1w")]
+    ("name", "says"),
+    [
+        ("dae", "weights to start a training from.*For scans there is atlas_z_ixi_T1w; to make one, .*madad model export"),
+        (
+            "dae_soop_FLAIR",
+            "weights to start a training from.*For scans there is atlas_z_ixi_T1w; to make one, .*madad model export",
+        ),
+        ("atlas", "no model of this name.*atlas_z_ixi_T1w"),
+    ],
 )
 def test_a_name_of_no_model_for_scans_is_explained(name: str, says: str) -> None:
     with pytest.raises(UserError, match=says):

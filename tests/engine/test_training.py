@@ -197,7 +197,8 @@ def test_no_validation_subject_publishes_the_last_weights(tmp_path: Path, capsys
     toy.write(tmp_path / "train.h5", ["sub-1"], "train")
     toy.write(tmp_path / "validation.h5", [], "validation")
     folder = run(tmp_path)
-    assert "no healthy validation subject" in capsys.readouterr().err
+    warning = capsys.readouterr().err
+    assert "no healthy validation subject" in warning and "Raise cohorts.toy.split.validation" in warning
     record = json.loads((folder / "train.json").read_text())
     assert record["best_step"] == 12 and record["best_validation_loss"] is None
     assert [row["validation_loss"] for row in history(folder)] == ["", "", ""]

@@ -81,7 +81,7 @@ def read_about(path: Path) -> About:
     if missing == sorted(OF_IMAGES):
         raise UserError(
             f"{path}: holds weights to start a training from (initial_weights), and not how images are prepared for them; give a "
-            "file of `madad model export`"
+            "file of `madad model export`, or a name that `madad model info` lists for scans"
         )
     if missing:
         raise UserError(f"{path}: its {ABOUT} lacks {', '.join(missing)}; export the model again")

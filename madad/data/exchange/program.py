@@ -78,10 +78,17 @@ def command_line(parameters: dict, places: dict[str, Path], gpus: int) -> list[s
     if runtime == "apptainer":
         binds = [word for bind in bound for word in ("--bind", bind)]
         return ["apptainer", "run", "--containall", "--writable-tmpfs", *gpu, *binds, image, *words]
-    owner = ["--userns", "keep-id"] if runtime == "podman" else ["--user", f"{os.getuid()}:{os.getgid()}"]
     volumes = [word for bind in bound for word in ("--volume", bind)]
     image = image.removeprefix("docker://")
-    return [runtime, "run", "--rm", "--network", "none", *owner, *gpu, *volumes, image, *words]
+    return [runtime, "run", "--rm", "--network", "none", *_owner(runtime), *gpu, *volumes, image, *words]
+
+
+def _owner(runtime: str) -> list[str]:
+    """Return the options by which files that a container writes belong to who runs it."""
+    if runtime == "docker":
+        return ["--user", f"{os.getuid()}:{os.getgid()}"]
+    # podman of root refuses keep-id, and needs none: who is root inside is root outside
+    return ["--userns", "keep-id"] if os.getuid() else []
 
 
 def run(words: list[str]) -> None:

@@ -14,6 +14,7 @@ from madad.core.errors import UserError
 from madad.core.io.hdf5 import Maps, Pack
 from madad.data.exchange import importing, program
 from madad.data.exchange.case_names import case_name
+from tests import containers
 from tests.evaluation.cases import Case
 
 # A program as the MOOD challenge asks for: for every file of one folder one of the same name in another.
@@ -81,6 +82,23 @@ def test_a_container_sees_three_folders_and_may_write_to_one() -> None:
     docker = program.command_line(options("sh run.sh {input} {output}", "docker://a/b:1", "docker"), PLACES, gpus=0)
     assert docker[-5:] == ["a/b:1", "sh", "run.sh", "/input", "/output"] and "--gpus" not in docker
     assert docker[docker.index("--network") + 1] == "none" and f"{os.getuid()}:{os.getgid()}" in docker
+
+
+def test_podman_runs_a_container(packs: list[Pack], tmp_path: Path) -> None:
+    image = containers.image(tmp_path)
+    if image is None:
+        pytest.skip("podman is not installed, or cannot run a container here")
+    found = made(packs, options(containers.COMMAND, image, "podman"), tmp_path)
+    expected = [pack.image(index) for pack in packs for index in range(len(pack))]
+    assert all(np.allclose(one.anomaly_map, array, atol=1e-6) for one, array in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize(("user", "owner"), [(0, []), (1000, ["--userns", "keep-id"])])
+def test_podman_of_root_keeps_no_identity(user: int, owner: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program.os, "getuid", lambda: user)
+    words = program.command_line(options("", "theirs", "podman"), PLACES, gpus=0)
+    assert words == ["podman", "run", "--rm", "--network", "none", *owner, *words[5 + len(owner) :]] and words[-1] == "theirs"
+    assert ("--userns" in words) == bool(user)
 
 
 def test_a_quoted_word_stays_one_word() -> None:

@@ -111,5 +111,6 @@ def _warn_of_empty(group: str, key: str, total: int, fractions: Mapping[str, flo
     for name, count in counts.items():
         if fractions[name] > 0 and count == 0:
             logs.warn(
-                f"{key}: {fractions[name]:g} of {total} {group} subject(s) leaves none for {name}; raise the fraction or add some"
+                f"{key}.{name} of this cohort: {fractions[name]:g} of {total} {group} subject(s) leaves none for {name}; "
+                "raise the fraction or add some"
             )
