@@ -189,7 +189,7 @@ INPUTS: dict[str, Callable[[Plan, Wildcards], Files]] = {
     "judged": lambda plan, _: plan.available(preprocessing.quality_table(plan, cohort) for cohort in plan.cohorts),
     "leakage_table": _path("results/tables/leakage.csv"),
     "learnt_banks": lambda plan, _: plan.available(
-        {bank for run in plan.trainings for bank in methods.training_banks(plan, run)}
+        dict.fromkeys(bank for run in plan.trainings for bank in methods.training_banks(plan, run))
     ),
     "lesion_tables": lambda plan, _: paths.lesions(plan.all_evaluations),
     "long_table": lambda plan, wildcards: paths.metrics(plan.first_seeds(**wildcards))[0],

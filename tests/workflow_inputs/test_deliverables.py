@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,3 +125,37 @@ def test_a_caption_is_optional() -> None:
     row = Deliverable("bare", "No caption.", "m:f", (), figure("bare", {"Result": "Bare"}), section="Statistics")
     _, shown = deliverables.outputs_of(row, lambda path, **shown: (path, shown), {})["png"]
     assert shown["caption"] is None
+
+
+ORDER = """
+import json
+from pathlib import Path
+import yaml
+from madad.configuration import settings
+from madad.reporting.deliverables.registry import DELIVERABLES
+from madad.workflow import deliverables
+from madad.workflow.plan import Plan
+plan = Plan.of(settings.resolve(yaml.safe_load(Path("config.yaml").read_text())))
+for row in DELIVERABLES:
+    for run in deliverables.EACH[row.each or "run"](plan):
+        wildcards = {name: {**plan.first_seeds()[0], **run}[name] for name in row.wildcards}
+        values = [deliverables.INPUTS[name](plan, wildcards) for name in row.inputs]
+        print(row.name, json.dumps([values, [deliverables.OPTIONS[name](plan, wildcards) for name in row.options]]))
+"""
+
+
+def test_inputs_and_options_have_one_order() -> None:
+    """A set of names has another order in every process: jobs would run again, and what reads the first of them would differ."""
+    root = Path(__file__).resolve().parents[2]
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", ORDER],
+            env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(root)},
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(4)
+    ]
+    assert said[0].count("\n") > len(DELIVERABLES) and len(set(said)) == 1

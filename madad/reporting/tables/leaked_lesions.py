@@ -74,8 +74,9 @@ def _patients(packs: Sequence[Path], splits: Sequence[str], banks: Sequence[Path
 
 
 def _to_mni(banks: Sequence[Path]) -> np.ndarray:
-    """Return the matrix from the world mm of the packs to MNI mm that the bank knows; without a bank any common place will do."""
-    if not banks:
-        return np.eye(4)
-    with h5py.File(banks[0], "r") as store:
-        return np.asarray(store.attrs["to_mni"])
+    """Return the matrix from the world mm of the packs to MNI mm that a bank knows; where none does any common place will do."""
+    for bank in banks:
+        with h5py.File(bank, "r") as store:
+            if "to_mni" in store.attrs:  # not of images that are not registered
+                return np.asarray(store.attrs["to_mni"])
+    return np.eye(4)

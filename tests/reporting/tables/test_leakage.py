@@ -253,13 +253,14 @@ def test_no_images_pass(tmp_path) -> None:
     )
 
 
-def bank(folder: Path, masks: dict[str, str]) -> Path:
-    """A bank of maps of these masks, names by digest."""
-    with h5py.File(folder / "bank.h5", "w") as store:
-        store.attrs["to_mni"] = PLACED
+def bank(folder: Path, masks: dict[str, str], name: str = "bank.h5", registered: bool = True) -> Path:
+    """A bank of maps of these masks, names by digest; that of images without registration knows no way to MNI."""
+    with h5py.File(folder / name, "w") as store:
+        if registered:
+            store.attrs["to_mni"] = PLACED
         for key, values in (("digest", ["", *masks]), ("source", ["perlin", *masks.values()])):
             store.create_dataset(key, data=values, dtype=h5py.string_dtype())
-    return folder / "bank.h5"
+    return folder / name
 
 
 # from the grid of the made-up people into the brain of MNI space
@@ -324,7 +325,15 @@ def test_masks_of_the_bank_that_are_those_of_test_patients_end_the_run(tmp_path,
     setup = {"lesion_masks": str(tmp_path / "shapes"), "learns_shapes": ["conddiff"]}
     with pytest.raises(UserError, match=r"copy and sub-28 \(ms test\)\); take them out of anomalies\.lesion_masks"):
         checked(tmp_path, [*clean[:3], ill], banks=(bank(tmp_path, {digest: "copy"}),), **setup)
+    first = bank(tmp_path, {}, "slices.h5", registered=False)
+    with pytest.raises(UserError, match="copy and sub-28"):
+        checked(tmp_path, [*clean[:3], ill], banks=(first, bank(tmp_path, {digest: "copy"})), **setup)
     found = checked(tmp_path, [*clean[:3], ill], banks=(bank(tmp_path, {"other": "gone"}),), **setup)
+    assert found["Lesion masks", "patients"][0] == "passed"
+
+
+def test_banks_of_images_without_registration_are_enough(tmp_path, clean) -> None:
+    found = checked(tmp_path, clean, banks=(bank(tmp_path, {"a": "one"}, registered=False),))
     assert found["Lesion masks", "patients"][0] == "passed"
 
 
