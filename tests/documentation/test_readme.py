@@ -54,7 +54,7 @@ RUN: dict[str, Callable[[Path, str], None]] = {
     "madad methods new my_method": begins_a_method,
     "madad predict scan.nii.gz --model atlas_z --out maps": predicts,
 }
-# The target of continuous integration that runs each command of make; tests/workflow/test_report.py calls `make run` as well.
+# The target of continuous integration that runs each command of make.
 MADE = {"make run": "smoke", "make test": "test", "make docs": "docs"}
 
 
