@@ -22,6 +22,7 @@ from madad.core.io.volumes import Volume
 from madad.data.preprocessing.steps import ants_images, bias_field, registration
 from madad.data.template import template_on_grid
 from madad.engine import devices
+from madad.engine.training import OPTIMISERS
 from madad.evaluation.metrics.connected_components import components
 from madad.models.networks.unet import UNet
 
@@ -101,13 +102,13 @@ def network_task(kind: str, side: str, size: str, device: torch.device) -> Calla
         nn.init.normal_(weight, std=0.05)
     if side == "madad":
         devices.keep_freed_memory()
-        network = devices.move(network, device)
+        network = devices.move(network, device, trains=kind == "train")
     else:
         network = network.to(device)
     x = torch.rand(batch, 1, pixels, pixels, device=device)
     t = torch.randint(1000, (batch,), device=device)
     if kind == "train":
-        return training_step(network.train(), x, t)
+        return training_step(side, network.train(), x, t)
     without = torch.inference_mode() if side == "madad" else torch.no_grad()
     return without(lambda: ddim(network.eval(), x))
 
@@ -141,8 +142,9 @@ def monai_unet(base: int) -> nn.Module:
     )
 
 
-def training_step(network: nn.Module, x: torch.Tensor, t: torch.Tensor) -> Callable[[], object]:
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-5)
+def training_step(side: str, network: nn.Module, x: torch.Tensor, t: torch.Tensor) -> Callable[[], object]:
+    adam = OPTIMISERS["adam"] if side == "madad" else torch.optim.Adam
+    optimiser = adam(network.parameters(), lr=1e-5)
 
     def step() -> None:
         functional.mse_loss(network(x, t), x).backward()

@@ -31,6 +31,9 @@ WAIT_S = 5.0
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 2**30
 
+# Channels at full resolution from which a training on a CPU has the channels first.
+WIDE = 32
+
 # Used instead of "auto" for a job that needs no GPU of its own.
 SHARED = "shared"
 
@@ -59,15 +62,23 @@ def pick(device: str = "auto") -> torch.device:
     return chosen
 
 
-def move(method: nn.Module, device: torch.device) -> nn.Module:
-    """Move a method to a device and store its 2D convolutions with the channels last.
+def channels(method: nn.Module, device: torch.device, *, trains: bool = False) -> str:
+    """Return whether the 2D convolutions of a method on a device have the channels "first" or "last" in memory.
 
-    On a CPU core with AVX-512 that makes inference 1.15 to 1.25 times faster, and training 1.05 times faster at 16 channels but
-    1.05 to 1.12 times slower at 32 (`benchmarks/layouts.py`); on one with AVX2 alone training at 32 channels and more was up to
-    1.8 times slower. Outputs differ in the last digits, so that a choice by measured time would let weights depend on how busy
-    a machine is: the layout is always this one.
+    Last, which makes inference on a CPU 1.1 to 1.25 times faster, but for trainings on a CPU of networks with at least `WIDE`
+    channels at full resolution, which the channels last slow down: 1.05 to 1.12 times with AVX-512, 1.3 to 1.6 times with AVX2
+    alone (`benchmarks/layouts.py`). Results differ in the last digits, so that a choice by measured time would let weights depend
+    on how busy a machine is: it depends on the method and on the kind of device alone.
     """
-    if any(weight.ndim >= 5 for weight in method.parameters()):  # torch refuses the layout for 3D convolutions
+    if any(weight.ndim >= 5 for weight in method.parameters()):  # torch refuses the channels last for 3D convolutions
+        return "first"
+    widths = [layer.out_channels for layer in method.modules() if isinstance(layer, nn.Conv2d) and layer.weight.requires_grad]
+    return "first" if trains and device.type == "cpu" and widths and widths[0] >= WIDE else "last"
+
+
+def move(method: nn.Module, device: torch.device, *, trains: bool = False) -> nn.Module:
+    """Move a method to a device and store its 2D convolutions as `channels` says."""
+    if channels(method, device, trains=trains) == "first":
         return method.to(device)
     return method.to(device=device, memory_format=torch.channels_last)  # ty: ignore[no-matching-overload]  # torch does not declare it
 

@@ -103,6 +103,7 @@ class Outcome:
         best_step: step of the saved weights.
         best_validation_loss: validation loss of the saved weights.
         seconds: time spent training.
+        channels: whether its 2D convolutions had the channels "first" or "last" in memory; None if nothing was trained.
     """
 
     weights: dict[str, Tensor]
@@ -110,6 +111,7 @@ class Outcome:
     best_step: int = 0
     best_validation_loss: float = math.nan
     seconds: float = 0.0
+    channels: str | None = None
 
 
 def write_outputs(run: Path, record: Record, outcome: Outcome, device: torch.device) -> None:
@@ -129,6 +131,7 @@ def write_outputs(run: Path, record: Record, outcome: Outcome, device: torch.dev
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "precision": "bf16" if devices.uses_bfloat16(record.options.get("precision", "32"), device) else "32",
+        "channels": outcome.channels,
         "peak_memory_mb": round(devices.peak_memory_mb(device), 1),
         "environment": environment(),
     }

@@ -37,12 +37,13 @@ from madad.engine.training_data import Images, check_depth, read_images
 # Puts synthetic lesions into images: (image, brain, generator) to the pairs.
 Pairs = Callable[[Tensor, Tensor, torch.Generator], Pair]
 
+# All weights go into one call (foreach), which gives the same numbers as one call for each.
 # AMSGrad: Reddi, Kale & Kumar 2018 (arXiv 1904.09237); betas for GANs: Gulrajani et al. 2017 (arXiv 1704.00028), algorithm 1
 OPTIMISERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "amsgrad": partial(torch.optim.Adam, amsgrad=True),
-    "adam_for_gans": partial(torch.optim.Adam, betas=(0.0, 0.9)),
+    "adam": partial(torch.optim.Adam, foreach=True),
+    "adamw": partial(torch.optim.AdamW, foreach=True),
+    "amsgrad": partial(torch.optim.Adam, amsgrad=True, foreach=True),
+    "adam_for_gans": partial(torch.optim.Adam, betas=(0.0, 0.9), foreach=True),
 }
 VALIDATION_IMAGES = 128
 
@@ -105,6 +106,7 @@ def train(
         if initial:
             initial.load(method)
         training = Training(method, data, validation, options, seed, chosen, pairs)
+        say(f"trains on {chosen} in {'bf16' if training.half else '32 bit'}, convolutions with the channels {training.channels}")
         training.run(Path(checkpoints), record.fingerprint, interruption, from_start=initial is not None)
         write_outputs(Path(run), record, training.outcome, chosen)
         remove_checkpoint(Path(checkpoints))
@@ -136,7 +138,8 @@ class Training:
         # lesions are drawn and inserted on the host, which does so while the device is busy with the step before
         self.drawing = device if pairs is None else torch.device("cpu")
         self.half = devices.uses_bfloat16(options["precision"], device)
-        self.method = devices.move(method, device).train()
+        self.channels = devices.channels(method, device, trains=True)
+        self.method = devices.move(method, device, trains=True).train()
         self.weights = [weight for weight in method.parameters() if weight.requires_grad]
         self.optimiser = OPTIMISERS[options["optimiser"]](
             self.weights, lr=options["learning_rate"], weight_decay=options["weight_decay"]
@@ -185,7 +188,9 @@ class Training:
     @property
     def outcome(self) -> Outcome:
         """The best weights so far, with their history."""
-        return Outcome(self.best["weights"], self.history, self.best["step"], self.best["validation_loss"], self.seconds)
+        return Outcome(
+            self.best["weights"], self.history, self.best["step"], self.best["validation_loss"], self.seconds, self.channels
+        )
 
     def _advance(self) -> None:
         """Do one optimiser step, which depends only on the weights, the seed and the number of the step."""

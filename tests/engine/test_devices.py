@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from madad.core.errors import UserError
 from madad.engine import devices
@@ -35,6 +36,32 @@ def test_device_that_is_not_there(device: str) -> None:
 @pytest.mark.parametrize(("wanted", "given"), [("auto", False), ("32", False), ("bf16", True)])
 def test_precision_on_a_cpu(wanted: str, given: bool) -> None:
     assert devices.uses_bfloat16(wanted, torch.device("cpu")) == given
+
+
+@pytest.mark.parametrize(
+    ("layer", "device", "trains", "order"),
+    [
+        (nn.Conv2d(1, devices.WIDE, 3), "cpu", True, "first"),
+        (nn.Conv2d(1, devices.WIDE, 3), "cpu", False, "last"),
+        (nn.Conv2d(1, devices.WIDE, 3), "cuda", True, "last"),
+        (nn.Conv2d(1, devices.WIDE - 1, 3), "cpu", True, "last"),
+        (nn.Conv3d(1, devices.WIDE, 3), "cpu", False, "first"),
+        (nn.Linear(1, 1), "cpu", True, "last"),
+    ],
+)
+def test_order_of_the_channels_in_memory(layer: nn.Module, device: str, trains: bool, order: str) -> None:
+    assert devices.channels(layer, torch.device(device), trains=trains) == order
+
+
+@pytest.mark.parametrize("trains", [True, False])
+def test_weights_are_stored_in_that_order(trains: bool) -> None:
+    layer = devices.move(nn.Conv2d(2, devices.WIDE, 3), torch.device("cpu"), trains=trains)
+    assert layer.weight.is_contiguous(memory_format=torch.contiguous_format if trains else torch.channels_last)
+
+
+def test_frozen_parts_do_not_count_in_the_width() -> None:
+    method = nn.Sequential(nn.Conv2d(1, devices.WIDE, 3).requires_grad_(False), nn.Conv2d(devices.WIDE, 1, 3))
+    assert devices.channels(method, torch.device("cpu"), trains=True) == "last"
 
 
 def test_jobs_without_a_gpu_of_their_own_take_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:

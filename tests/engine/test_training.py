@@ -80,6 +80,7 @@ def test_record(trained: Path) -> None:
     assert record["steps"] == 12 and record["best_step"] in (5, 10, 12)
     assert record["seconds"] > 0 and record["peak_memory_mb"] > 1 and record["environment"]["torch"]
     assert record["threads"] >= 1
+    assert record["precision"] == "32" and record["channels"] == "last"
 
 
 def test_best_step_is_the_lowest_validation_loss(trained: Path) -> None:
