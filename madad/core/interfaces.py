@@ -71,6 +71,9 @@ class Method(Trainable, Protocol):
     It may have an attribute `observed`, numbers by name of the volume that it reconstructed last, which inference reports by
     group; and a class attribute `unobserved`, by such a name what it means that the number is 0 in every scan.
 
+    A method that draws at random may have `reconstruct_several(volume, generator, count)`, which returns (N, S, C, H, W) from the
+    random numbers of as many calls of `reconstruct`, faster than these.
+
     A method without a network may have a class attribute `whole_scale = True`: its `anomaly_map` then gets intensities above 1.
     """
 

@@ -15,7 +15,6 @@ Deviations from the paper: see `deviations` in the card.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -24,9 +23,10 @@ from torch import Tensor
 from madad.core.errors import UserError
 from madad.core.interfaces import Batch
 from madad.models.diffusion import sampling
-from madad.models.diffusion.forward import from_signed, to_signed
-from madad.models.diffusion.one_step import OneStepDiffusion
+from madad.models.diffusion.forward import to_signed
+from madad.models.diffusion.one_step import Estimate, OneStepDiffusion
 from madad.models.networks.resnet import ResNetEncoder, transfer
+from madad.models.networks.tensor_layout import in_passes
 from madad.models.networks.unet import UNet
 
 
@@ -73,21 +73,15 @@ class CDDPM(OneStepDiffusion):
         condition = self.encoder(batch["image"])  # in [0, 1], as released
         return {"loss": self.loss(self.unet(x_t, t, condition), x_0)}
 
-    def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
-        x_0 = to_signed(volume)
-        fields = [self.noise_law(x_0, generator) for _ in self.test_indices]
-        passes = zip(*(images.split(self.slices_per_pass) for images in (volume, x_0, *fields)), strict=True)
-        return from_signed(torch.cat([self._reconstruct(*slices) for slices in passes]))
+    def estimator(self, volume: Tensor) -> Estimate:
+        """Return what predicts the clean slices of a volume (S, 1, H, W), whose codes are computed once."""
+        code = in_passes(self.encoder, self.slices_per_pass, volume)
 
-    def _reconstruct(self, slices: Tensor, x_0: Tensor, *fields: Tensor) -> Tensor:
-        """Average the estimates from all noise levels, for slices (B, 1, H, W) that go through the network together."""
-        denoise = partial(self.unet, condition=self.encoder(slices))
-        estimates = (
-            sampling.one_step(denoise, x_0, n, t, self.alphas_cumprod, len(x_0))
-            for t, n in zip(self.test_indices, fields, strict=True)
-        )
-        return sampling.mean(estimates)
+        def estimate(x_0: Tensor, noise: Tensor, t: int) -> Tensor:
+            codes = code.repeat(len(x_0) // len(code), 1)
+            return sampling.one_step(self.unet, x_0, noise, t, self.alphas_cumprod, self.slices_per_pass, signals=[codes])
+
+        return estimate
 
 
 def _check_alike(encoder: ResNetEncoder, pretrained: ResNetEncoder) -> None:

@@ -37,8 +37,8 @@ class MHD(Head):
         self.residual = RESIDUALS[residual]
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the pseudo-healthy volumes (N, S, C, H, W) of a volume (S, C, H, W), one after another from the generator."""
-        return torch.cat([self.drawn(volume, generator) for _ in range(self.draws)])
+        """Return the pseudo-healthy volumes (N, S, C, H, W) of a volume (S, C, H, W), all from one generator."""
+        return self.drawn(volume, generator, self.draws)
 
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
         """Return the weighted residual (S, H, W) of the mean reconstruction in the brain, averaged over the channels."""

@@ -27,13 +27,19 @@ class Head(Untrained):
         super().__init__()
         self.model = model
 
-    def drawn(self, volume: Tensor, generator: torch.Generator) -> Tensor:
-        """Let the model reconstruct a volume (S, C, H, W) once; return (N, S, C, H, W), where N is 1 unless it draws several.
+    def drawn(self, volume: Tensor, generator: torch.Generator, count: int = 1) -> Tensor:
+        """Let the model reconstruct a volume (S, C, H, W) several times; return (N, S, C, H, W).
+
+        N is the count, times the draws of a model that makes several at once.
 
         Raises:
             ValueError: a model that makes no reconstruction.
         """
-        drawn = self.model.reconstruct(volume, generator)
-        if drawn is None:
+        several = getattr(self.model, "reconstruct_several", None)
+        if several is not None:
+            return several(volume, generator, count)
+        drawn = [self.model.reconstruct(volume, generator) for _ in range(count)]
+        made = [each.reshape(-1, *volume.shape) for each in drawn if each is not None]
+        if not made:
             raise ValueError("the model makes no reconstruction")
-        return drawn.reshape(-1, *volume.shape)
+        return torch.cat(made)

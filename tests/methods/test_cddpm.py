@@ -126,9 +126,29 @@ def test_condition_is_computed_once_a_slice_and_goes_with_it() -> None:
     method, spy, mean = spied(slices_per_pass=2)
     method.reconstruct(ramp(5), generator())
     assert mean.shown == 5
-    assert [len(x_t) for x_t, _, _ in spy.seen] == [2, 2, 2, 2, 2, 2, 1, 1, 1]
+    assert [len(x_t) for x_t, _, _ in spy.seen] == [2, 2, 1] * 3
     codes = torch.cat([condition.flatten() for _, t, condition in spy.seen if t[0] == 499])
     assert torch.allclose(codes, torch.arange(5) / 10)
+
+
+def test_draws_go_through_the_network_together_with_codes_computed_once() -> None:
+    method, spy, mean = spied(slices_per_pass=6)
+    method.reconstruct_several(ramp(2), generator(), 4)
+    assert mean.shown == 2
+    assert [len(x_t) for x_t, _, _ in spy.seen] == [6, 6, 6, 2, 2, 2]
+    assert all(
+        torch.allclose(condition.flatten(), torch.tensor([0, 0.1]).repeat(len(x_t) // 2)) for x_t, _, condition in spy.seen
+    )
+
+
+@pytest.mark.parametrize(("slices_per_pass", "tolerance"), [(2, 0.0), (64, 1e-4)])
+def test_several_draws_have_the_noise_of_as_many_calls(slices_per_pass: int, tolerance: float) -> None:
+    method, volume = awake(build(slices_per_pass=slices_per_pass)), torch.rand(3, 1, 32, 32)
+    source = generator()
+    one_by_one = torch.stack([method.reconstruct(volume, source) for _ in range(3)])
+    together = method.reconstruct_several(volume, generator(), 3)
+    assert torch.allclose(together, one_by_one, rtol=0, atol=tolerance)
+    assert not torch.allclose(together[0], together[1], atol=1e-3)
 
 
 @pytest.mark.parametrize("shared", [True, False])

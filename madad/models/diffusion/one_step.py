@@ -6,7 +6,7 @@ registry, and MAEDiff, differ in the network, in where the noise goes and in the
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable, Iterator
 from typing import Any, Unpack
 
 import torch
@@ -19,6 +19,9 @@ from madad.models.diffusion.losses import LOSSES
 from madad.models.diffusion.noise import NoiseLaw
 from madad.models.diffusion.residuals import residual
 from madad.models.networks.unet import UNetSizes
+
+# From clean slices (S, 1, H, W), or N times these, noise of the same shape and its level to as many predicted ones.
+Estimate = Callable[[Tensor, Tensor, int], Tensor]
 
 
 class OneStepDiffusion(nn.Module):
@@ -88,13 +91,25 @@ class OneStepDiffusion(nn.Module):
 
     def reconstruct(self, volume: Tensor, generator: torch.Generator) -> Tensor:
         """Return the pseudo-healthy volume (S, 1, H, W) in [0, 1] up to the network's error; nothing is clipped."""
-        x_0 = to_signed(volume)
-        drawn = [(t, self.noise_law(x_0, generator)) for t in self.test_indices]
-        estimates: list[Tensor] = []
-        for t, fields in itertools.groupby(drawn, key=lambda level: level[0]):  # draws of one level are estimated together
-            noise = torch.cat([field for _, field in fields])
-            estimates += self.estimate(x_0.repeat(len(noise) // len(x_0), 1, 1, 1), noise, t).split(len(x_0))
-        return from_signed(sampling.mean(estimates))
+        return self.reconstruct_several(volume, generator, 1)[0]
+
+    def reconstruct_several(self, volume: Tensor, generator: torch.Generator, count: int) -> Tensor:
+        """Return several pseudo-healthy volumes (N, S, 1, H, W) with the noise of as many calls of `reconstruct`.
+
+        As many go through the network together as `slices_per_pass` allows.
+        """
+        x_0, estimate, levels = to_signed(volume), self.estimator(volume), len(self.test_indices)
+        together = max(1, self.slices_per_pass // len(x_0))
+        made = []
+        for first in range(0, count, together):
+            indices = self.test_indices * min(together, count - first)
+            estimates = _estimated(estimate, x_0, [(t, self.noise_law(x_0, generator)) for t in indices])
+            made += [sampling.mean(estimates[start : start + levels]) for start in range(0, len(indices), levels)]
+        return from_signed(torch.stack(made))
+
+    def estimator(self, volume: Tensor) -> Estimate:
+        """Return what predicts the clean slices of a volume (S, 1, H, W) in [0, 1], repeated or not, as `estimate` does."""
+        return self.estimate
 
     def estimate(self, x_0: Tensor, noise: Tensor, t: int) -> Tensor:
         """Predict the clean slices (S, 1, H, W) from the slices with noise of level t, an index into the schedule."""
@@ -103,3 +118,12 @@ class OneStepDiffusion(nn.Module):
     def anomaly_map(self, volume: Tensor, reconstruction: Tensor | None, brain: Tensor, generator: torch.Generator) -> Tensor:
         """Return the residual |x - x'|, or the side of it that counts, in the brain (S, H, W)."""
         return residual(volume, reconstruction, self.tail) * brain
+
+
+def _estimated(estimate: Estimate, x_0: Tensor, drawn: list[tuple[int, Tensor]]) -> list[Tensor]:
+    """Return the estimates of levels and their noise in the order of both; those of one level are made together."""
+    found: dict[int, Iterator[Tensor]] = {}
+    for t in dict.fromkeys(t for t, _ in drawn):
+        noise = torch.cat([field for level, field in drawn if level == t])
+        found[t] = iter(estimate(x_0.repeat(len(noise) // len(x_0), 1, 1, 1), noise, t).split(len(x_0)))
+    return [next(found[t]) for t, _ in drawn]
