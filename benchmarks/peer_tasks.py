@@ -22,7 +22,7 @@ from madad.core.io.volumes import Volume
 from madad.data.preprocessing.steps import ants_images, bias_field, registration
 from madad.data.template import template_on_grid
 from madad.engine import devices
-from madad.engine.training import OPTIMISERS
+from madad.engine.optimisers import OPTIMISERS
 from madad.evaluation.metrics.connected_components import components
 from madad.models.networks.unet import UNet
 

@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -29,6 +28,7 @@ from madad.engine.divergence import check_loss, check_outcome
 from madad.engine.ema import averaged
 from madad.engine.initial_weights import InitialWeights
 from madad.engine.one_pass_fitting import fitted
+from madad.engine.optimisers import OPTIMISERS
 from madad.engine.outputs import Outcome, Record, write_outputs
 from madad.engine.signals import Interruption
 from madad.engine.step_losses import StepLosses
@@ -37,14 +37,6 @@ from madad.engine.training_data import Images, check_depth, read_images
 # Puts synthetic lesions into images: (image, brain, generator) to the pairs.
 Pairs = Callable[[Tensor, Tensor, torch.Generator], Pair]
 
-# All weights go into one call (foreach), which gives the same numbers as one call for each.
-# AMSGrad: Reddi, Kale & Kumar 2018 (arXiv 1904.09237); betas for GANs: Gulrajani et al. 2017 (arXiv 1704.00028), algorithm 1
-OPTIMISERS = {
-    "adam": partial(torch.optim.Adam, foreach=True),
-    "adamw": partial(torch.optim.AdamW, foreach=True),
-    "amsgrad": partial(torch.optim.Adam, amsgrad=True, foreach=True),
-    "adam_for_gans": partial(torch.optim.Adam, betas=(0.0, 0.9), foreach=True),
-}
 VALIDATION_IMAGES = 128
 
 

@@ -7,7 +7,7 @@ import torch
 
 from madad.configuration import cards
 from madad.core.errors import UserError
-from madad.engine.training import OPTIMISERS
+from madad.engine.optimisers import OPTIMISERS
 from madad.methods.dae import DAE
 
 

@@ -9,7 +9,8 @@ import torch
 
 from madad.configuration import cards
 from madad.core.errors import UserError
-from madad.engine.training import OPTIMISERS, Training
+from madad.engine.optimisers import OPTIMISERS
+from madad.engine.training import Training
 from madad.engine.training_data import read_images
 from madad.methods.f_anogan import FAnoGAN
 from madad.models.networks.wgan import critic_loss
