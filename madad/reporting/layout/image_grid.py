@@ -5,6 +5,7 @@ Axial slices in neurological convention: the patient's left is at the left, ante
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ MAP_COLOURS = "inferno"
 OUTLINE = "#56b4e9"
 MARGIN = 2  # voxels around the brain
 GAP = 0.05  # inches between pictures
+# Letters of a remark that fit the narrowest picture.
+_LETTERS = 18
 _SHADE = {"facecolor": "black", "edgecolor": "none", "alpha": 0.6, "pad": 1}
 
 
@@ -92,7 +95,8 @@ def sides(axes: plt.Axes, colour: str = "white") -> None:
 
 def remark(axes: plt.Axes, text: str) -> None:
     """Write a short remark at the top of a dark picture."""
-    axes.text(0.5, 0.98, text, transform=axes.transAxes, ha="center", va="top", color="white", fontsize=6.5, bbox=_SHADE)
+    lines = "\n".join(textwrap.wrap(text, _LETTERS))
+    axes.text(0.5, 0.98, lines, transform=axes.transAxes, ha="center", va="top", color="white", fontsize=6.5, bbox=_SHADE)
 
 
 def absent(axes: plt.Axes, text: str) -> None:
