@@ -73,7 +73,7 @@ DECISIONS = (
     Decision(("method_folders",), (), "Where a method lies decides nothing; its code does."),
     Decision(("method_options.*.resources.*",), (), "What jobs ask for decides no result."),
     Decision(
-        ("method_options.*.parameters", "method_options.*.training", "method_options.*.parts", "method_options.*.base"),
+        tuple(f"method_options.*.{key}" for key in ("parameters", "training", "parts", "part_seeds", "base")),
         ("train",),
         "The method is trained, and what stands on it; settings of inference alone begin at `infer`.",
     ),

@@ -30,6 +30,14 @@ HD_BET = {"cohorts": {"study": {"skull_strip": "hd-bet"}}}
 FLOW = {"pipelines": {"standard": {"denoise": "curvature_flow"}}}
 PARTED = {"methods": ["cddpm"], "method_options": {"cddpm": {"parts": {"pretraining": "spark"}}}}
 MINE = {"methods": ["ddpm", "disyre", "mine"], "method_options": {"mine": {"base": "ddpm"}}}
+# An ensemble of one method with two seeds.
+TWICE = {
+    "methods": ["twice"],
+    "method_options": {
+        "twice": {"base": "rank_mean", "parts": {"first": "ddpm", "second": "ddpm"}, "part_seeds": {"first": 0, "second": 1}}
+    },
+    "seeds": [0, 1, 2],
+}
 ROWS = {row.name for row in DELIVERABLES}
 # One image for each split; that of the test split crosses every limit that excludes.
 SHARD = [
@@ -165,6 +173,7 @@ def special(place: Path) -> dict[str, tuple[dict, dict]]:
         "method_options.*.resources.mem_mb": ddpm(resources={"mem_mb": 2000}),
         "method_options.*.base": (MINE, {"method_options": {"mine": {"base": "pddpm"}}}),
         "method_options.*.parts": ({"methods": ["cddpm"]}, PARTED),
+        "method_options.*.part_seeds": (TWICE, {"method_options": {"twice": {"part_seeds": {"second": 2}}}}),
         "seeds": ({}, {"seeds": [0, 1]}),
         "initial_weights": ({}, {"initial_weights": {"ddpm": str(place / "model.zip")}}),
         "anomalies.lesion_masks": ({}, {"anomalies": {"lesion_masks": str(place / "lesions")}}),
