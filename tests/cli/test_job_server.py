@@ -134,7 +134,10 @@ def gone(process: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_job_that_is_stopped_stops_the_process_behind_it(run: Run, tmp_path: Path, number: int) -> None:
+    # tests that run in the background of a shell ignore SIGINT, and so would what they start
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     job, process = started(run, tmp_path)
+    signal.signal(signal.SIGINT, before)
     assert process != job.pid
     job.send_signal(number)
     assert job.wait(60) != 0
