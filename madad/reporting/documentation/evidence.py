@@ -28,7 +28,8 @@ SYSTEMS = {
     "conddiff": "CondDiff",
 }
 CAPTION = (
-    "Maps of the default run (small networks, seed 0) on three test slices of `soop`, strokes on FLAIR, whose lesions are of "
+    "Maps of small networks (seed 0, the default run or `studies/small/soop_every_method.yaml`) "
+    "on three test slices of `soop`, strokes on FLAIR, whose lesions are of "
     "median and larger volume; the brightest colour is the highest score of the slice. Drawn by `docs/tools/method_pictures.py`."
 )
 LEGEND = (
