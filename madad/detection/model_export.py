@@ -61,8 +61,8 @@ def export(folder: Path, out: Path, licence: str = "", testset: str = "") -> dic
         warn(f"{out}: no licence is stated; name one with --licence, so that others know what they may do")
     if about["code"].get("commit", "unknown") == "unknown":
         warn(
-            f"{out}: the commit of the code that trained it is not known, because madad was no git clone; nobody can install the "
-            "same code to check it. Train in a clone if you hand the file to others"
+            f"{out}: the commit of the code that trained it is not known, because madad did not run from a git clone, so that "
+            "the same code cannot be installed again. Train in a clone if you hand the file to others"
         )
     if about["threshold"] is None:
         warn(f"{out}: no threshold, because no evaluation of the run has one; predictions will have maps and no masks")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from madad.core.errors import UserError
 from madad.core.io.hdf5 import Pack
+from madad.core.io.hdf5_files import reading
 from madad.core.io.manifest import read_table
 from madad.data.anomalies.lesion_masks import Lesion, cropped, read_folder
 from madad.data.anomalies.mask_split import bank_sources, same_lesion
@@ -76,7 +76,7 @@ def _patients(packs: Sequence[Path], splits: Sequence[str], banks: Sequence[Path
 def _to_mni(banks: Sequence[Path]) -> np.ndarray:
     """Return the matrix from the world mm of the packs to MNI mm that a bank knows; where none does any common place will do."""
     for bank in banks:
-        with h5py.File(bank, "r") as store:
+        with reading(bank) as store:
             if "to_mni" in store.attrs:  # not of images that are not registered
                 return np.asarray(store.attrs["to_mni"])
     return np.eye(4)
