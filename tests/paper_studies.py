@@ -21,7 +21,10 @@ STUDIES = {
         (path.stem, [path]),
         (f"{path.stem}, small", [path, FOLDER / "small" / path.name]),
     )
-} | {"soop, every method": [FOLDER / "soop.yaml", FOLDER / "small" / "soop_every_method.yaml"]}
+} | {
+    "soop, every method": [FOLDER / "soop.yaml", FOLDER / "small" / "soop_every_method.yaml"],
+    "ixi, long trainings": [FOLDER / "ixi.yaml", FOLDER / "small" / "ixi_zoo.yaml"],
+}
 
 
 def placeholder(root: Path, kind: str) -> Path:

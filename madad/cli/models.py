@@ -18,6 +18,7 @@ def declare(commands: Commands) -> None:
     exporting.add_argument("file", metavar="MODEL.zip", type=Path, help="the file to write")
     exporting.add_argument("--licence", default="", help="of the model, such as 'CC BY-SA 4.0'")
     exporting.add_argument("--testset", default="", help="test set whose thresholds the model takes; its own cohort by default")
+    exporting.add_argument("--half", action="store_true", help="write the weights in half precision, in half the space")
     looking = verb(actions, info)
     looking.add_argument("file", metavar="MODEL.zip", type=Path, nargs="?", help="left out: list the models that come with madad")
     looking.add_argument("--json", action="store_true", help="print the whole description")
@@ -34,7 +35,7 @@ def export(arguments: Arguments) -> None:
     """Write the model of a finished run as one file that explains itself."""
     from madad.detection import model_description, model_export
 
-    about = model_export.export(arguments.run_folder, arguments.file, arguments.licence, arguments.testset)
+    about = model_export.export(arguments.run_folder, arguments.file, arguments.licence, arguments.testset, arguments.half)
     print(model_description.describe(about))
 
 

@@ -25,7 +25,7 @@ from madad.detection import bundle_check
 from madad.detection.finished_training import Run, finite, kept_parts, of_method, open_run, options_of
 from madad.detection.model_export import WEIGHTS, metrics
 from madad.engine.initial_weights import own_names
-from madad.engine.model_files import load_weights, read_model, save_model
+from madad.engine.model_files import halved, load_weights, read_model, save_model
 from madad.methods import registry
 
 LARGEST_MIB = 3.0
@@ -94,16 +94,6 @@ def _check(run: Run, options: dict[str, Any], stored: dict[str, Tensor], weights
     method = registry.assemble(options, 0)
     load_weights(method, {**stored, **{name: value.to(stored[name].dtype) for name, value in weights.items()}})
     return {"loss": bundle_check.loss(method, bundle_check.image_sides(options, run.record["image_shape"]))}
-
-
-def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights as float16 where their values allow it; counters stay as they are."""
-
-    def half(tensor: Tensor) -> Tensor:
-        shortened = tensor.half() if tensor.is_floating_point() else tensor
-        return shortened if shortened.isfinite().all() else tensor
-
-    return {name: half(tensor) for name, tensor in weights.items()}
 
 
 def _training_data(run: Run) -> dict[str, Any]:

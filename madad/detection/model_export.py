@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from madad.core.provenance import environment, file_hash
 from madad.data import template
 from madad.detection import scoring, seen_images
 from madad.detection.finished_training import Run, finite, kept_parts, of_method, open_run, options_of, read_json
+from madad.engine.model_files import halved, read_model, save_model
 from madad.evaluation.results.long_table import read
 from madad.evaluation.results.metric_table import THRESHOLD
 from madad.evaluation.results.protocol_table import PROTOCOLS, VALIDATION
@@ -31,7 +33,7 @@ WEIGHTS = ("parameter_count", "image_shape", "fingerprint", "steps", "best_step"
 GRID = ("template", "template_brain", "spacing_mm", "shape")
 
 
-def export(folder: Path, out: Path, licence: str = "", testset: str = "") -> dict[str, Any]:
+def export(folder: Path, out: Path, licence: str = "", testset: str = "", half: bool = False) -> dict[str, Any]:
     """Write the model of a run as one file and return its description.
 
     Args:
@@ -39,6 +41,7 @@ def export(folder: Path, out: Path, licence: str = "", testset: str = "") -> dic
         out: the zip file.
         licence: of the model; those of its training data come from the cards of the cohorts.
         testset: test set whose thresholds the model takes; empty for the training cohort's own, or else the first by name.
+        half: whether the weights are written in half precision.
 
     Raises:
         UserError: the run is not finished, its record or other files are missing or of another configuration, or there is no
@@ -51,12 +54,16 @@ def export(folder: Path, out: Path, licence: str = "", testset: str = "") -> dic
         **of_method(run, options),
         **_of_images(run),
         **_of_evaluations(run, testset),
-        "weights": {**{key: run.record.get(key) for key in WEIGHTS}, "parts": kept_parts(run)},
+        "weights": {
+            **{key: run.record.get(key) for key in WEIGHTS},
+            "parts": kept_parts(run),
+            "precision": "float16" if half else "float32",
+        },
         "code": {**run.record["environment"], "exported by": environment()},
         "licence": licence or NO_LICENCE,
         "intended_use": USE,
     }
-    model_archive.write(out, finite(about), folder / "model.safetensors")
+    _write(out, finite(about), folder / "model.safetensors", half)
     if not licence:
         warn(f"{out}: no licence is stated; name one with --licence, so that others know what they may do")
     if about["code"].get("commit", "unknown") == "unknown":
@@ -67,6 +74,17 @@ def export(folder: Path, out: Path, licence: str = "", testset: str = "") -> dic
     if about["threshold"] is None:
         warn(f"{out}: no threshold, because no evaluation of the run has one; predictions will have maps and no masks")
     return model_archive.read_about(out)
+
+
+def _write(out: Path, about: dict[str, Any], model: Path, half: bool) -> None:
+    if not half:
+        model_archive.write(out, about, model)
+        return
+    metadata, weights = read_model(model)
+    with tempfile.TemporaryDirectory() as place:
+        shorter = Path(place, model.name)
+        save_model(shorter, halved(weights), metadata)
+        model_archive.write(out, about, shorter)
 
 
 def _check_files(run: Run) -> None:

@@ -25,6 +25,16 @@ def save_model(path: Path, weights: dict[str, Tensor], metadata: dict) -> None:
         partial.chmod(0o666 & ~_umask())  # safetensors makes the file readable by its owner only, but results are shared
 
 
+def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights as float16 where their values allow it; counters stay as they are."""
+
+    def half(tensor: Tensor) -> Tensor:
+        shortened = tensor.half() if tensor.is_floating_point() else tensor
+        return shortened if shortened.isfinite().all() else tensor
+
+    return {name: half(tensor) for name, tensor in weights.items()}
+
+
 def read_metadata(path: Path) -> dict:
     """Return the metadata that `save_model` wrote beside the weights.
 

@@ -182,3 +182,17 @@ def test_commands(model: Path, run: FinishedRun, tmp_path: Path, capsys: pytest.
     assert cli.main(["model", "info", "--json", str(model)]) == 0
     assert json.loads(capsys.readouterr().out)["licence"] == "CC0"
     assert cli.main(["model", "import", str(model), str(tmp_path / "results/runs/a/T1w/b/seed1")]) == 0
+
+
+def test_half_precision_takes_half_the_space_and_gives_the_same_map(model: Path, run: FinishedRun, tmp_path: Path) -> None:
+    known = model_export.export(run.folder, tmp_path / "half.zip", licence="CC0", half=True)
+    assert (known["weights"]["precision"], about(model)["weights"]["precision"]) == ("float16", "float32")
+    assert known["weights"]["bytes"] < 0.6 * about(model)["weights"]["bytes"]
+    with Pack(run.validation) as pack:
+        volume, brain = torch.from_numpy(pack.image(1))[:, None], torch.from_numpy(pack.brain(1))
+    maps = []
+    for path in (model, tmp_path / "half.zip"):
+        method, _ = model_building.build(path)
+        assert all(tensor.dtype == torch.float32 for tensor in method.state_dict().values() if tensor.is_floating_point())
+        maps.append(method.anomaly_map(volume, method.reconstruct(volume, torch.Generator()), brain, torch.Generator()))
+    torch.testing.assert_close(maps[1], maps[0], atol=0.01, rtol=0.01)

@@ -67,8 +67,7 @@ def draw(
     )
     cuts = CUTS if image.array.shape[2] > 1 else CUTS[:1]
     size = (TILE_INCHES * len(cuts), TILE_INCHES * len(rows))
-    figure = Figure(size, DPI, facecolor="black")
-    figure.set_layout_engine("none")
+    figure = Figure(size, DPI, facecolor="black", layout="none")
     canvas = FigureCanvasAgg(figure)
     grid = figure.subplots(len(rows), len(cuts), squeeze=False, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
     figure.subplots_adjust(0, 0, 1, 1)
