@@ -1,20 +1,20 @@
-"""Connected components of a binary volume, with a fast path for few voxels."""
+"""Connected components of a binary volume, by joining every voxel with the neighbours before it (union–find).
+
+Source: Tarjan 1975 (doi:10.1145/321879.321884). Only the True voxels are visited, so that a prediction of few voxels, of which an
+evaluation has hundreds, takes little time.
+"""
 
 from __future__ import annotations
 
 import itertools
 from typing import NamedTuple
 
+import numba
 import numpy as np
-from scipy import ndimage
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
-NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
-# Below this many voxels it is quicker to follow neighbours than to sweep the volume.
-FEW = 8000
-# One of every pair of opposite neighbours.
-_STEPS = np.array([step for step in itertools.product((-1, 0, 1), repeat=3) if step > (0, 0, 0)])
+_NONE = -1
+# Of every pair of opposite neighbours the one that comes first.
+_BEFORE = np.array([step for step in itertools.product((-1, 0, 1), repeat=3) if step < (0, 0, 0)])
 
 
 class Components(NamedTuple):
@@ -22,7 +22,7 @@ class Components(NamedTuple):
 
     Attributes:
         places: (V,) flat indices of its True voxels, ascending.
-        members: (V,) int32, the component 0 … number − 1 of each.
+        members: (V,) int32, the component 0 … number − 1 of each, numbered by their first voxels.
         number: of components.
     """
 
@@ -38,25 +38,41 @@ class Components(NamedTuple):
 def components(mask: np.ndarray) -> Components:
     """Find the components of a volume (S, H, W) bool."""
     places = np.flatnonzero(mask)
-    if places.size >= FEW:
-        labels, number = ndimage.label(mask, NEIGHBOURS)
-        return Components(places, labels.ravel()[places] - 1, number)
-    if not places.size:
-        return Components(places, np.zeros(0, dtype=np.int32), 0)
-    return Components(places, *_followed(places, mask.shape))
-
-
-def _followed(places: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int]:
-    """Return the components of the voxels at flat `places`, by the graph of their neighbours."""
-    wide = tuple(size + 2 for size in shape)  # a margin, so that no step leaves the volume
+    wide = tuple(size + 2 for size in mask.shape)  # a margin, so that no step leaves the volume
     strides = np.array([wide[1] * wide[2], wide[2], 1])
-    places = (np.stack(np.unravel_index(places, shape), axis=1) + 1) @ strides
-    number_at = np.full(np.prod(wide), -1, dtype=np.int32)
-    number_at[places] = np.arange(places.size, dtype=np.int32)
-    near = number_at[places[:, None] + _STEPS @ strides]
-    there = near >= 0
-    ends = np.zeros(places.size + 1, dtype=np.int32)
-    np.cumsum(there.sum(axis=1), out=ends[1:])
-    graph = csr_array((np.ones(ends[-1]), near[there], ends), shape=(places.size, places.size))
-    number, labels = connected_components(graph, directed=False)
-    return labels, int(number)
+    number_at = np.full(np.prod(wide), _NONE, dtype=np.int32)
+    inner = sum((index + 1) * stride for index, stride in zip(np.unravel_index(places, mask.shape), strides, strict=True))
+    members, number = _joined(inner, number_at, _BEFORE @ strides)
+    return Components(places, members, number)
+
+
+@numba.njit(cache=True)
+def _joined(places: np.ndarray, number_at: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the component of every place and how many there are.
+
+    Args:
+        places: (V,) flat indices, ascending, of a volume whose border is empty.
+        number_at: of that volume, `_NONE` everywhere; the number of every place is written into it.
+        before: (13,) steps to the neighbours with lower indices.
+    """
+    parent = np.empty(places.size, dtype=np.int32)
+    for voxel in range(places.size):
+        number_at[places[voxel]], parent[voxel] = voxel, voxel
+        root = voxel
+        for step in before:
+            other = number_at[places[voxel] + step]
+            if other == _NONE:
+                continue
+            while parent[other] != other:
+                parent[other] = parent[parent[other]]
+                other = parent[other]
+            # the lower number is the root, which is therefore the first voxel of its component
+            first, last = min(root, other), max(root, other)
+            parent[last], root = first, first
+    number = 0
+    for voxel in range(places.size):
+        if parent[voxel] == voxel:
+            parent[voxel], number = number, number + 1
+        else:
+            parent[voxel] = parent[parent[voxel]]
+    return parent, number

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+import numba
 import numpy as np
 
 BINS = 1 << 16
@@ -39,6 +40,11 @@ class ScoreCode:
         return self.levels.astype(np.float32)
 
     @cached_property
+    def starts(self) -> np.ndarray:
+        """Where to look for a score: the number of levels below every prefix of `_prefixes`, (65537,) int64."""
+        return np.searchsorted(_prefixes(self.searched), np.arange(BINS + 1))
+
+    @cached_property
     def of_halves(self) -> np.ndarray:
         """The ordinal of every float16 by its bits, (65536,) uint16; of those that are not finite any."""
         return _search(np.where(np.isfinite(_HALVES), _HALVES, np.float16(0)).astype(np.float32), self)
@@ -59,11 +65,30 @@ def to_ordinals(scores: np.ndarray, code: ScoreCode = HALF) -> np.ndarray:
 
 def _search(scores: np.ndarray, code: ScoreCode) -> np.ndarray:
     """Look up scores (V,) float32 among the levels."""
-    ascending = np.argsort(scores)  # the search is three times as fast where neighbours follow one another
-    places = np.searchsorted(code.searched, scores[ascending])
-    ordinals = np.empty(scores.size, dtype=np.uint16)
-    ordinals[ascending] = np.minimum(places, code.levels.size - 1) + code.first
-    return ordinals
+    places = _places(scores, _prefixes(scores), code.searched, code.starts)
+    return (np.minimum(places, code.levels.size - 1) + code.first).astype(np.uint16)
+
+
+def _prefixes(scores: np.ndarray) -> np.ndarray:
+    """Return the upper 16 bits of float32 scores as integers in the same order, uint16; −0 and +0 have one."""
+    bits = (scores + np.float32(0)).view(np.uint32)
+    return (np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31)) >> 16).astype(np.uint16)
+
+
+@numba.njit(cache=True)
+def _places(scores: np.ndarray, prefixes: np.ndarray, levels: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return `np.searchsorted(levels, scores)`, each looked for among the few levels with its prefix alone."""
+    places = np.empty(scores.size, dtype=np.int64)
+    for index in range(scores.size):
+        low, high = starts[prefixes[index]], starts[np.int64(prefixes[index]) + 1]
+        while low < high:
+            middle = (low + high) // 2
+            if levels[middle] < scores[index]:
+                low = middle + 1
+            else:
+                high = middle
+        places[index] = low
+    return places
 
 
 def to_scores(ordinals: np.ndarray, code: ScoreCode = HALF) -> np.ndarray:

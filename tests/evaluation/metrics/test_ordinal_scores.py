@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -8,6 +9,7 @@ from hypothesis.extra import numpy as arrays
 from madad.evaluation.metrics.ordinal_scores import (
     BINS,
     ZERO,
+    ScoreCode,
     Tally,
     coarse_groups,
     count,
@@ -83,3 +85,16 @@ def test_tally_loses_nothing(scores: np.ndarray, seed: int) -> None:
     for threshold in (-1, 0, ZERO, *tally.occupied[:3].tolist(), BINS - 1):
         assert curve[threshold + 1] == np.count_nonzero(tally.occupied <= threshold)
     assert [tally.ordinal(entry) for entry in range(tally.occupied.size + 1)] == [-1, *tally.occupied.tolist()]
+
+
+@pytest.mark.parametrize("levels", [[0.0], [-1e30, -1e-40, 0.0, 1e-45, 1e-40, 0.5, 1e30], None], ids=["zero", "extremes", "many"])
+def test_a_score_is_found_where_a_search_of_the_whole_list_finds_it(levels: list[float] | None) -> None:
+    generator = np.random.default_rng(0)
+    made = generator.standard_normal(30_000) * 10.0 ** generator.integers(-3, 3, 30_000)
+    listed = np.unique(np.append(0, made if levels is None else levels).astype(np.float32))
+    code = ScoreCode(listed)
+    others = generator.standard_normal(50_000).astype(np.float32) * np.float32(10) ** generator.integers(-38, 38, 50_000)
+    around = [np.nextafter(listed, np.float32(towards)) for towards in (-np.inf, np.inf)]
+    scores = np.concatenate([listed, *around, others, np.float32([-0.0, np.finfo(np.float32).max, np.finfo(np.float32).min])])
+    expected = np.minimum(np.searchsorted(listed, scores), listed.size - 1) + code.first
+    assert np.array_equal(to_ordinals(scores, code), expected)
