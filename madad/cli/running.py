@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from madad.cli.arguments import Arguments, Commands, handing_on
+from madad.core.errors import UserError
 from madad.core.logs import QUIET_JOBS
 
 DRY = ("-n", "--dry-run", "--dryrun")
 # Without any of these Snakemake would ask how many cores it may use.
 CORES = ("-c", "--cores", "-j", "--jobs", "-e", "--executor", "--profile", "--workflow-profile")
 SNAKEFILE = ("-s", "--snakefile")
+CONFIG_FILES = ("--configfile", "--configfiles")
 # With any of these the user decides what is printed.
 PRINTED = ("-q", "--quiet", "--verbose", "-p", "--printshellcmds")
 LOGGER = ("--logger",)
@@ -67,13 +69,32 @@ def report(arguments: Arguments) -> int:
 
 
 def snakemake(rest: Sequence[str]) -> list[str]:
-    """Return the command that calls Snakemake with the workflow of this madad, on all cores unless the user says otherwise."""
+    """Return the command that calls Snakemake with the workflow of this madad, on all cores unless the user says otherwise.
+
+    Raises:
+        UserError: a configuration file does not exist.
+    """
     from madad.core.workflow_files import FOLDER
 
+    _check_config_files(rest)
     own = [] if _has(rest, PRINTED) else [*QUIET]
     own += [] if _has(rest, CORES) else ["--cores", "all"]
     own += [] if _has(rest, SNAKEFILE) else ["--snakefile", str(FOLDER / "Snakefile")]
     return [sys.executable, "-m", "snakemake", *own, *rest]
+
+
+def _check_config_files(rest: Sequence[str]) -> None:
+    """Refuse what Snakemake would take for configuration files, every word up to the next option, where it is no file."""
+    reading = False
+    for word in rest:
+        option, _, value = word.partition("=")
+        if word.startswith("-"):
+            reading, word = option in CONFIG_FILES, value
+        if reading and word and not Path(word).is_file():
+            raise UserError(
+                f"--configfile: there is no file {word}; correct the path. Every word after --configfile is taken for one: what "
+                "is to be made stands before it, as in `madad run results/… --configfile my.yaml`"
+            )
 
 
 def surroundings() -> dict[str, str]:

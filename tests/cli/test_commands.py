@@ -127,6 +127,24 @@ def test_what_the_user_says_replaces_ours(given: str, absent: str) -> None:
     assert absent not in ours and len({"--cores", "--snakefile", "--quiet"} & set(ours)) == 2
 
 
+@pytest.mark.parametrize(
+    "words", ["--configfile my.yaml results/a.h5", "--configfile=results/a.h5", "-n --configfiles results/a.h5"]
+)
+def test_what_is_taken_for_a_configuration_file_and_is_none_is_named(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").touch()
+    assert cli.main(["run", *words.split()]) == 1
+    said = capsys.readouterr().err
+    assert "there is no file results/a.h5" in said and "stands before it" in said and "Traceback" not in said
+    assert running.snakemake(["results/a.h5", "--configfile", "my.yaml", "--cores", "2"])[-5:-2] == [
+        "results/a.h5",
+        "--configfile",
+        "my.yaml",
+    ]
+
+
 def test_jobs_of_a_dry_run_are_one_short_table() -> None:
     assert shortened(DRY_RUN).splitlines() == [
         "Building DAG of jobs...",
