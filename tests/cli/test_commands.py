@@ -118,6 +118,21 @@ def test_run_hands_on_all_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+@pytest.mark.parametrize(("given", "file"), [("report.zip --configfile my.yaml", "report.zip"), ("", "report.html")])
+def test_a_report_is_written_into_the_file_that_is_named(
+    given: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").touch()
+    called: list[list[str]] = []
+    done = subprocess.CompletedProcess([], 0, "")
+    monkeypatch.setattr(running.subprocess, "run", lambda command, **_: called.append(command) or done)
+    assert cli.main(["report", *given.split()]) == 0
+    words = called[0]
+    assert words[words.index("--report") + 1] == file and words.count(file) == 1
+    assert ("my.yaml" in words) == ("my.yaml" in given)
+
+
 @pytest.mark.parametrize(
     ("given", "absent"),
     [("-c2", "--cores"), ("-j 4", "--cores"), ("--executor=slurm", "--cores"), ("-s other", "--snakefile"), ("-p", "--quiet")],
