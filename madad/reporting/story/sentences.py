@@ -76,6 +76,11 @@ def answers(standing: Standing) -> list[Answer]:
 def headline(found: Sequence[Standing]) -> tuple[str, Tone]:
     """Return the one sentence above all others: what can be said over all test sets, and whether floors are beaten."""
     ranked = [one for one in found if one.leads]
+    if found and not any(one.subjects for one in found):
+        return (
+            "Methods cannot be compared: no test subject has a marked lesion. Maps and scores of every subject are below.",
+            "doubtful",
+        )
     if not ranked:
         return "Nothing can be compared yet: no trained method has been scored on subjects with lesions.", "doubtful"
     lasting = {one.leads[0].leader for one in ranked if one.leads[0].overall}

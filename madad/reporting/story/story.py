@@ -157,13 +157,19 @@ def compared(
     return [
         ("Methods", f"{len(networks)} trained, {len(methods) - len(networks)} without a network (floors)"),
         ("Trained on", "; ".join(_trained_on(cohort, images) for cohort in facts.train_on)),
-        ("Tested on", "; ".join(f"{one.block[2]} ({one.subjects} with a lesion, {one.healthy} healthy)" for one in found) or "–"),
+        ("Tested on", "; ".join(map(_tested_on, found)) or "–"),
         ("Sequences", ", ".join(facts.modalities)),
         ("Training runs (seeds)", seeds),
         ("Preset", facts.preset),
         ("Time", _time(trainings, metrics)),
         ("Energy", energy.in_words(energy.watt_hours(trainings, metrics))),
     ]
+
+
+def _tested_on(one: Standing) -> str:
+    if not (one.subjects or one.healthy):
+        return f"{one.block[2]} (nothing is known of its subjects)"
+    return f"{one.block[2]} ({one.subjects} with a lesion, {one.healthy} healthy)"
 
 
 def _trained_on(cohort: str, images: Sequence[Row]) -> str:

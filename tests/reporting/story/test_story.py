@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from madad.evaluation.results.collected import read_metrics
+from madad.evaluation.results.long_table import COLUMNS
 from madad.evaluation.statistics.summary import COLUMNS as SUMMARY
 from madad.evaluation.statistics.summary import read_summary, summarise
 from madad.reporting.story import doubts, sentences
 from madad.reporting.story.doubts import Doubt
 from madad.reporting.story.sentences import FLOORS, MARGIN, NUMBER, WHO, answers, headline
 from madad.reporting.story.standing import Standing, standings
-from madad.reporting.story.story import trust, write_story
+from madad.reporting.story.story import Facts, compared, trust, write_story
 from madad.reporting.tables.significance import read, write_significance
 from tests.reporting.long_rows import of_samples, write
 
@@ -111,7 +113,19 @@ def test_tracks_have_leaders_of_their_own(tmp_path: Path) -> None:
 def test_without_lesions_nothing_is_ranked() -> None:
     standing = Standing(("ixi", "T1w", "ixi"), 0, 4, (), None, float("nan"))
     assert [one.short for one in answers(standing)] == ["not known"]
-    assert headline([standing])[0].startswith("Nothing can be compared yet")
+    assert headline([standing])[0].startswith("Methods cannot be compared: no test subject has a marked lesion")
+    assert headline([replace(standing, subjects=3)])[0].startswith("Nothing can be compared yet")
+
+
+@pytest.mark.parametrize(
+    ("healthy", "words"), [(0, "ixi (nothing is known of its subjects)"), (4, "ixi (0 with a lesion, 4 healthy)")]
+)
+def test_the_page_says_who_is_tested_on(healthy: int, words: str) -> None:
+    found = [Standing(("ixi", "T1w", "ixi"), 0, healthy, (), None, float("nan"))]
+    facts = Facts("smoke", [0], ["ixi"], ["ixi"], ["T1w"], {"ixi": "ixi"}, [])
+    nothing = pd.DataFrame(columns=list(COLUMNS))
+    rows = compared(facts, found, [], pd.DataFrame(columns=["cohort", "modality", "method", "seed", "seconds"]), nothing, {})
+    assert dict(rows)["Tested on"] == words
 
 
 def test_the_worst_doubt_says_whether_to_trust() -> None:
