@@ -35,10 +35,10 @@ def test_a_model_has_a_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("dae", "weights to start a training from.*For scans there is atlas_z_ixi_T1w; to make one, .*madad model export"),
+        ("dae", "weights to start a training from.*For scans there is atlas_z_ixi_T1w or .*; to make one, .*madad model export"),
         (
             "dae_soop_FLAIR",
-            "weights to start a training from.*For scans there is atlas_z_ixi_T1w; to make one, .*madad model export",
+            "weights to start a training from.*For scans there is atlas_z_ixi_T1w or .*; to make one, .*madad model export",
         ),
         ("atlas", "no model of this name.*atlas_z_ixi_T1w"),
     ],
