@@ -67,10 +67,12 @@ def draw(
     )
     cuts = CUTS if image.array.shape[2] > 1 else CUTS[:1]
     size = (TILE_INCHES * len(cuts), TILE_INCHES * len(rows))
-    figure = Figure(size, DPI, facecolor="black", layout="none")
+    figure = Figure(size, DPI, facecolor="black")
+    figure.set_layout_engine("none")
     canvas = FigureCanvasAgg(figure)
-    grid = figure.subplots(len(rows), len(cuts), squeeze=False, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
-    figure.subplots_adjust(0, 0, 1, 1)
+    # not by subplots_adjust, which warns where another layout was the default
+    places = {"left": 0, "bottom": 0, "right": 1, "top": 1, "wspace": 0.02, "hspace": 0.02}
+    grid = figure.subplots(len(rows), len(cuts), squeeze=False, gridspec_kw=places)
     for tiles, row in zip(grid, rows, strict=True):
         _draw_row(tiles, row)
     canvas.draw()
