@@ -229,7 +229,8 @@ def wilson(found: float, number: int) -> tuple[float, float]:
     z, share = 1.959963984540054, found / number
     centre = (share + z**2 / (2 * number)) / (1 + z**2 / number)
     half = z / (1 + z**2 / number) * np.sqrt(share * (1 - share) / number + z**2 / (4 * number**2))
-    return float(centre - half), float(centre + half)
+    # the bound of a share of 0 or 1 is the share itself, which rounding must not pass
+    return float(min(centre - half, share)), float(max(centre + half, share))
 
 
 def observed(trials: Trials, near: np.ndarray) -> list[tuple[float, float, float, float, int]]:

@@ -218,3 +218,10 @@ def test_observed_shares_count_trials() -> None:
     )
     rows = observed(given, given.contrast == 0.2)
     assert [(row[0], row[1], row[4]) for row in rows] == [(1.0, 0.75, 2), (3.0, 0.0, 1)]
+
+
+@pytest.mark.parametrize("found", [0.0, 0.5, 1.0])
+def test_an_interval_holds_its_share(found: float) -> None:
+    for number in range(1, 200):
+        low, high = wilson(found * number, number)
+        assert low <= found <= high, f"{found * number} of {number}: an error bar of negative length"
