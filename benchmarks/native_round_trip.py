@@ -22,6 +22,7 @@ from madad.data import template
 from madad.data.anomalies.shapes import blob
 from madad.data.preprocessing.steps import lesion_resampling
 from madad.detection import native_space
+from madad.evaluation.metrics.voxel_metrics import confusion, dice
 
 # A lesion's centre keeps this share of the deepest place's distance from the surface of the brain.
 DEPTH = 0.5
@@ -39,9 +40,9 @@ def main() -> None:
     for number, head in enumerate(heads):
         found.append(round_trips(head, number, arguments.spacing_mm, arguments.volumes_ml))
         print(head.name, *(f"{one:.3f}" for one in found[-1]), flush=True)
-    dice = np.array(found)
-    each = ", ".join(f"{volume:g} ml {mean:.3f}" for volume, mean in zip(arguments.volumes_ml, dice.mean(axis=0), strict=True))
-    print(f"{len(dice)} heads: Dice {dice.mean():.3f} on average, {dice.min():.3f} at least; {each}")
+    kept = np.array(found)
+    each = ", ".join(f"{volume:g} ml {mean:.3f}" for volume, mean in zip(arguments.volumes_ml, kept.mean(axis=0), strict=True))
+    print(f"{len(kept)} heads: Dice {kept.mean():.3f} on average, {kept.min():.3f} at least; {each}")
 
 
 def round_trips(head: Path, number: int, spacing_mm: float, volumes_ml: list[float]) -> list[float]:
@@ -63,7 +64,7 @@ def _lesion(brain: np.ndarray, voxels: float, generator: np.random.Generator) ->
 def _dice(mask: np.ndarray, scan: Volume, to_scan: np.ndarray, grid: Volume) -> float:
     there = lesion_resampling.carry(scan.with_array(mask.astype(np.uint8)), to_scan, grid)
     back = native_space.carry_mask(grid.with_array(there), to_scan, scan).array > 0
-    return float(2 * (mask & back).sum() / (mask.sum() + back.sum()))
+    return dice(confusion(back, mask))
 
 
 if __name__ == "__main__":

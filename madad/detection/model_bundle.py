@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +17,13 @@ from torch import Tensor
 
 from madad.configuration import cohort_cards, initial_weights
 from madad.core.errors import UserError
-from madad.core.io import model_archive
 from madad.core.logs import say, warn
 from madad.core.provenance import environment
 from madad.detection import bundle_check
-from madad.detection.finished_training import Run, finite, kept_parts, of_method, open_run, options_of
-from madad.detection.model_export import WEIGHTS, metrics
+from madad.detection.finished_training import Run, kept_parts, of_method, open_run, options_of
+from madad.detection.model_export import WEIGHTS, metrics, write
 from madad.engine.initial_weights import own_names
-from madad.engine.model_files import halved, load_weights, read_model, save_model
+from madad.engine.model_files import halved, load_weights, read_model
 from madad.methods import registry
 
 LARGEST_MIB = 3.0
@@ -76,9 +74,7 @@ def _write(folder: Path, out: Path, licence: str) -> Path:
         "intended_use": USE,
     }
     path = out / "{method}_{cohort}_{modality}.zip".format(**run.identity)
-    with tempfile.TemporaryDirectory() as place:
-        save_model(Path(place, "model.safetensors"), weights, {"fingerprint": run.record["fingerprint"]})
-        model_archive.write(path, finite(about), Path(place, "model.safetensors"))
+    write(path, about, weights, {"fingerprint": run.record["fingerprint"]})
     size = path.stat().st_size / 2**20
     (warn if size > LARGEST_MIB else say)(f"{path}: {size:.2f} MiB, {run.record['steps']} steps on {data['name']}")
     return path

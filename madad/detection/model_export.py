@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from madad.configuration import cohort_cards
 from madad.core.errors import UserError, did_you_mean
@@ -63,7 +64,12 @@ def export(folder: Path, out: Path, licence: str = "", testset: str = "", half: 
         "licence": licence or NO_LICENCE,
         "intended_use": USE,
     }
-    _write(out, finite(about), folder / "model.safetensors", half)
+    model = folder / "model.safetensors"
+    if half:
+        metadata, weights = read_model(model)
+        write(out, about, halved(weights), metadata)
+    else:
+        model_archive.write(out, finite(about), model)
     if not licence:
         warn(f"{out}: no licence is stated; name one with --licence, so that others know what they may do")
     if about["code"].get("commit", "unknown") == "unknown":
@@ -76,15 +82,19 @@ def export(folder: Path, out: Path, licence: str = "", testset: str = "", half: 
     return model_archive.read_about(out)
 
 
-def _write(out: Path, about: dict[str, Any], model: Path, half: bool) -> None:
-    if not half:
-        model_archive.write(out, about, model)
-        return
-    metadata, weights = read_model(model)
+def write(out: Path, about: dict[str, Any], weights: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    """Write a model file of weights that no run has in this form, such as halved ones.
+
+    Args:
+        out: the zip file.
+        about: its description.
+        weights: by name.
+        metadata: beside the weights, see `madad.engine.model_files.save_model`.
+    """
     with tempfile.TemporaryDirectory() as place:
-        shorter = Path(place, model.name)
-        save_model(shorter, halved(weights), metadata)
-        model_archive.write(out, about, shorter)
+        file = Path(place, model_archive.WEIGHTS)
+        save_model(file, weights, metadata)
+        model_archive.write(out, finite(about), file)
 
 
 def _check_files(run: Run) -> None:

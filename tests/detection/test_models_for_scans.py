@@ -16,6 +16,7 @@ from madad.core.io.manifest import read_table
 from madad.detection import bundled_models, model_building
 
 LARGEST = 3_000_000
+FOR_SCANS = "For scans there is atlas_z_ixi_T1w or mddpm_ixi_T1w or mhd_on_ddpm_ixi_T1w; to make one, .*madad model export"
 
 
 @pytest.mark.parametrize("path", bundled_models.paths(), ids=lambda path: path.stem)
@@ -35,11 +36,8 @@ def test_a_model_has_a_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("dae", "weights to start a training from.*For scans there is atlas_z_ixi_T1w or .*; to make one, .*madad model export"),
-        (
-            "dae_soop_FLAIR",
-            "weights to start a training from.*For scans there is atlas_z_ixi_T1w or .*; to make one, .*madad model export",
-        ),
+        ("dae", f"weights to start a training from.*{FOR_SCANS}"),
+        ("dae_soop_FLAIR", f"weights to start a training from.*{FOR_SCANS}"),
         ("atlas", "no model of this name.*atlas_z_ixi_T1w"),
     ],
 )

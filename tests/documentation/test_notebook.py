@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "docs/how-to/implanted_lesion.ipynb"
-HEAD, BRAIN = "sub-IXI515/anat/sub-IXI515_T1w.nii.gz", "derivatives/brainmask/sub-IXI515/anat/sub-IXI515_desc-brain_mask.nii.gz"
+HEAD, BRAIN = "sub-IXI526/anat/sub-IXI526_T1w.nii.gz", "derivatives/brainmask/sub-IXI526/anat/sub-IXI526_desc-brain_mask.nii.gz"
 
 
 @pytest.mark.slow
 def test_the_notebook_finds_the_lesion(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, path in (("sub-IXI515_T1w.nii.gz", HEAD), ("sub-IXI515_brain.nii.gz", BRAIN)):
+    for name, path in (("sub-IXI526_T1w.nii.gz", HEAD), ("sub-IXI526_brain.nii.gz", BRAIN)):
         (tmp_path / name).symlink_to(real_data / "ixi-hh" / path)
     monkeypatch.chdir(tmp_path)
     matplotlib.use("Agg")

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from madad.evaluation.metrics.connected_components import with_margin
 from madad.evaluation.metrics.lesion_detection import ONE_IN, voxels
 from madad.evaluation.metrics.ordinal_scores import BINS
 
@@ -83,12 +84,11 @@ def count_at_every_threshold(
     falling = np.argsort(~scores, kind="stable")
     names = np.zeros(scores.size, dtype=np.int32) if lesions is None else lesions[brain][falling]
     volumes = np.zeros(0, dtype=np.int64) if lesions is None else voxels(lesions, number)
-    wide = tuple(size + 2 for size in brain.shape)  # a margin, so that no step leaves the volume
-    strides = np.array([wide[1] * wide[2], wide[2], 1])
-    places = ((np.argwhere(brain) + 1) @ strides)[falling]
+    places, strides, wide = with_margin(np.flatnonzero(brain), brain.shape)
+    places = places[falling]
     # after the last voxel of a score everything at and above it has been added
     ends = np.flatnonzero(np.diff(scores[falling], append=-1))
-    parent = np.full(int(np.prod(wide)), _NONE, dtype=np.int32)
+    parent = np.full(wide, _NONE, dtype=np.int32)
     nodes = np.full((int(np.count_nonzero(names > 0)), 3), _NONE, dtype=np.int32)
     components, matched = _sweep(parent, nodes, places, names, ends, _AROUND @ strides, np.append(0, volumes), min_component)
     levels = scores[falling][ends][::-1].astype(np.int64)

@@ -38,12 +38,24 @@ class Components(NamedTuple):
 def components(mask: np.ndarray) -> Components:
     """Find the components of a volume (S, H, W) bool."""
     places = np.flatnonzero(mask)
-    wide = tuple(size + 2 for size in mask.shape)  # a margin, so that no step leaves the volume
-    strides = np.array([wide[1] * wide[2], wide[2], 1])
-    number_at = np.full(np.prod(wide), _NONE, dtype=np.int32)
-    inner = sum((index + 1) * stride for index, stride in zip(np.unravel_index(places, mask.shape), strides, strict=True))
-    members, number = _joined(inner, number_at, _BEFORE @ strides)
+    inner, strides, voxels = with_margin(places, mask.shape)
+    members, number = _joined(inner, np.full(voxels, _NONE, dtype=np.int32), _BEFORE @ strides)
     return Components(places, members, number)
+
+
+def with_margin(places: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, int]:
+    """Place voxels in a volume that is one voxel wider on every side, so that no step to a neighbour leaves it.
+
+    Args:
+        places: (V,) flat indices in a volume of this shape.
+        shape: slices, rows and columns.
+
+    Returns:
+        Flat indices (V,) in the wider volume, its strides (3,) in voxels, and how many voxels it has.
+    """
+    _, rows, columns = wide = tuple(size + 2 for size in shape)
+    strides = np.array([rows * columns, columns, 1])
+    return np.stack(np.unravel_index(places, shape), axis=1) @ strides + strides.sum(), strides, int(np.prod(wide))
 
 
 @numba.njit(cache=True)
